@@ -1,0 +1,111 @@
+/** What the capabilities need of language models, whoever serves them. */
+
+export interface TextPart {
+  type: 'text';
+  text: string;
+}
+export interface ImagePart {
+  type: 'image_url';
+  image_url: { url: string; detail?: 'auto' | 'low' | 'high' };
+}
+
+/** A function that the model may call, as in chat completions. */
+export interface FunctionTool {
+  type: 'function';
+  function: { name: string; description?: string; parameters?: Record<string, unknown>; strict?: boolean | null };
+}
+
+export interface ToolCall {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
+}
+
+/** The messages of a chat completion, in its wire form. */
+export type ChatMessage =
+  | { role: 'system'; content: string }
+  | { role: 'user'; content: string | (TextPart | ImagePart)[] }
+  | { role: 'assistant'; content: string | null; tool_calls?: ToolCall[] }
+  | { role: 'tool'; tool_call_id: string; content: string };
+
+/** A chat completion request in its wire form; a field is sent upstream only if it is present. */
+export interface ChatRequest {
+  /** Deployment or model name as the caller knows it. */
+  model: string;
+  messages: ChatMessage[];
+  tools?: FunctionTool[];
+  tool_choice?: 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } };
+  parallel_tool_calls?: boolean;
+  temperature?: number;
+  top_p?: number;
+  max_completion_tokens?: number;
+  response_format?: unknown;
+  reasoning_effort?: string;
+  user?: string;
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+}
+
+/** What a streamed chat completion is made of. Every stream that does not throw ends with exactly one `finish`. */
+export type ChatEvent =
+  | { type: 'text'; text: string }
+  | { type: 'refusal'; text: string }
+  /** A piece of tool call number `index`; `id` and `name` come with its first piece. */
+  | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
+  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' | 'content_filter'; usage?: Usage };
+
+/** The model service refused or failed. Messages never hold keys, and are fit to be shown to the caller. */
+export class ModelError extends Error {
+  constructor(
+    /**
+     * - `not_found`: nothing serves this model (the message names the setting that would);
+     * - `rate_limited`: still 429 after the retries;
+     * - `invalid_request`: the service refused the request itself, retrying is useless;
+     * - `content_filter`: the request broke the content policy;
+     * - `unavailable`: down, slow, cut in mid-stream or an answer that is not one.
+     */
+    readonly kind: 'not_found' | 'rate_limited' | 'invalid_request' | 'content_filter' | 'unavailable',
+    message: string,
+    options?: { cause?: unknown; retryAfterSeconds?: number },
+  ) {
+    super(message, options);
+    this.name = 'ModelError';
+    this.retryAfterSeconds = options?.retryAfterSeconds;
+  }
+  readonly retryAfterSeconds: number | undefined;
+}
+
+export interface ChatModel {
+  /** Whether anything serves this model name; cheap, makes no call. */
+  serves(model: string): boolean;
+  /**
+   * Streams an answer. Retries what is safe to retry before the first event was yielded, nothing after. Throws {@link ModelError}; rejects
+   * with the signal's reason as soon as it is aborted.
+   */
+  stream(request: ChatRequest, signal?: AbortSignal): AsyncIterable<ChatEvent>;
+}
+
+export interface EmbeddingModel {
+  /** What a vector store remembers: vectors of different ids do not compare. */
+  readonly id: string;
+  /**
+   * Weight of the full text against the vectors (1) when this model's results are fused with full text by rank; higher for weak models.
+   */
+  readonly textWeight: number;
+  /**
+   * One vector per text, in order; texts longer than the model takes are cut. Batches, limits concurrency and retries by itself. Throws {@link ModelError}.
+   */
+  embed(texts: string[], kind: 'query' | 'document', signal?: AbortSignal): Promise<Float32Array[]>;
+}
+
+/** The embedding models by id: a store is searched with the model that filled it. */
+export interface EmbeddingModels {
+  /** For new vector stores. */
+  readonly current: EmbeddingModel;
+  /** The model of that id; throws {@link ModelError} `not_found` naming the setting if it is no longer configured. */
+  byId(id: string): EmbeddingModel;
+}

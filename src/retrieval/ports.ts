@@ -1,0 +1,77 @@
+/** What retrieval needs of the outside: a parser of documents and an index of chunks. */
+import type { Readable } from 'node:stream';
+
+/** Why a document has no text to index; `code` is the `last_error.code` of a vector store file. */
+export class DocumentError extends Error {
+  constructor(
+    readonly code: 'unsupported_file' | 'invalid_file' | 'server_error',
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'DocumentError';
+  }
+}
+
+/** A stretch of a document's text with where it stands. */
+export interface DocumentSection {
+  text: string;
+  /** From 1, for paged formats. */
+  page?: number;
+  heading?: string;
+}
+
+export interface DocumentParser {
+  /**
+   * The document's text in reading order. Memory stays bounded whatever the document says of itself. Throws {@link DocumentError}: `unsupported_file` for a
+   * kind it does not read, `invalid_file` for one that is damaged, encrypted, empty, without text, or beyond the limits.
+   */
+  parse(file: { filename: string; bytes: number; open: () => Promise<Readable> }, signal?: AbortSignal): Promise<DocumentSection[]>;
+}
+
+/** A chunk of a file as indexed. */
+export interface Chunk {
+  fileId: string;
+  /** Position in the file, from 0. */
+  ordinal: number;
+  text: string;
+  page?: number;
+  heading?: string;
+}
+
+export interface ScoredChunk extends Chunk {
+  /** 0 to 1. */
+  score: number;
+}
+
+export interface ChunkSearch {
+  text: string;
+  vector: Float32Array;
+  /** Weight of the full text against the vector's 1, when both are fused by rank. */
+  textWeight: number;
+  limit: number;
+  /** Only chunks of these files; absent: of all. */
+  fileIds?: string[];
+}
+
+/** An index of chunks; every vector store is a space of its own, created by its first write. */
+export interface VectorIndex {
+  /**
+   * Makes the chunks of the named files exactly these, whatever was there. Idempotent; atomic per call for readers. The vectors match
+   * `chunks` in order and length.
+   */
+  replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void>;
+  /** Removes the files' chunks; does nothing where there are none. */
+  deleteFiles(storeId: string, fileIds: string[]): Promise<void>;
+  /** Best first: vector and full text fused by rank. Empty for a store that was never written. */
+  search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]>;
+  /** The file's chunks in order. */
+  chunksOf(storeId: string, fileId: string): Promise<Chunk[]>;
+  /** Number of chunks, of one file or of the whole store. */
+  count(storeId: string, fileId?: string): Promise<number>;
+  /** Removes the whole store; does nothing if absent. */
+  deleteStore(storeId: string): Promise<void>;
+  /** Compacts what many small writes left and brings the full-text index up to date. */
+  optimize(storeId: string): Promise<void>;
+  close(): Promise<void>;
+}
