@@ -1,0 +1,97 @@
+/**
+ * The errors a caller can meet, with the status, code and wording of the services. Capabilities throw these by name;
+ * `http/errorResponse` alone turns them into answers.
+ */
+
+/** An answer other than success. `message` is for the caller: it says what is wrong and what to do. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly details: { code?: string | null; type?: string; param?: string | null; headers?: Record<string, string> } = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'ApiError';
+  }
+}
+
+const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id}'.`);
+const invalid = (message: string, code: string | null, param: string | null = null) => new ApiError(400, message, { code, param });
+
+/** The catalogue: one factory per error, named for what happened. */
+export const errors = {
+  // The edge
+  missingKey: () =>
+    new ApiError(
+      401,
+      "You didn't provide an API key. Send it in the 'api-key' header, or as 'Authorization: Bearer YOUR_KEY'.",
+      { code: 'missing_api_key' },
+    ),
+  wrongKey: () => new ApiError(401, 'Incorrect API key provided.', { code: 'invalid_api_key' }),
+  missingApiVersion: () =>
+    invalid('The api-version query parameter (?api-version=) is required for all requests.', 'MissingApiVersionParameter', 'api-version'),
+  malformedApiVersion: (version: string) =>
+    invalid(
+      `The api-version '${version}' is invalid. It is a date such as 2025-04-01-preview, or preview, latest or v1.`,
+      'InvalidApiVersionParameter',
+      'api-version',
+    ),
+  unknownUrl: (method: string, path: string) => new ApiError(404, `Invalid URL (${method} ${path})`, { code: 'unknown_url' }),
+  methodNotAllowed: (method: string, path: string, allowed: string[]) =>
+    new ApiError(405, `Not allowed to ${method} on ${path}.`, {
+      code: 'method_not_supported',
+      headers: { allow: allowed.join(', ') },
+    }),
+  notAvailableYet: (operation: string) =>
+    invalid(`${operation} is not available in this version of azure-openai-functions.`, 'unsupported'),
+  brokenJson: (reason: string) =>
+    invalid(`We could not parse the JSON body of your request: ${reason}. The body must be valid JSON.`, 'invalid_json'),
+  bodyNotObject: () => invalid('The body of the request must be a JSON object.', 'invalid_type'),
+  bodyTooLarge: (limit: number) =>
+    new ApiError(413, `The body of the request is larger than the limit of ${limit} bytes.`, { code: 'request_too_large' }),
+  wrongContentType: (got: string, expected: string) =>
+    new ApiError(415, `Unsupported content type: '${got}'. This operation takes '${expected}'.`, { code: 'unsupported_content_type' }),
+  misconfigured: (message: string) =>
+    new ApiError(500, `The server has a wrong setting. ${message}`, { type: 'server_error', code: 'wrong_setting' }),
+  internal: () =>
+    new ApiError(500, 'The server had an error while processing your request. Retry, and give the request id if it persists.', {
+      type: 'server_error',
+      code: 'internal_error',
+    }),
+
+  // Parameters
+  invalidParameter: (message: string, code: string, param: string) => invalid(message, code, param),
+  unsupported: (param: string, reason?: string) =>
+    invalid(`'${param}' is not supported in this version of azure-openai-functions.${reason ? ` ${reason}` : ''}`, 'unsupported', param),
+  unknownCursor: (param: string, id: string) => invalid(`No object found with id '${id}'.`, 'invalid_value', param),
+
+  // Objects
+  noAssistant: notFound('assistant'),
+  noThread: notFound('thread'),
+  noMessage: notFound('message'),
+  noRun: notFound('run'),
+  noRunStep: notFound('run step'),
+  noVectorStore: notFound('vector store'),
+  noFileBatch: notFound('file batch'),
+  noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
+  noFile: (id: string) => new ApiError(404, `No such File object: ${id}`, { param: 'id' }),
+  vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
+
+  // Runs
+  threadHasActiveRun: (thread: string, run: string) => invalid(`Thread ${thread} already has an active run ${run}.`, null),
+  threadLocked: (thread: string, run: string) => invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
+  runDoesNotTakeOutputs: (run: string, status: string) =>
+    invalid(`Runs in status "${status}" do not accept tool outputs (run ${run}).`, null),
+  toolOutputsMismatch: (expected: string[], given: string[]) =>
+    invalid(
+      `Expected tool outputs for call_ids [${expected.map((id) => `'${id}'`).join(', ')}], got [${given.map((id) => `'${id}'`).join(', ')}]`,
+      null,
+      'tool_outputs',
+    ),
+  runNotCancellable: (status: string) => invalid(`Cannot cancel run with status '${status}'.`, null),
+  deploymentNotFound: (model: string, advice: string) =>
+    new ApiError(404, `The API deployment for this resource does not exist: '${model}'. ${advice}`, { code: 'DeploymentNotFound' }),
+  tooManyConflicts: () =>
+    new ApiError(409, 'The object was changed by too many writers at once. Retry.', { code: 'conflict' }),
+};

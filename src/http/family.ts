@@ -1,0 +1,165 @@
+/** Serves families of operations: one Azure function per family and base path, routed by Hono inside. */
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import * as df from 'durable-functions';
+import { randomUUID } from 'node:crypto';
+import { errors } from '../errors';
+import { authenticate } from './authentication';
+import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
+import { connectionOf } from './connection';
+import { errorResponse, isFault } from './errorResponse';
+import { readJsonBody } from './jsonBody';
+import type { Call, Operation } from './operation';
+import { validate } from './validation';
+
+export interface Family {
+  /** First segment of its operations' paths, and part of its functions' names. */
+  name: string;
+  operations: Operation[];
+}
+
+/** What the edge needs of the settings. */
+export interface EdgeSettings {
+  apiKeys: ReadonlyMap<string, string>;
+  /** Of JSON bodies. */
+  maxBodyBytes: number;
+}
+
+/** The request as it travels through Hono. */
+interface Invocation {
+  Bindings: { invocation: InvocationContext; located: LocatedPath; requestId: string; url: URL; settings: EdgeSettings };
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** Registers the family's functions. `settings` is called per request: a wrong setting answers, it doesn't throw at import. */
+export function registerFamily(family: Family, settings: () => EdgeSettings): void {
+  const router = routerOf(family.operations);
+  for (const base of basePaths) {
+    register(`${base.name}-${family.name.replaceAll('_', '-')}`, `${base.route}/${family.name}/{*rest}`, router, settings);
+  }
+}
+
+/**
+ * Registers one function per base path that answers every other path: operations that this version lacks, `GET openapi.json` and unknown paths. The host
+ * takes the first function by name whose route matches, so these names sort last.
+ */
+export function registerCatchAll(operations: Operation[], settings: () => EdgeSettings): void {
+  const router = routerOf(operations);
+  for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings);
+}
+
+/** Registers a function for a path below no base path, which needs no key. */
+export function registerOpen(name: string, route: string, handle: () => Response): void {
+  app.http(name, {
+    methods: ['GET'],
+    route,
+    handler: (_request, context) => Promise.resolve(answerOf(handle(), context.invocationId)),
+  });
+}
+
+function register(name: string, route: string, router: OpenAPIHono<Invocation>, settings: () => EdgeSettings): void {
+  app.http(name, {
+    methods: [...METHODS],
+    authLevel: 'anonymous',
+    route,
+    extraInputs: [df.input.durableClient()],
+    handler: (request, context) => serve(request, context, router, settings),
+  });
+}
+
+/** Answers one request. Never throws and always returns: the real host hangs on anything else. */
+async function serve(
+  request: HttpRequest,
+  invocation: InvocationContext,
+  router: OpenAPIHono<Invocation>,
+  settings: () => EdgeSettings,
+): Promise<HttpResponseInit> {
+  const requestId = randomUUID();
+  try {
+    const url = new URL(request.url);
+    const located = locate(url.pathname);
+    if (!located) throw errors.unknownUrl(request.method, url.pathname);
+    const inner = new URL(url);
+    inner.pathname = located.rest;
+    const response = await router.fetch(toWebRequest(request, inner), { invocation, located, requestId, url, settings: settings() });
+    return answerOf(response, requestId);
+  } catch (error) {
+    return answerOf(failed(error, invocation, requestId), requestId);
+  }
+}
+
+function toWebRequest(request: HttpRequest, url: URL): Request {
+  const hasBody = request.method !== 'GET' && request.body !== null;
+  return new Request(url, {
+    method: request.method,
+    headers: request.headers,
+    ...(hasBody ? { body: request.body, duplex: 'half' } : {}),
+  });
+}
+
+function answerOf(response: Response, requestId: string): HttpResponseInit {
+  const headers = new Headers(response.headers);
+  headers.set('x-request-id', requestId);
+  headers.set('apim-request-id', requestId);
+  return { status: response.status, headers, body: response.body as HttpResponseInit['body'] };
+}
+
+function failed(error: unknown, invocation: InvocationContext, requestId: string): Response {
+  if (isFault(error)) invocation.error(`Request ${requestId} failed:`, error);
+  return errorResponse(error);
+}
+
+function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
+  const router = new OpenAPIHono<Invocation>({ strict: false });
+  for (const declared of operations) {
+    const path = declared.path.replace(/\{(\w+)\}/g, ':$1');
+    router.on(declared.method.toUpperCase(), path, async (c) => {
+      const { located, requestId, url, settings, invocation } = c.env;
+      checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
+      const call: Call = {
+        scope: { tenant: authenticate(c.req.raw.headers, settings.apiKeys), project: located.project },
+        params: validate(declared.params, c.req.param()),
+        query: validate(declared.query, queryOf(url)),
+        body: await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes),
+        request: c.req.raw,
+        requestId,
+        invocation,
+        connection: connectionOf(invocation.invocationId),
+      };
+      const answer = await declared.handle(call);
+      return answer instanceof Response ? answer : Response.json(answer);
+    });
+  }
+  router.notFound((c) => {
+    const { located, url, settings, invocation, requestId } = c.env;
+    try {
+      checkApiVersion(url.searchParams.get('api-version'), located.base, true);
+      authenticate(c.req.raw.headers, settings.apiKeys);
+      const allowed = operations.filter(({ path }) => matches(path, located.rest)).map(({ method }) => method.toUpperCase());
+      if (allowed.length > 0) throw errors.methodNotAllowed(c.req.method, url.pathname, allowed);
+      throw errors.unknownUrl(c.req.method, url.pathname);
+    } catch (error) {
+      return failed(error, invocation, requestId);
+    }
+  });
+  router.onError((error, c) => failed(error, c.env.invocation, c.env.requestId));
+  return router;
+}
+
+const matches = (path: string, rest: string): boolean =>
+  new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`).test(rest);
+
+/** Query values by name; `name[]` collects its values, of another name the last counts. */
+function queryOf(url: URL): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = {};
+  for (const [name, value] of url.searchParams) {
+    query[name] = name.endsWith('[]') ? [...(query[name] ?? []), value] : value;
+  }
+  return query;
+}
+
+async function bodyOf(declared: Operation, request: Request, base: BasePath, maxBytes: number): Promise<unknown> {
+  if (!declared.body || declared.body === 'raw') return undefined;
+  return validate(declared.body, await readJsonBody(request, maxBytes), base.toleratesUnknownFields);
+}

@@ -1,0 +1,81 @@
+/** Multipart uploads, streamed: the file is handed on while it arrives. */
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { errors } from '../errors';
+
+const MAX_FIELD_BYTES = 64 * 1024;
+const MAX_FIELDS = 50;
+
+export interface Upload<T> {
+  /** Text fields; `a[b]` is a field of its own name. */
+  fields: Record<string, string>;
+  filename: string | undefined;
+  /** What `store` made of the file, or undefined when the form held none. */
+  file: T | undefined;
+}
+
+/**
+ * Reads a form with at most one file, in part `file`. `store` must consume the stream it is given; the form's fields may come after it. Throws
+ * 415 for another content type and 400 for a broken form; rejects with the error of `store`.
+ */
+export async function readUpload<T>(request: Request, store: (content: Readable, filename: string) => Promise<T>): Promise<Upload<T>> {
+  const contentType = request.headers.get('content-type') ?? 'none';
+  if (!/^multipart\/form-data\b/i.test(contentType) || !request.body) throw errors.wrongContentType(contentType, 'multipart/form-data');
+  const upload: Upload<T> = { fields: {}, filename: undefined, file: undefined };
+  const form = openForm(contentType);
+  let stored: Promise<void> | undefined;
+  const parsed = new Promise<void>((resolve, reject) => {
+    form.on('field', (name: string, value: string, _nameTruncated: boolean, valueTruncated: boolean) => {
+      if (valueTruncated) reject(errors.invalidParameter(`Invalid '${name}': longer than ${MAX_FIELD_BYTES} bytes.`, 'invalid_value', name));
+      upload.fields[name] = value;
+    });
+    form.on('file', (name: string, content: BusboyFileStream, filename: string | undefined) => {
+      // A broken form ends the part's stream by an error that `parsed` reports.
+      content.on('error', reject);
+      if (name !== 'file' || stored) {
+        content.resume();
+        reject(errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name));
+        return;
+      }
+      upload.filename = filename ?? '';
+      stored = store(content, upload.filename).then(
+        (file) => {
+          upload.file = file;
+        },
+        (error: unknown) => {
+          reject(error);
+          form.destroy();
+        },
+      );
+    });
+    form.on('error', (error: Error) => reject(brokenForm(error)));
+    form.on('finish', resolve);
+  });
+  const source = Readable.fromWeb(request.body as NodeReadableStream);
+  source.on('error', (error) => form.destroy(error));
+  source.pipe(form);
+  try {
+    await parsed;
+    await stored;
+  } catch (error) {
+    source.destroy();
+    form.destroy();
+    await stored?.catch(() => undefined);
+    throw error;
+  }
+  return upload;
+}
+
+function openForm(contentType: string): BusboyInstance {
+  try {
+    return new Busboy({ headers: { 'content-type': contentType }, limits: { fields: MAX_FIELDS, files: 2, fieldSize: MAX_FIELD_BYTES } });
+  } catch (error) {
+    throw brokenForm(error);
+  }
+}
+
+function brokenForm(error: unknown): Error {
+  const reason = error instanceof Error ? error.message : 'not a form';
+  return errors.invalidParameter(`The multipart form is broken: ${reason}. Send multipart/form-data with a 'file' part.`, 'invalid_form', 'file');
+}

@@ -1,0 +1,65 @@
+/**
+ * An operation is declared once: routing, validation, the OpenAPI document and the operation list come from this value.
+ */
+import type { InvocationContext } from '@azure/functions';
+import { z } from 'zod';
+import type { Scope } from '../scope';
+import type { Connection } from './connection';
+
+export type Method = 'get' | 'post' | 'delete';
+
+/** What a handler is given: validated input, and the invocation it runs in. */
+export interface Call<P = unknown, Q = unknown, B = unknown> {
+  scope: Scope;
+  params: P;
+  query: Q;
+  body: B;
+  request: Request;
+  requestId: string;
+  invocation: InvocationContext;
+  connection: Connection;
+}
+
+export interface Operation {
+  method: Method;
+  /** Below the base path, with `{parameters}`. */
+  path: string;
+  summary: string;
+  /** Number in the contract's operations.md; absent for operations beside it. */
+  number?: number;
+  /** The contract leaves the api-version out (oddity O22). */
+  apiVersionOptional?: boolean;
+  params: z.ZodObject;
+  query: z.ZodObject;
+  /** `raw`: the handler reads `request` itself. */
+  body?: z.ZodType | 'raw';
+  /** Of the success answer. `raw`: bytes. */
+  response: z.ZodType | 'raw';
+  handle: (call: Call) => Promise<unknown>;
+}
+
+interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>
+  extends Omit<Operation, 'params' | 'query' | 'body' | 'handle'> {
+  params?: P;
+  query?: Q;
+  body?: B | 'raw';
+  /** The answer's JSON value, or a whole Response. */
+  handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>;
+}
+
+const nothing = z.object({});
+
+/** Declares an operation; the types of `handle` follow from the schemas. */
+export function operation<
+  P extends z.ZodObject = typeof nothing,
+  Q extends z.ZodObject = typeof nothing,
+  B extends z.ZodType = z.ZodUndefined,
+>(declaration: Declaration<P, Q, B>): Operation {
+  // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
+  return { ...declaration, params: declaration.params ?? nothing, query: declaration.query ?? nothing } as unknown as Operation;
+}
+
+/** Path parameters of these names. */
+export function pathParams<K extends string>(...names: K[]): z.ZodObject<Record<K, z.ZodString>> {
+  return z.object(Object.fromEntries(names.map((name) => [name, z.string().min(1)])) as Record<K, z.ZodString>);
+}

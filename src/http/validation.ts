@@ -1,0 +1,116 @@
+/** Validates input with its schema and words what is wrong as the services do. */
+import type { z } from 'zod';
+import { ApiError, errors } from '../errors';
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * The value as the schema reads it. Throws 400 naming the parameter. With `tolerant`, unknown fields are dropped instead of refused.
+ */
+export function validate<T extends z.ZodType>(schema: T, value: unknown, tolerant = false): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
+  if (tolerant && unknown.length > 0) return validate(schema, without(value, unknown), false);
+  throw toApiError(firstRelevant(parsed.error.issues), value);
+}
+
+/** A copy of the value without the fields that the issues name. */
+function without(value: unknown, issues: Extract<Issue, { code: 'unrecognized_keys' }>[]): unknown {
+  const copy: unknown = structuredClone(value);
+  for (const issue of issues) {
+    const parent = issue.path.reduce<unknown>((at, key) => property(at, key), copy);
+    if (isObject(parent)) for (const key of issue.keys) delete parent[key];
+  }
+  return copy;
+}
+
+const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null;
+const property = (value: unknown, key: PropertyKey): unknown => (isObject(value) ? value[key] : undefined);
+
+/** Descends into a union: the branch that fits best (fewest issues, deepest path) knows what is wrong. */
+function firstRelevant(issues: Issue[], prefix: PropertyKey[] = []): Issue {
+  const issue = issues[0];
+  if (!issue) throw new Error('A failed validation without an issue.');
+  const located: Issue = { ...issue, path: [...prefix, ...issue.path] };
+  if (located.code !== 'invalid_union' || located.errors.length === 0) return located;
+  const branches = located.errors.map((branch) => firstRelevant(branch, located.path));
+  const deepest = branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best));
+  return deepest.path.length > located.path.length ? deepest : located;
+}
+
+/** `tools[0].function.name`, as the services write it. */
+function parameterName(path: PropertyKey[]): string {
+  return path.reduce<string>((name, key) => {
+    if (typeof key === 'number') return `${name}[${key}]`;
+    return name ? `${name}.${String(key)}` : String(key);
+  }, '');
+}
+
+function toApiError(issue: Issue, input: unknown): ApiError {
+  const param = parameterName(issue.path);
+  const given = issue.path.reduce<unknown>(property, input);
+  if (issue.code === 'unrecognized_keys') {
+    const name = parameterName([...issue.path, issue.keys[0] ?? '']);
+    return errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name);
+  }
+  if (given === undefined && issue.code !== 'custom') {
+    return errors.invalidParameter(`Missing required parameter: '${param}'.`, 'missing_required_parameter', param);
+  }
+  const [message, code] = describe(issue, param, given);
+  return errors.invalidParameter(message, code, param);
+}
+
+function describe(issue: Issue, param: string, given: unknown): [message: string, code: string] {
+  switch (issue.code) {
+    case 'invalid_type':
+      return [`Invalid type for '${param}': expected ${article(typeName(issue.expected))}, but got ${article(nameOf(given))} instead.`, 'invalid_type'];
+    case 'invalid_value':
+      return [`Invalid value: '${short(given)}'. Supported values are: ${listing(issue.values)}.`, 'invalid_value'];
+    case 'invalid_union':
+      return [`Invalid value for '${param}': ${article(nameOf(given))} of this form is not supported.`, 'invalid_value'];
+    case 'too_big':
+      return limit(param, given, issue.origin, 'above', 'maximum', Number(issue.maximum));
+    case 'too_small':
+      return limit(param, given, issue.origin, 'below', 'minimum', Number(issue.minimum));
+    default:
+      return [`Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`, 'invalid_value'];
+  }
+}
+
+function limit(param: string, given: unknown, origin: string, side: string, bound: string, value: number): [string, string] {
+  if (origin === 'string') {
+    const length = typeof given === 'string' ? given.length : 0;
+    const word = side === 'above' ? 'long' : 'short';
+    return [
+      `Invalid '${param}': string too ${word}. Expected a string with ${bound} length ${value}, but got a string with length ${length} instead.`,
+      `string_${side}_${bound === 'maximum' ? 'max' : 'min'}_length`,
+    ];
+  }
+  if (origin === 'array') {
+    const length = Array.isArray(given) ? given.length : 0;
+    const word = side === 'above' ? 'long' : 'short';
+    return [
+      `Invalid '${param}': array too ${word}. Expected an array with ${bound} length ${value}, but got an array with length ${length} instead.`,
+      `array_${side}_${bound === 'maximum' ? 'max' : 'min'}_length`,
+    ];
+  }
+  const kind = origin === 'int' ? 'integer' : 'decimal';
+  const sign = side === 'above' ? '<=' : '>=';
+  return [
+    `Invalid '${param}': ${kind} ${side} ${bound} value. Expected a value ${sign} ${value}, but got ${short(given)} instead.`,
+    `${kind}_${side}_${bound === 'maximum' ? 'max' : 'min'}_value`,
+  ];
+}
+
+const typeName = (expected: string): string => ({ int: 'integer', record: 'object' })[expected] ?? expected;
+const nameOf = (value: unknown): string => {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+};
+const article = (noun: string): string => (noun === 'null' ? noun : `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`);
+const short = (value: unknown): string => String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 200);
+const listing = (values: readonly unknown[]): string => {
+  const quoted = values.map((value) => `'${String(value)}'`);
+  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;
+};

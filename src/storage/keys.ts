@@ -1,0 +1,39 @@
+/** How records and blobs are named. The scope comes first in every key, so no id can reach another tenant's objects. */
+import { randomBytes } from 'node:crypto';
+import type { Scope } from '../scope';
+
+const segment = (text: string): string => encodeURIComponent(text);
+
+/** A partition of the scope: a collection (`assistants`), or what belongs to one object (`threads`, its id). */
+export function partitionOf(scope: Scope, collection: string, id?: string): string {
+  const parts = [scope.tenant, scope.project, collection, ...(id === undefined ? [] : [id])];
+  return parts.map(segment).join('/');
+}
+
+/** What concerns all tenants, such as the owner of a vector store by its id. */
+export const GLOBAL_PARTITION = 'global';
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** A new id of 24 random characters behind the prefix, `thread_` or `file-`. */
+export function newId(prefix: string): string {
+  let id = prefix;
+  // 62 does not divide 256: bytes past the last multiple are left out, so that every character is as likely.
+  while (id.length < prefix.length + 24) {
+    for (const byte of randomBytes(32)) if (byte < 248 && id.length < prefix.length + 24) id += ALPHABET[byte % 62];
+  }
+  return id;
+}
+
+let lastMilliseconds = 0;
+let sequence = 0;
+
+/** A sort key for a record made now: later calls of this process sort later, and across processes the clock decides. */
+export function orderKey(now: number): string {
+  if (now > lastMilliseconds) {
+    lastMilliseconds = now;
+    sequence = 0;
+  }
+  sequence += 1;
+  return `${String(lastMilliseconds).padStart(15, '0')}-${String(sequence).padStart(8, '0')}`;
+}

@@ -1,0 +1,141 @@
+/** Assistants: requests are closed, over the union of the seed's fields and OpenAI's current ones. */
+import { z } from 'zod';
+import { chunkingStrategy } from './chunking';
+import { metadata, storedMetadata, timestamp } from './common';
+
+const codeInterpreterTool = z.strictObject({ type: z.literal('code_interpreter') });
+
+const fileSearchTool = z.strictObject({
+  type: z.literal('file_search'),
+  file_search: z
+    .strictObject({
+      max_num_results: z.int().min(1).max(50).optional(),
+      ranking_options: z
+        .strictObject({
+          ranker: z.enum(['auto', 'default_2024_08_21', 'default-2024-11-15']).optional(),
+          score_threshold: z.number().min(0).max(1),
+        })
+        .optional(),
+    })
+    .optional(),
+});
+
+const functionTool = z.strictObject({
+  type: z.literal('function'),
+  function: z.strictObject({
+    name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64"),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
+/** A tool of an assistant or a run (operations.md section 8). */
+export const assistantTool = z.discriminatedUnion('type', [codeInterpreterTool, fileSearchTool, functionTool]);
+export type AssistantTool = z.infer<typeof assistantTool>;
+
+/** A function by a name the wire of chat completions also uses. */
+export type AssistantFunctionTool = z.infer<typeof functionTool>;
+
+/** `response_format` of assistants and runs. */
+export const responseFormat = z.union([
+  z.literal('auto'),
+  z.strictObject({ type: z.enum(['text', 'json_object']) }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({
+      name: z.string(),
+      description: z.string().optional(),
+      schema: z.record(z.string(), z.unknown()).optional(),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
+
+const vectorStoreIds = z.array(z.string()).max(1);
+const codeInterpreterResources = z.strictObject({ file_ids: z.array(z.string()).max(20).default([]) });
+
+/** `tool_resources` of modifications and of thread-and-run itself: stores are named, not made. */
+export const toolResources = z.strictObject({
+  code_interpreter: codeInterpreterResources.optional(),
+  file_search: z.strictObject({ vector_store_ids: vectorStoreIds.optional() }).optional(),
+});
+export type ToolResources = z.infer<typeof toolResources>;
+
+const newVectorStore = z.strictObject({
+  file_ids: z.array(z.string()).max(10_000).optional(),
+  chunking_strategy: chunkingStrategy.optional(),
+  metadata: metadata.nullish(),
+});
+
+/** `tool_resources` of creations: a store may be made and attached in the same call. */
+export const newToolResources = z.strictObject({
+  code_interpreter: codeInterpreterResources.optional(),
+  file_search: z
+    .strictObject({ vector_store_ids: vectorStoreIds.optional(), vector_stores: z.array(newVectorStore).max(1).optional() })
+    .refine((given) => !(given.vector_store_ids && given.vector_stores), "takes either 'vector_store_ids' or 'vector_stores', not both")
+    .optional(),
+});
+export type NewToolResources = z.infer<typeof newToolResources>;
+
+export const storedToolResources = z.object({
+  code_interpreter: z.object({ file_ids: z.array(z.string()) }).optional(),
+  file_search: z.object({ vector_store_ids: z.array(z.string()) }).optional(),
+});
+export type StoredToolResources = z.infer<typeof storedToolResources>;
+
+const settings = {
+  name: z.string().max(256).nullish(),
+  description: z.string().max(512).nullish(),
+  tools: z.array(assistantTool).max(128).optional(),
+  metadata: metadata.nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  response_format: responseFormat.nullish(),
+  reasoning_effort: reasoningEffort.nullish(),
+};
+
+/** `createAssistantRequest`. */
+export const createAssistantRequest = z
+  .strictObject({
+    model: z.string().min(1),
+    instructions: z.string().max(256_000).nullish(),
+    tool_resources: newToolResources.nullish(),
+    ...settings,
+  })
+  .meta({ id: 'createAssistantRequest' });
+export type CreateAssistantRequest = z.infer<typeof createAssistantRequest>;
+
+/** `modifyAssistantRequest`: an absent field stays, null clears; instructions are limited to 32,768 here (oddity O7). */
+export const modifyAssistantRequest = z
+  .strictObject({
+    model: z.string().min(1).optional(),
+    instructions: z.string().max(32_768).nullish(),
+    tool_resources: toolResources.nullish(),
+    ...settings,
+  })
+  .meta({ id: 'modifyAssistantRequest' });
+export type ModifyAssistantRequest = z.infer<typeof modifyAssistantRequest>;
+
+/** `assistantObject`. */
+export const assistantObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('assistant'),
+    created_at: timestamp,
+    name: z.string().nullable(),
+    description: z.string().nullable(),
+    model: z.string(),
+    instructions: z.string().nullable(),
+    tools: z.array(assistantTool),
+    tool_resources: storedToolResources,
+    metadata: storedMetadata,
+    temperature: z.number().nullable(),
+    top_p: z.number().nullable(),
+    response_format: responseFormat,
+    reasoning_effort: reasoningEffort.nullish(),
+  })
+  .meta({ id: 'assistantObject' });
+export type AssistantObject = z.infer<typeof assistantObject>;

@@ -1,0 +1,56 @@
+/** What the JSON bodies of several families share. */
+import { z } from 'zod';
+
+/** At most 16 pairs; keys up to 64 characters, values up to 512 (operations.md 2.6). */
+export const metadata = z
+  .record(z.string().max(64), z.string().max(512))
+  .refine((pairs) => Object.keys(pairs).length <= 16, 'too many properties. Expected an object with at most 16 properties');
+export type Metadata = z.infer<typeof metadata>;
+
+export const storedMetadata = z.record(z.string(), z.string());
+
+/** Unix seconds. */
+export const timestamp = z.int();
+
+/** `limit`, `order`, `after` and `before` of every list (operations.md 2.5). */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  order: z.enum(['asc', 'desc']).default('desc'),
+  after: z.string().min(1).optional(),
+  before: z.string().min(1).optional(),
+});
+export type PageQuery = z.infer<typeof pageQuery>;
+
+/** The body of a list of `item`. */
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    object: z.literal('list'),
+    data: z.array(item),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+
+export interface ListObject<T> {
+  object: 'list';
+  data: T[];
+  first_id: string | null;
+  last_id: string | null;
+  has_more: boolean;
+}
+
+/** The body of a delete (operations.md 2.7). */
+export const deletedObject = (object: string) => z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
+
+/** `errorResponse` of the contract. */
+export const errorResponse = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'errorResponse' });
+export type ErrorBody = z.infer<typeof errorResponse>;

@@ -1,0 +1,298 @@
+/** Threads, messages, runs and run steps (operations.md sections 9 to 12, components.md section 8). */
+import { z } from 'zod';
+import {
+  assistantTool,
+  newToolResources,
+  reasoningEffort,
+  responseFormat,
+  storedToolResources,
+  toolResources,
+} from './assistants';
+import { metadata, pageQuery, storedMetadata, timestamp } from './common';
+
+// Messages
+
+const textRequestPart = z.strictObject({ type: z.literal('text'), text: z.string().min(1).max(256_000) });
+const detail = z.enum(['auto', 'low', 'high']).optional();
+const imageUrlPart = z.strictObject({ type: z.literal('image_url'), image_url: z.strictObject({ url: z.string(), detail }) });
+const imageFilePart = z.strictObject({ type: z.literal('image_file'), image_file: z.strictObject({ file_id: z.string(), detail }) });
+
+/** `createMessageRequest`: the seed knows content as a string, OpenAI also as parts. */
+export const createMessageRequest = z
+  .strictObject({
+    role: z.enum(['user', 'assistant']),
+    content: z.union([
+      z.string().min(1).max(256_000),
+      z.array(z.discriminatedUnion('type', [textRequestPart, imageUrlPart, imageFilePart])).min(1),
+    ]),
+    attachments: z
+      .array(
+        z.strictObject({
+          file_id: z.string(),
+          tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })),
+        }),
+      )
+      .nullish(),
+    metadata: metadata.nullish(),
+  })
+  .meta({ id: 'createMessageRequest' });
+export type CreateMessageRequest = z.infer<typeof createMessageRequest>;
+
+/** A citation in a text: `text` is the marker, found from `start_index` to `end_index` of the value (UTF-16 units, as SDKs slice). */
+export const fileCitation = z.object({
+  type: z.literal('file_citation'),
+  text: z.string(),
+  start_index: z.int(),
+  end_index: z.int(),
+  file_citation: z.object({ file_id: z.string() }),
+});
+export type FileCitation = z.infer<typeof fileCitation>;
+
+export const messageContent = z.union([
+  z.object({ type: z.literal('text'), text: z.object({ value: z.string(), annotations: z.array(fileCitation) }) }),
+  imageUrlPart,
+  imageFilePart,
+]);
+export type MessageContent = z.infer<typeof messageContent>;
+
+/** `messageObject`. */
+export const messageObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('thread.message'),
+    created_at: timestamp,
+    thread_id: z.string(),
+    status: z.enum(['in_progress', 'incomplete', 'completed']),
+    incomplete_details: z
+      .object({ reason: z.enum(['content_filter', 'max_tokens', 'run_cancelled', 'run_expired', 'run_failed']) })
+      .nullable(),
+    completed_at: timestamp.nullable(),
+    incomplete_at: timestamp.nullable(),
+    role: z.enum(['user', 'assistant']),
+    content: z.array(messageContent),
+    assistant_id: z.string().nullable(),
+    run_id: z.string().nullable(),
+    attachments: z.array(z.unknown()),
+    metadata: storedMetadata,
+  })
+  .meta({ id: 'messageObject' });
+export type MessageObject = z.infer<typeof messageObject>;
+
+/** `modifyMessageRequest` and `modifyRunRequest`. */
+export const modifyMetadataRequest = z.strictObject({ metadata: metadata.nullish() }).meta({ id: 'modifyMetadataRequest' });
+
+export const listMessagesQuery = pageQuery.extend({ run_id: z.string().min(1).optional() });
+
+// Threads
+
+/** `createThreadRequest`. */
+export const createThreadRequest = z
+  .strictObject({
+    messages: z.array(createMessageRequest).max(32).optional(),
+    tool_resources: newToolResources.nullish(),
+    metadata: metadata.nullish(),
+  })
+  .meta({ id: 'createThreadRequest' });
+export type CreateThreadRequest = z.infer<typeof createThreadRequest>;
+
+/** `modifyThreadRequest`: absent stays, null clears. */
+export const modifyThreadRequest = z
+  .strictObject({ tool_resources: toolResources.nullish(), metadata: metadata.nullish() })
+  .meta({ id: 'modifyThreadRequest' });
+export type ModifyThreadRequest = z.infer<typeof modifyThreadRequest>;
+
+/** `threadObject`. */
+export const threadObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('thread'),
+    created_at: timestamp,
+    metadata: storedMetadata,
+    tool_resources: storedToolResources,
+  })
+  .meta({ id: 'threadObject' });
+export type ThreadObject = z.infer<typeof threadObject>;
+
+// Runs
+
+/** `assistantsApiToolChoiceOption`, with OpenAI's `required`. */
+export const toolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) }),
+  z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: z.string() }) }),
+]);
+export type ToolChoice = z.infer<typeof toolChoice>;
+
+export const truncationStrategy = z.strictObject({
+  type: z.enum(['auto', 'last_messages']),
+  last_messages: z.int().min(1).nullish(),
+});
+
+const runSettings = {
+  assistant_id: z.string(),
+  model: z.string().min(1).nullish(),
+  instructions: z.string().max(256_000).nullish(),
+  tools: z.array(assistantTool).max(20).nullish(),
+  metadata: metadata.nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  stream: z.boolean().nullish(),
+  max_prompt_tokens: z.int().min(256).nullish(),
+  max_completion_tokens: z.int().min(256).nullish(),
+  truncation_strategy: truncationStrategy.nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().optional(),
+  response_format: responseFormat.nullish(),
+  reasoning_effort: reasoningEffort.nullish(),
+};
+
+/** `createRunRequest`. */
+export const createRunRequest = z
+  .strictObject({
+    ...runSettings,
+    additional_instructions: z.string().max(256_000).nullish(),
+    additional_messages: z.array(createMessageRequest).max(32).nullish(),
+  })
+  .meta({ id: 'createRunRequest' });
+export type CreateRunRequest = z.infer<typeof createRunRequest>;
+
+/** `createThreadAndRunRequest`. */
+export const createThreadAndRunRequest = z
+  .strictObject({
+    ...runSettings,
+    thread: createThreadRequest.optional(),
+    tool_resources: toolResources.nullish(),
+    stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
+  })
+  .meta({ id: 'createThreadAndRunRequest' });
+export type CreateThreadAndRunRequest = z.infer<typeof createThreadAndRunRequest>;
+
+/** `submitToolOutputsRunRequest`. */
+export const submitToolOutputsRequest = z
+  .strictObject({
+    tool_outputs: z.array(z.strictObject({ tool_call_id: z.string(), output: z.string().max(512 * 1024) })).max(128),
+    stream: z.boolean().nullish(),
+  })
+  .meta({ id: 'submitToolOutputsRunRequest' });
+export type ToolOutputs = z.infer<typeof submitToolOutputsRequest>['tool_outputs'];
+
+const functionCall = z.object({
+  id: z.string(),
+  type: z.literal('function'),
+  function: z.object({ name: z.string(), arguments: z.string() }),
+});
+
+const lastError = z.object({ code: z.enum(['server_error', 'rate_limit_exceeded', 'invalid_prompt']), message: z.string() });
+export type LastError = z.infer<typeof lastError>;
+
+const usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+
+export const runStatus = z.enum([
+  'queued',
+  'in_progress',
+  'requires_action',
+  'cancelling',
+  'cancelled',
+  'failed',
+  'completed',
+  'incomplete',
+  'expired',
+]);
+export type RunStatus = z.infer<typeof runStatus>;
+
+/** `runObject`. */
+export const runObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('thread.run'),
+    created_at: timestamp,
+    thread_id: z.string(),
+    assistant_id: z.string(),
+    status: runStatus,
+    required_action: z
+      .object({ type: z.literal('submit_tool_outputs'), submit_tool_outputs: z.object({ tool_calls: z.array(functionCall) }) })
+      .nullable(),
+    last_error: lastError.nullable(),
+    expires_at: timestamp.nullable(),
+    started_at: timestamp.nullable(),
+    cancelled_at: timestamp.nullable(),
+    failed_at: timestamp.nullable(),
+    completed_at: timestamp.nullable(),
+    incomplete_details: z.object({ reason: z.enum(['max_completion_tokens', 'max_prompt_tokens']) }).nullable(),
+    model: z.string(),
+    instructions: z.string().nullable(),
+    tools: z.array(assistantTool),
+    tool_resources: storedToolResources,
+    file_ids: z.array(z.string()),
+    metadata: storedMetadata,
+    usage: usage.nullable(),
+    temperature: z.number().nullable(),
+    top_p: z.number().nullable(),
+    max_prompt_tokens: z.int().nullable(),
+    max_completion_tokens: z.int().nullable(),
+    truncation_strategy: z.object({ type: z.enum(['auto', 'last_messages']), last_messages: z.int().nullable() }),
+    tool_choice: toolChoice,
+    parallel_tool_calls: z.boolean(),
+    response_format: responseFormat,
+    reasoning_effort: reasoningEffort.nullish(),
+  })
+  .meta({ id: 'runObject' });
+export type RunObject = z.infer<typeof runObject>;
+
+// Run steps
+
+/** The one value of `include[]`: the contents of file search results. */
+export const FILE_SEARCH_CONTENT = 'step_details.tool_calls[*].file_search.results[*].content';
+export const includeQuery = z.object({ 'include[]': z.array(z.literal(FILE_SEARCH_CONTENT)).optional() });
+export const listRunStepsQuery = pageQuery.extend(includeQuery.shape);
+
+const fileSearchResult = z.object({
+  file_id: z.string(),
+  file_name: z.string(),
+  score: z.number(),
+  content: z.array(z.object({ type: z.literal('text'), text: z.string() })).optional(),
+});
+export type FileSearchResult = z.infer<typeof fileSearchResult>;
+
+const fileSearchCall = z.object({
+  id: z.string(),
+  type: z.literal('file_search'),
+  file_search: z.object({
+    ranking_options: z.object({ ranker: z.string(), score_threshold: z.number() }).optional(),
+    results: z.array(fileSearchResult),
+  }),
+});
+const functionStepCall = z.object({
+  id: z.string(),
+  type: z.literal('function'),
+  function: z.object({ name: z.string(), arguments: z.string(), output: z.string().nullable() }),
+});
+
+export const stepToolCall = z.discriminatedUnion('type', [fileSearchCall, functionStepCall]);
+export type StepToolCall = z.infer<typeof stepToolCall>;
+
+/** `runStepObject`; `object` as the examples have it (oddity O3). */
+export const runStepObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('thread.run.step'),
+    created_at: timestamp,
+    run_id: z.string(),
+    assistant_id: z.string(),
+    thread_id: z.string(),
+    type: z.enum(['message_creation', 'tool_calls']),
+    status: z.enum(['in_progress', 'cancelled', 'failed', 'completed', 'expired']),
+    step_details: z.discriminatedUnion('type', [
+      z.object({ type: z.literal('message_creation'), message_creation: z.object({ message_id: z.string() }) }),
+      z.object({ type: z.literal('tool_calls'), tool_calls: z.array(stepToolCall) }),
+    ]),
+    last_error: lastError.nullable(),
+    expired_at: timestamp.nullable(),
+    cancelled_at: timestamp.nullable(),
+    failed_at: timestamp.nullable(),
+    completed_at: timestamp.nullable(),
+    metadata: storedMetadata,
+    usage: usage.nullable(),
+  })
+  .meta({ id: 'runStepObject' });
+export type RunStepObject = z.infer<typeof runStepObject>;
