@@ -3,10 +3,11 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import { errorResponse } from '../wire/common';
 import { basePaths } from './basePaths';
+import packageJson from '../../package.json';
 import type { Operation } from './operation';
 
 /** An OpenAPI 3.1 document; its servers are the base paths. */
-export function openApiDocument(operations: Operation[], version: string): object {
+export function openApiDocument(operations: Operation[]): object {
   const documented = new OpenAPIHono();
   for (const { method, path, summary, params, query, body, response } of operations) {
     documented.openAPIRegistry.registerPath({
@@ -24,7 +25,7 @@ export function openApiDocument(operations: Operation[], version: string): objec
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   return documented.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'azure-openai-functions', version },
+    info: { title: 'azure-openai-functions', version: packageJson.version },
     servers: basePaths.map(({ route }) => ({
       url: `/${route}`,
       ...(route.includes('{project}') ? { variables: { project: { default: 'default' } } } : {}),

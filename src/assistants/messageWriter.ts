@@ -1,0 +1,134 @@
+/** The message that a run writes, with its message_creation step. */
+import { newId, orderKey } from '../storage/keys';
+import type { Change } from '../storage/ports';
+import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
+import { CitationReader, type Piece } from './citations';
+import { runMessage } from './messages';
+import type { FoundPassage } from './ports';
+import { endedMessage, endedStep, type Ending } from './runStatus';
+import { messageDelta, type RunSink } from './runSink';
+import { MESSAGES, runMessagesList, stepsList, type StepRecord } from './threadRecords';
+
+/** A step of the run that begins now; `at` in Unix seconds. */
+export function newStep(run: RunObject, details: RunStepObject['step_details'], at: number): RunStepObject {
+  return {
+    id: newId('step_'),
+    object: 'thread.run.step',
+    created_at: at,
+    run_id: run.id,
+    assistant_id: run.assistant_id,
+    thread_id: run.thread_id,
+    type: details.type,
+    status: 'in_progress',
+    step_details: details,
+    last_error: null,
+    expired_at: null,
+    cancelled_at: null,
+    failed_at: null,
+    completed_at: null,
+    metadata: {},
+    usage: null,
+  };
+}
+
+/** Stores a step: created, or replaced where it is there already. */
+export function stepChange(record: StepRecord, stored: boolean, now: number): Change {
+  const list = stepsList(record.step.run_id);
+  const id = record.step.id;
+  return stored ? { op: 'replace', list, id, value: record } : { op: 'create', list, id, order: orderKey(now), value: record };
+}
+
+export class MessageWriter {
+  private readonly reader: CitationReader;
+  private message: MessageObject;
+  private step: RunStepObject;
+  /** Whether message and step are in the store: written there when somebody listens, or by an owner that crashed. */
+  private stored: boolean;
+
+  private constructor(
+    started: { message: MessageObject; step: RunStepObject; stored: boolean },
+    passages: ReadonlyMap<string, FoundPassage>,
+    private readonly sink: RunSink,
+    private readonly now: () => number,
+  ) {
+    this.reader = new CitationReader(passages);
+    this.message = { ...started.message, content: [] };
+    this.step = started.step;
+    this.stored = started.stored;
+  }
+
+  /** A new message, or the unfinished one of a crashed owner, begun again under its ids. */
+  static begin(
+    run: RunObject,
+    unfinished: { message: MessageObject; step: RunStepObject } | undefined,
+    passages: ReadonlyMap<string, FoundPassage>,
+    sink: RunSink,
+    now: () => number,
+  ): MessageWriter {
+    if (unfinished) return new MessageWriter({ ...unfinished, stored: true }, passages, sink, now);
+    const at = Math.floor(now() / 1000);
+    const message = runMessage(run, at);
+    const step = newStep(run, { type: 'message_creation', message_creation: { message_id: message.id } }, at);
+    return new MessageWriter({ message, step, stored: false }, passages, sink, now);
+  }
+
+  /** Tells the listener that the message begins; `store` writes it first, so that the listener can look it up. */
+  async announce(store: (changes: Change[]) => Promise<unknown>): Promise<void> {
+    if (!this.stored) await store(this.changes());
+    this.stored = true;
+    await this.sink('thread.run.step.created', this.step);
+    await this.sink('thread.run.step.in_progress', this.step);
+    await this.sink('thread.message.created', this.message);
+    await this.sink('thread.message.in_progress', this.message);
+  }
+
+  async append(text: string): Promise<void> {
+    await this.send(this.reader.push(text));
+  }
+
+  /** Ends the message's text; nothing is stored or told yet. `usage` is that of the model call. */
+  async complete(usage: RunStepObject['usage'], ending: Ending): Promise<void> {
+    await this.send(this.reader.end());
+    this.end(ending, usage);
+  }
+
+  /** Ends message and step as the run ends, with the text so far. */
+  end(ending: Ending, usage: RunStepObject['usage'] = null): void {
+    const at = Math.floor(this.now() / 1000);
+    const { value, annotations } = this.reader;
+    this.message = endedMessage({ ...this.message, content: [{ type: 'text', text: { value, annotations } }] }, ending, at);
+    this.step = { ...endedStep(this.step, ending, at), usage };
+  }
+
+  /** What stores message and step as they are now. */
+  changes(): Change[] {
+    const { message, step, stored } = this;
+    const record = { step, queries: {} };
+    if (stored) return [{ op: 'replace', list: MESSAGES, id: message.id, value: message }, stepChange(record, true, this.now())];
+    const order = orderKey(this.now());
+    return [
+      { op: 'create', list: MESSAGES, id: message.id, order, value: message },
+      { op: 'create', list: runMessagesList(step.run_id), id: message.id, order, value: message.id },
+      stepChange(record, false, this.now()),
+    ];
+  }
+
+  /** Tells the listener how message and step ended. */
+  async announceEnd(): Promise<void> {
+    this.stored = true;
+    await this.sink(`thread.message.${this.message.status}`, this.message);
+    await this.sink(`thread.run.step.${this.step.status}`, this.step);
+  }
+
+  get finished(): { message: MessageObject; record: StepRecord } {
+    return { message: this.message, record: { step: this.step, queries: {} } };
+  }
+
+  private async send(pieces: Piece[]): Promise<void> {
+    let index = this.reader.annotations.length - pieces.filter(({ annotation }) => annotation).length;
+    for (const piece of pieces) {
+      await this.sink('thread.message.delta', messageDelta(this.message, piece, index));
+      if (piece.annotation) index += 1;
+    }
+  }
+}

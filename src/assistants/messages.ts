@@ -1,0 +1,54 @@
+/** Messages as they begin. */
+import { errors } from '../errors';
+import { newId } from '../storage/keys';
+import type { CreateMessageRequest, MessageContent, MessageObject } from '../wire/threads';
+
+/**
+ * A caller's message, complete at once. `now` in milliseconds; `path` is where the message stands in the request, for errors. Throws 400 `unsupported` for
+ * attachments and image files, which this version lacks.
+ */
+export function newMessage(body: CreateMessageRequest, threadId: string, now: number, path: string): MessageObject {
+  if (body.attachments?.length) throw errors.unsupported(`${path}attachments`, 'Attach the file to a vector store instead.');
+  const at = Math.floor(now / 1000);
+  return {
+    ...emptyMessage(threadId, at),
+    status: 'completed',
+    completed_at: at,
+    role: body.role,
+    content: contentOf(body, path),
+    metadata: body.metadata ?? {},
+  };
+}
+
+/** An assistant's message that a run is about to write; `at` in Unix seconds. */
+export function runMessage(run: { id: string; thread_id: string; assistant_id: string }, at: number): MessageObject {
+  return { ...emptyMessage(run.thread_id, at), status: 'in_progress', role: 'assistant', assistant_id: run.assistant_id, run_id: run.id };
+}
+
+function emptyMessage(threadId: string, at: number): MessageObject {
+  return {
+    id: newId('msg_'),
+    object: 'thread.message',
+    created_at: at,
+    thread_id: threadId,
+    status: 'completed',
+    incomplete_details: null,
+    completed_at: null,
+    incomplete_at: null,
+    role: 'user',
+    content: [],
+    assistant_id: null,
+    run_id: null,
+    attachments: [],
+    metadata: {},
+  };
+}
+
+function contentOf(body: CreateMessageRequest, path: string): MessageContent[] {
+  if (typeof body.content === 'string') return [{ type: 'text', text: { value: body.content, annotations: [] } }];
+  return body.content.map((part, index) => {
+    if (part.type === 'image_file') throw errors.unsupported(`${path}content[${index}].image_file`, "Send the image as 'image_url'.");
+    if (part.type === 'image_url') return part;
+    return { type: 'text', text: { value: part.text, annotations: [] } };
+  });
+}

@@ -1,0 +1,202 @@
+/** Runs and their steps as callers see them (operations 22 to 30); what moves a run is advanceRun. */
+import { ApiError, errors } from '../errors';
+import type { Scope } from '../scope';
+import { orderKey } from '../storage/keys';
+import { withRetries } from '../storage/optimistic';
+import { pageOf } from '../storage/pages';
+import type { Change, PageRequest, StoredRecord } from '../storage/ports';
+import type { Metadata } from '../wire/common';
+import type { CreateRunRequest, CreateThreadAndRunRequest, RunObject, RunStepObject, ToolOutputs } from '../wire/threads';
+import type { Assistants } from './assistants';
+import { newMessage } from './messages';
+import type { AssistantsPorts } from './ports';
+import { checkRunSupport, newRun } from './newRun';
+import { isTerminal } from './runStatus';
+import {
+  runDue,
+  runKey,
+  stepsList,
+  threadKey,
+  threadPartition,
+  RUNS,
+  type RunRecord,
+  type RunReference,
+  type StepRecord,
+  type ThreadRecord,
+} from './threadRecords';
+import { creationOf, type Threads } from './threads';
+
+/** Seconds after which the sweep looks whether a run that should be driven is. */
+export const DRIVE_GRACE_SECONDS = 10;
+
+export type Runs = ReturnType<typeof createRuns>;
+
+/** The runs of a scope. Methods throw 404 for an id that is not there. */
+export function createRuns(ports: AssistantsPorts, assistants: Assistants, threads: Threads) {
+  const { records, now } = ports;
+
+  async function read(reference: RunReference): Promise<StoredRecord<RunRecord>> {
+    await threads.get(reference.scope, reference.threadId);
+    const found = await records.get<RunRecord>(runKey(reference));
+    if (!found) throw errors.noRun(reference.runId);
+    return found;
+  }
+
+  const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
+
+  /** Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
+  async function create(scope: Scope, threadId: string, body: CreateRunRequest): Promise<RunObject> {
+    const assistant = await assistants.get(scope, body.assistant_id);
+    checkRunSupport(ports, assistant, body);
+    const messages = (body.additional_messages ?? []).map((message, index) =>
+      newMessage(message, threadId, now(), `additional_messages[${index}].`),
+    );
+    return await withRetries(async () => {
+      const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
+      if (!thread) throw errors.noThread(threadId);
+      if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
+      const run = newRun(ports, assistant, thread.value.thread, body);
+      const reference: RunReference = { scope, threadId, runId: run.id };
+      const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
+      const record: RunRecord = { run, additional_instructions: body.additional_instructions ?? null, lease: null, due_at: due.at };
+      const changes: Change[] = [
+        { op: 'replace', list: 'thread', id: threadId, value: { ...thread.value, active_run_id: run.id }, ifMatch: thread.etag },
+        { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
+        ...messages.map(creationOf),
+      ];
+      try {
+        await records.write(threadPartition(scope, threadId), changes, { add: [due] });
+      } catch (error) {
+        if (error instanceof RangeError) throw errors.bodyTooLarge(1_000_000);
+        throw error;
+      }
+      return run;
+    });
+  }
+
+  async function createWithThread(scope: Scope, body: CreateThreadAndRunRequest): Promise<RunObject> {
+    const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
+    if (stream_options && !body.stream) {
+      throw errors.invalidParameter("'stream_options' is only taken with 'stream': true.", 'invalid_value', 'stream_options');
+    }
+    if (stream_options?.include_usage) {
+      throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
+    }
+    // Before the thread is made: a run that cannot be should leave none behind.
+    const assistant = await assistants.get(scope, body.assistant_id);
+    checkRunSupport(ports, assistant, runBody);
+    if (tool_resources && threadBody?.tool_resources) {
+      throw errors.invalidParameter("Give 'tool_resources' either for the run or for its thread.", 'invalid_value', 'tool_resources');
+    }
+    const thread = await threads.create(scope, { ...threadBody, tool_resources: tool_resources ?? threadBody?.tool_resources });
+    return await create(scope, thread.id, runBody);
+  }
+
+  async function modify(reference: RunReference, metadata: Metadata | null | undefined): Promise<RunObject> {
+    return await withRetries(async () => {
+      const { value, etag } = await read(reference);
+      if (metadata === undefined) return value.run;
+      const run = { ...value.run, metadata: metadata ?? {} };
+      await replace(reference, { ...value, run }, etag);
+      return run;
+    });
+  }
+
+  /** Asks the run to stop; whoever drives it, or the orchestration that is told next, ends it as cancelled. */
+  async function cancel(reference: RunReference): Promise<RunObject> {
+    return await withRetries(async () => {
+      const { value, etag } = await read(reference);
+      if (value.run.status === 'cancelling') return value.run;
+      if (isTerminal(value.run.status)) throw errors.runNotCancellable(value.run.status);
+      const run: RunObject = { ...value.run, status: 'cancelling', required_action: null };
+      await replaceAndWatch(reference, { ...value, run }, etag);
+      return run;
+    });
+  }
+
+  /**
+   * Puts the outputs into the run's open step and queues the run again. Throws 400 unless the run waits for exactly these calls.
+   */
+  async function submitToolOutputs(reference: RunReference, outputs: ToolOutputs): Promise<{ run: RunObject; step: RunStepObject }> {
+    return await withRetries(async () => {
+      const { value, etag } = await read(reference);
+      const { run } = value;
+      if (run.status !== 'requires_action' || !run.required_action) throw errors.runDoesNotTakeOutputs(run.id, run.status);
+      const expected = run.required_action.submit_tool_outputs.tool_calls.map(({ id }) => id);
+      const given = outputs.map((output) => output.tool_call_id);
+      if (expected.length !== given.length || !expected.every((id) => given.includes(id))) throw errors.toolOutputsMismatch(expected, given);
+      const steps = await records.list<StepRecord>(threadPartition(reference.scope, reference.threadId), stepsList(run.id), {
+        order: 'desc',
+        limit: 1,
+      });
+      const open = steps.records[0];
+      if (!open) throw new Error(`Run ${run.id} requires action without a step.`);
+      const step = withOutputs(open.value.step, outputs, Math.floor(now() / 1000));
+      const queued: RunObject = { ...run, status: 'queued', required_action: null };
+      await replaceAndWatch(reference, { ...value, run: queued }, etag, [
+        { op: 'replace', list: stepsList(run.id), id: step.id, value: { ...open.value, step }, ifMatch: open.etag },
+      ]);
+      return { run: queued, step };
+    });
+  }
+
+  async function replace(reference: RunReference, record: RunRecord, etag: string): Promise<void> {
+    await records.write(threadPartition(reference.scope, reference.threadId), [
+      { op: 'replace', list: RUNS, id: reference.runId, value: record, ifMatch: etag },
+    ]);
+  }
+
+  /** Replaces the run and sees to it that the sweep finds it soon if nobody drives it on. */
+  async function replaceAndWatch(reference: RunReference, record: RunRecord, etag: string, others: Change[] = []): Promise<void> {
+    const due = runDue(reference, Math.floor(now() / 1000) + DRIVE_GRACE_SECONDS);
+    await records.write(
+      threadPartition(reference.scope, reference.threadId),
+      [{ op: 'replace', list: RUNS, id: reference.runId, value: { ...record, due_at: due.at }, ifMatch: etag }, ...others],
+      { add: [due], remove: [runDue(reference, record.due_at)] },
+    );
+  }
+
+  async function list(scope: Scope, threadId: string, page: PageRequest) {
+    await threads.get(scope, threadId);
+    const found = await pageOf<RunRecord>(records, threadPartition(scope, threadId), RUNS, page);
+    return { data: found.data.map(({ run }) => run), hasMore: found.hasMore };
+  }
+
+  async function listSteps(reference: RunReference, page: PageRequest, includeContent: boolean) {
+    await read(reference);
+    const partition = threadPartition(reference.scope, reference.threadId);
+    const found = await pageOf<StepRecord>(records, partition, stepsList(reference.runId), page);
+    return { data: found.data.map(({ step }) => shownStep(step, includeContent)), hasMore: found.hasMore };
+  }
+
+  async function getStep(reference: RunReference, stepId: string, includeContent: boolean): Promise<RunStepObject> {
+    await read(reference);
+    const partition = threadPartition(reference.scope, reference.threadId);
+    const found = await records.get<StepRecord>({ partition, list: stepsList(reference.runId), id: stepId });
+    if (!found) throw errors.noRunStep(stepId);
+    return shownStep(found.value.step, includeContent);
+  }
+
+  return { get, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+}
+
+/** The step without the contents of its search results, unless the caller asked for them by `include[]`. */
+export function shownStep(step: RunStepObject, includeContent: boolean): RunStepObject {
+  if (includeContent || step.step_details.type !== 'tool_calls') return step;
+  const calls = step.step_details.tool_calls.map((call) => {
+    if (call.type !== 'file_search') return call;
+    const results = call.file_search.results.map(({ content: _content, ...result }) => result);
+    return { ...call, file_search: { ...call.file_search, results } };
+  });
+  return { ...step, step_details: { type: 'tool_calls', tool_calls: calls } };
+}
+
+function withOutputs(step: RunStepObject, outputs: ToolOutputs, at: number): RunStepObject {
+  if (step.step_details.type !== 'tool_calls') throw new ApiError(500, `Step ${step.id} takes no tool outputs.`);
+  const byId = new Map(outputs.map(({ tool_call_id, output }) => [tool_call_id, output]));
+  const calls = step.step_details.tool_calls.map((call) =>
+    call.type === 'function' ? { ...call, function: { ...call.function, output: byId.get(call.id) ?? null } } : call,
+  );
+  return { ...step, status: 'completed', completed_at: at, step_details: { type: 'tool_calls', tool_calls: calls } };
+}
+

@@ -1,0 +1,77 @@
+/** How a thread and everything in it is stored: one partition a thread. */
+import type { Scope } from '../scope';
+import { partitionOf } from '../storage/keys';
+import type { DueRecord, RecordKey } from '../storage/ports';
+import type { RunObject, RunStepObject, ThreadObject } from '../wire/threads';
+
+export interface ThreadRecord {
+  thread: ThreadObject;
+  /** The run that locks the thread; set and cleared in the same write as the run's own change. */
+  active_run_id: string | null;
+}
+
+/** Who drives a run now. A write of the run that another has leased since fails by its etag. */
+export interface Lease {
+  owner: string;
+  /** Milliseconds since 1970. */
+  until: number;
+}
+
+export interface RunRecord {
+  run: RunObject;
+  additional_instructions: string | null;
+  lease: Lease | null;
+  /** `at` of the due record that was written with the run. */
+  due_at: number;
+}
+
+export interface StepRecord {
+  step: RunStepObject;
+  /** Queries of each file_search call, by call id: the wire object has no place for them. */
+  queries: Record<string, string[]>;
+}
+
+/** Names a run; the input of its orchestration and activities. */
+export interface RunReference {
+  scope: Scope;
+  threadId: string;
+  runId: string;
+}
+
+export const threadPartition = (scope: Scope, threadId: string): string => partitionOf(scope, 'threads', threadId);
+
+export const threadKey = (scope: Scope, threadId: string): RecordKey => ({
+  partition: threadPartition(scope, threadId),
+  list: 'thread',
+  id: threadId,
+});
+
+export const runKey = ({ scope, threadId, runId }: RunReference): RecordKey => ({
+  partition: threadPartition(scope, threadId),
+  list: 'runs',
+  id: runId,
+});
+
+export const MESSAGES = 'messages';
+export const RUNS = 'runs';
+/** The steps of a run. */
+export const stepsList = (runId: string): string => `steps/${runId}`;
+/** Ids of the messages that a run made. */
+export const runMessagesList = (runId: string): string => `messages/${runId}`;
+
+/** Kind of the due records of runs. */
+export const RUN_DUE = 'run';
+
+/** When the sweep must look at the run again, in Unix seconds. */
+export const runDue = ({ scope, threadId, runId }: RunReference, at: number): DueRecord => ({
+  at,
+  kind: RUN_DUE,
+  id: runId,
+  data: { tenant: scope.tenant, project: scope.project, thread: threadId },
+});
+
+/** The run that a due record names. */
+export function runOfDue(due: DueRecord): RunReference {
+  const { tenant = '', project = '', thread = '' } = due.data;
+  return { scope: { tenant, project }, threadId: thread, runId: due.id };
+}

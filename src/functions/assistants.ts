@@ -1,0 +1,62 @@
+/** Assistants: operations 9 to 13. */
+import { services } from '../app';
+import type { Family } from '../http/family';
+import { operation, pathParams } from '../http/operation';
+import { listObject } from '../http/paging';
+import { assistantObject, createAssistantRequest, modifyAssistantRequest } from '../wire/assistants';
+import { deletedObject, listOf, pageQuery } from '../wire/common';
+
+const params = pathParams('assistant_id');
+const assistants = async () => (await services()).assistants;
+
+export const assistantsFamily: Family = {
+  name: 'assistants',
+  operations: [
+    operation({
+      method: 'get',
+      path: '/assistants',
+      summary: 'List assistants',
+      number: 9,
+      query: pageQuery,
+      response: listOf(assistantObject),
+      handle: async ({ scope, query }) => listObject(await (await assistants()).list(scope, query)),
+    }),
+    operation({
+      method: 'post',
+      path: '/assistants',
+      summary: 'Create an assistant',
+      number: 10,
+      body: createAssistantRequest,
+      response: assistantObject,
+      handle: async ({ scope, body }) => await (await assistants()).create(scope, body),
+    }),
+    operation({
+      method: 'get',
+      path: '/assistants/{assistant_id}',
+      summary: 'Get an assistant',
+      number: 11,
+      params,
+      response: assistantObject,
+      handle: async ({ scope, params }) => await (await assistants()).get(scope, params.assistant_id),
+    }),
+    operation({
+      method: 'post',
+      path: '/assistants/{assistant_id}',
+      summary: 'Modify an assistant',
+      number: 12,
+      params,
+      body: modifyAssistantRequest,
+      response: assistantObject,
+      handle: async ({ scope, params, body }) => await (await assistants()).modify(scope, params.assistant_id, body),
+    }),
+    operation({
+      method: 'delete',
+      path: '/assistants/{assistant_id}',
+      summary: 'Delete an assistant',
+      number: 13,
+      params,
+      response: deletedObject('assistant.deleted'),
+      handle: async ({ scope, params }) => await (await assistants()).remove(scope, params.assistant_id),
+    }),
+  ],
+};

@@ -1,0 +1,26 @@
+/** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
+import { app } from '@azure/functions';
+import { edgeSettings, startLines } from '../app';
+import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
+import { openApiDocument } from '../http/openApi';
+import { families } from './families';
+import { registerIngestion } from './ingestion';
+import { registerMaintenance } from './maintenance';
+import { missingOperations } from './notYet';
+import { registerRunActivities } from './runActivities';
+import { registerUploads } from './uploads';
+
+app.setup({ enableHttpStream: true });
+app.hook.appStart(() => {
+  for (const line of startLines()) console.log(line);
+});
+
+for (const family of families) registerFamily(family, edgeSettings);
+registerCatchAll(missingOperations, edgeSettings);
+registerOpen('openapi', 'openapi.json', () =>
+  Response.json(openApiDocument(families.flatMap(({ operations }) => operations))),
+);
+registerRunActivities();
+registerIngestion();
+registerUploads();
+registerMaintenance();

@@ -1,0 +1,71 @@
+/** The timer that starts the maintenance orchestration, with its activities. */
+import { app, type InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import { services } from '../app';
+import { sweepRun } from '../assistants/runSweep';
+import { RUN_DUE } from '../assistants/threadRecords';
+import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { FILE_BATCH_DUE } from '../retrieval/ingestion';
+import type { DueRecord } from '../storage/ports';
+import { startFileBatch } from './ingestion';
+import { wakeRun } from './orchestrationStart';
+
+/** Due records handled by one activity. */
+const PORTION = 100;
+/** How long the history of finished orchestrations is kept. */
+const KEEP_MILLISECONDS = 60 * 60 * 1000;
+/** At most one purge in this time. */
+const PURGE_EVERY_MILLISECONDS = 5 * 60 * 1000;
+
+export function registerMaintenance(): void {
+  app.timer('maintenance-timer', {
+    schedule: '*/5 * * * * *',
+    runOnStartup: true,
+    extraInputs: [df.input.durableClient()],
+    handler: async (_timer, invocation) => await startMaintenance(invocation),
+  });
+  df.app.orchestration('maintenance', maintenance);
+  df.app.activity(SWEEP_DUE, { extraInputs: [df.input.durableClient()], handler: async (_input, invocation) => await sweep(invocation) });
+  df.app.activity(PURGE_HISTORY, { extraInputs: [df.input.durableClient()], handler: async (_input, invocation) => await purge(invocation) });
+}
+
+/** One instance at a time; while one is at work there is nothing to start. */
+async function startMaintenance(invocation: InvocationContext): Promise<void> {
+  const client = df.getClient(invocation);
+  const { records } = (await services()).storage;
+  const due = await records.due(Math.floor(Date.now() / 1000), 1);
+  if (due.length === 0 && !purgeIsDue()) return;
+  const { runtimeStatus } = await client.getStatus('maintenance').catch(() => ({ runtimeStatus: 'Unknown' }));
+  if (['Running', 'Pending'].includes(runtimeStatus)) return;
+  await client.startNew('maintenance', { instanceId: 'maintenance' });
+}
+
+async function sweep(invocation: InvocationContext): Promise<number> {
+  const { storage, assistantsPorts, retrieval } = await services();
+  const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
+    [RUN_DUE]: async (due) => await sweepRun(assistantsPorts, due, async (run) => await wakeRun(invocation, run)),
+    [FILE_BATCH_DUE]: async (due) => await retrieval.ingestion.due(due, async (job) => await startFileBatch(invocation, job)),
+  };
+  const due = await storage.records.due(Math.floor(Date.now() / 1000), PORTION);
+  for (const record of due) {
+    const handle = handlers[record.kind];
+    if (handle) await handle(record);
+    else invocation.error(`Nothing handles due records of kind '${record.kind}'.`);
+  }
+  return due.length;
+}
+
+let lastPurge = 0;
+const purgeIsDue = (): boolean => Date.now() - lastPurge > PURGE_EVERY_MILLISECONDS;
+
+async function purge(invocation: InvocationContext): Promise<number> {
+  if (!purgeIsDue()) return 0;
+  lastPurge = Date.now();
+  const { Completed, Failed, Terminated } = df.OrchestrationRuntimeStatus;
+  const { instancesDeleted } = await df.getClient(invocation).purgeInstanceHistoryBy({
+    createdTimeFrom: new Date(0),
+    createdTimeTo: new Date(Date.now() - KEEP_MILLISECONDS),
+    runtimeStatus: [Completed, Failed, Terminated],
+  });
+  return instancesDeleted;
+}

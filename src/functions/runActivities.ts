@@ -1,0 +1,17 @@
+/** Registers the orchestration of runs and its activity. */
+import * as df from 'durable-functions';
+import { services } from '../app';
+import { isTerminal } from '../assistants/runStatus';
+import { ADVANCE_RUN, assistantRun, type Advanced, type RunInput } from '../orchestrations/assistantRun';
+
+export function registerRunActivities(): void {
+  df.app.orchestration('assistantRun', assistantRun);
+  df.app.activity(ADVANCE_RUN, { handler: advance });
+}
+
+async function advance({ tenant, project, threadId, runId }: RunInput): Promise<Advanced> {
+  const state = await (await services()).advance({ scope: { tenant, project }, threadId, runId });
+  if (!state || isTerminal(state.run.status)) return { state: 'done' };
+  if (state.busyUntil !== undefined) return { state: 'busy', until: state.busyUntil };
+  return { state: 'waiting', until: (state.run.expires_at ?? 0) * 1000 };
+}

@@ -1,0 +1,100 @@
+/** Threads and messages: operations 14 to 21. */
+import { services } from '../app';
+import type { Operation } from '../http/operation';
+import { operation, pathParams } from '../http/operation';
+import { listObject } from '../http/paging';
+import { deletedObject, listOf } from '../wire/common';
+import {
+  createMessageRequest,
+  createThreadRequest,
+  listMessagesQuery,
+  messageObject,
+  modifyMetadataRequest,
+  modifyThreadRequest,
+  threadObject,
+} from '../wire/threads';
+
+const threadParams = pathParams('thread_id');
+const messageParams = pathParams('thread_id', 'message_id');
+const threads = async () => (await services()).threads;
+
+export const threadOperations: Operation[] = [
+  operation({
+    method: 'post',
+    path: '/threads',
+    summary: 'Create a thread',
+    number: 14,
+    body: createThreadRequest,
+    response: threadObject,
+    handle: async ({ scope, body }) => await (await threads()).create(scope, body),
+  }),
+  operation({
+    method: 'get',
+    path: '/threads/{thread_id}',
+    summary: 'Get a thread',
+    number: 15,
+    params: threadParams,
+    response: threadObject,
+    handle: async ({ scope, params }) => await (await threads()).get(scope, params.thread_id),
+  }),
+  operation({
+    method: 'post',
+    path: '/threads/{thread_id}',
+    summary: 'Modify a thread',
+    number: 16,
+    params: threadParams,
+    body: modifyThreadRequest,
+    response: threadObject,
+    handle: async ({ scope, params, body }) => await (await threads()).modify(scope, params.thread_id, body),
+  }),
+  operation({
+    method: 'delete',
+    path: '/threads/{thread_id}',
+    summary: 'Delete a thread',
+    number: 17,
+    params: threadParams,
+    response: deletedObject('thread.deleted'),
+    handle: async ({ scope, params }) => await (await threads()).remove(scope, params.thread_id),
+  }),
+  operation({
+    method: 'get',
+    path: '/threads/{thread_id}/messages',
+    summary: 'List messages',
+    number: 18,
+    params: threadParams,
+    query: listMessagesQuery,
+    response: listOf(messageObject),
+    handle: async ({ scope, params, query }) =>
+      listObject(await (await threads()).listMessages(scope, params.thread_id, query, query.run_id)),
+  }),
+  operation({
+    method: 'post',
+    path: '/threads/{thread_id}/messages',
+    summary: 'Create a message',
+    number: 19,
+    params: threadParams,
+    body: createMessageRequest,
+    response: messageObject,
+    handle: async ({ scope, params, body }) => await (await threads()).createMessage(scope, params.thread_id, body),
+  }),
+  operation({
+    method: 'get',
+    path: '/threads/{thread_id}/messages/{message_id}',
+    summary: 'Get a message',
+    number: 20,
+    params: messageParams,
+    response: messageObject,
+    handle: async ({ scope, params }) => await (await threads()).getMessage(scope, params.thread_id, params.message_id),
+  }),
+  operation({
+    method: 'post',
+    path: '/threads/{thread_id}/messages/{message_id}',
+    summary: 'Modify a message',
+    number: 21,
+    params: messageParams,
+    body: modifyMetadataRequest,
+    response: messageObject,
+    handle: async ({ scope, params, body }) =>
+      await (await threads()).modifyMessage(scope, params.thread_id, params.message_id, body.metadata),
+  }),
+];
