@@ -1,0 +1,295 @@
+/**
+ * The thread that owns the SQLite connection of `sqlite.ts`. Writes that arrived while a commit ran share the next transaction, each in a
+ * savepoint of its own, and are answered after its fsync. Reads are answered between transactions, so they see exactly what was acknowledged.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ConflictError, UnknownCursorError, type DueChanges, type PageRequest, type RecordKey } from '../storage/ports';
+
+/** A change with its value as JSON text. */
+export type TextChange =
+  | { op: 'create'; list: string; id: string; order: string; value: string }
+  | { op: 'replace'; list: string; id: string; value: string; ifMatch?: string }
+  | { op: 'delete'; list: string; id: string; ifMatch?: string }
+  | { op: 'check'; list: string; id: string; ifMatch: string };
+
+/** A record with its value as JSON text, so that only the thread that wants the value parses it. */
+export interface TextRecord {
+  id: string;
+  order: string;
+  etag: string;
+  value: string;
+}
+
+/** A due record with its data as JSON text. */
+export interface TextDueRecord {
+  at: number;
+  kind: string;
+  id: string;
+  data: string;
+}
+
+/** Due changes with their data as JSON text. */
+export interface TextDueChanges {
+  add: TextDueRecord[];
+  remove: NonNullable<DueChanges['remove']>;
+}
+
+/** What the main thread may ask, and what each answer is. */
+export interface Operations {
+  get: { request: RecordKey; answer: TextRecord | undefined };
+  list: {
+    request: { partition: string; list: string; page: PageRequest };
+    answer: { records: TextRecord[]; hasMore: boolean };
+  };
+  due: { request: { until: number; limit: number }; answer: TextDueRecord[] };
+  write: { request: { partition: string; changes: TextChange[]; due: TextDueChanges }; answer: string[] };
+  /** Deletes some records of the partition and answers how many. */
+  deleteSome: { request: { partition: string }; answer: number };
+}
+
+/** A numbered question; a message is an array of them. */
+export type Request = {
+  [Op in keyof Operations]: { call: number; op: Op; given: Operations[Op]['request'] };
+}[keyof Operations];
+
+/** The answer to the question of that number; a message is an array of them. The classes of errors do not survive the way, so they go as facts. */
+export type Answer = { call: number } & (
+  | { result: Operations[keyof Operations]['answer'] }
+  | { conflict: RecordKey }
+  | { unknownCursor: string }
+  | { error: Error }
+);
+
+type WriteRequest = Extract<Request, { op: 'write' | 'deleteSome' }>;
+type ReadRequest = Exclude<Request, WriteRequest>;
+
+/** Writes per transaction: bounds how long a read waits, and is far past where more would be faster. */
+const MAX_GROUP = 256;
+/** Records per step of a partition's deletion. */
+const DELETE_STEP = 200;
+/** How long another process may hold the write lock, in milliseconds. */
+const BUSY_TIMEOUT = 30_000;
+
+if (!parentPort) throw new Error('sqliteWorker runs as a worker thread only.');
+const port = parentPort;
+const database = openDatabase(String(workerData));
+const sql = {
+  begin: database.prepare('BEGIN IMMEDIATE'),
+  commit: database.prepare('COMMIT'),
+  rollback: database.prepare('ROLLBACK'),
+  savepoint: database.prepare('SAVEPOINT one'),
+  release: database.prepare('RELEASE one'),
+  undo: database.prepare('ROLLBACK TO one'),
+  get: database.prepare('SELECT id, sort, etag, value FROM records WHERE partition = ? AND list = ? AND id = ?'),
+  find: database.prepare('SELECT sort, etag FROM records WHERE partition = ? AND list = ? AND id = ?'),
+  create: database.prepare(
+    'INSERT INTO records (partition, list, id, sort, etag, value) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  ),
+  replace: database.prepare(
+    'UPDATE records SET etag = ?, value = ? WHERE partition = ? AND list = ? AND id = ? AND etag = ifnull(?, etag)',
+  ),
+  delete: database.prepare(
+    'DELETE FROM records WHERE partition = ? AND list = ? AND id = ? AND etag = ifnull(?, etag)',
+  ),
+  deleteSome: database.prepare(
+    `DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE partition = ? LIMIT ${DELETE_STEP})`,
+  ),
+  addDue: database.prepare('INSERT OR REPLACE INTO due (at, kind, id, data) VALUES (?, ?, ?, ?)'),
+  removeDue: database.prepare('DELETE FROM due WHERE at = ? AND kind = ? AND id = ?'),
+  due: database.prepare('SELECT at, kind, id, data FROM due WHERE at <= ? ORDER BY at, kind, id LIMIT ?'),
+};
+const pages = new Map<string, StatementSync>();
+
+// Etags never repeat, not even for a record that is deleted and created again: a name for this connection, and a counter.
+const connection = crypto.randomUUID().slice(0, 13);
+let writes = 0;
+
+const waitingReads: ReadRequest[] = [];
+const waitingWrites: WriteRequest[] = [];
+let turnIsDue = false;
+
+port.on('message', (requests: Request[] | 'close') => {
+  if (requests === 'close') {
+    database.close();
+    port.close();
+    return;
+  }
+  for (const request of requests) {
+    if (request.op === 'write' || request.op === 'deleteSome') waitingWrites.push(request);
+    else waitingReads.push(request);
+  }
+  scheduleTurn();
+});
+port.postMessage([]);
+
+function openDatabase(file: string): DatabaseSync {
+  const opened = new DatabaseSync(file, { timeout: BUSY_TIMEOUT });
+  // fullfsync: on macOS a plain fsync does not reach the disk.
+  opened.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON;
+    PRAGMA cache_size = -16000;
+    PRAGMA journal_size_limit = 67108864;
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS records (
+      partition TEXT NOT NULL, list TEXT NOT NULL, id TEXT NOT NULL, sort TEXT NOT NULL, etag TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY (partition, list, id)
+    );
+    CREATE INDEX IF NOT EXISTS records_in_order ON records (partition, list, sort, id);
+    CREATE TABLE IF NOT EXISTS due (
+      at NUMERIC NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+      PRIMARY KEY (at, kind, id)
+    ) WITHOUT ROWID;
+    COMMIT;
+  `);
+  return opened;
+}
+
+/** Waits until every message that has arrived is read, so that they go together. */
+function scheduleTurn(): void {
+  if (turnIsDue) return;
+  turnIsDue = true;
+  setImmediate(turn);
+}
+
+function turn(): void {
+  turnIsDue = false;
+  answer(waitingReads.splice(0).map(answerRead));
+  answer(commitGroup(waitingWrites.splice(0, MAX_GROUP)));
+  if (waitingWrites.length > 0) scheduleTurn();
+}
+
+function answer(answers: Answer[]): void {
+  if (answers.length > 0) port.postMessage(answers);
+}
+
+function answerRead(request: ReadRequest): Answer {
+  try {
+    return { call: request.call, result: read(request) };
+  } catch (error) {
+    return failure(request.call, error);
+  }
+}
+
+function read(request: ReadRequest) {
+  switch (request.op) {
+    case 'get': {
+      const { partition, list, id } = request.given;
+      const row = sql.get.get(partition, list, id);
+      return row && textRecord(row);
+    }
+    case 'list':
+      return readPage(request.given);
+    case 'due':
+      return sql.due.all(request.given.until, request.given.limit).map((row) => ({
+        at: Number(row.at),
+        kind: String(row.kind),
+        id: String(row.id),
+        data: String(row.data),
+      }));
+  }
+}
+
+function textRecord(row: ReturnType<StatementSync['all']>[number]): TextRecord {
+  return { id: String(row.id), order: String(row.sort), etag: String(row.etag), value: String(row.value) };
+}
+
+function readPage({ partition, list, page }: Operations['list']['request']): Operations['list']['answer'] {
+  const { after, before, limit } = page;
+  const backwards = before !== undefined && after === undefined;
+  const ascending = (page.order === 'asc') !== backwards;
+  const position = (id: string): string[] => {
+    const row = sql.find.get(partition, list, id);
+    if (!row) throw new UnknownCursorError(id);
+    return [String(row.sort), id];
+  };
+  const [from, to] = backwards ? [before, undefined] : [after, before];
+  const bounds = [from, to].flatMap((id) => (id === undefined ? [] : position(id)));
+  const statement = pageStatement(ascending, from !== undefined, to !== undefined);
+  const records = statement.all(partition, list, ...bounds, limit + 1).map(textRecord);
+  const hasMore = records.length > limit;
+  if (hasMore) records.pop();
+  return { records: backwards ? records.reverse() : records, hasMore };
+}
+
+/** The statement that reads a list in one direction between two positions; there are eight. */
+function pageStatement(ascending: boolean, from: boolean, to: boolean): StatementSync {
+  const [beyond, within, direction] = ascending ? ['>', '<', 'ASC'] : ['<', '>', 'DESC'];
+  const text = `SELECT id, sort, etag, value FROM records WHERE partition = ? AND list = ?
+    ${from ? `AND (sort, id) ${beyond} (?, ?)` : ''} ${to ? `AND (sort, id) ${within} (?, ?)` : ''}
+    ORDER BY sort ${direction}, id ${direction} LIMIT ?`;
+  const statement = pages.get(text) ?? database.prepare(text);
+  pages.set(text, statement);
+  return statement;
+}
+
+function commitGroup(group: WriteRequest[]): Answer[] {
+  if (group.length === 0) return [];
+  try {
+    sql.begin.run();
+    const answers = group.map(applyAlone);
+    sql.commit.run();
+    return answers;
+  } catch (error) {
+    if (database.isTransaction) sql.rollback.run();
+    return group.map(({ call }) => failure(call, error));
+  }
+}
+
+/** Applies a write so that its failure undoes nothing but itself. */
+function applyAlone(request: WriteRequest): Answer {
+  sql.savepoint.run();
+  try {
+    const result =
+      request.op === 'write' ? applyWrite(request.given) : Number(sql.deleteSome.run(request.given.partition).changes);
+    sql.release.run();
+    return { call: request.call, result };
+  } catch (error) {
+    // SQLite gives up the whole transaction by itself when, for instance, the disk is full.
+    if (!database.isTransaction) throw error;
+    sql.undo.run();
+    sql.release.run();
+    return failure(request.call, error);
+  }
+}
+
+function applyWrite({ partition, changes, due }: Operations['write']['request']): string[] {
+  const etags = changes.map((change) => applyChange(partition, change));
+  // Removed before added: what a write both removes and adds stays.
+  for (const { at, kind, id } of due.remove) sql.removeDue.run(at, kind, id);
+  for (const { at, kind, id, data } of due.add) sql.addDue.run(at, kind, id, data);
+  return etags;
+}
+
+function applyChange(partition: string, change: TextChange): string {
+  const { list, id } = change;
+  const requireThat = (holds: boolean) => {
+    if (!holds) throw new ConflictError({ partition, list, id });
+  };
+  const etag = `${connection}-${(++writes).toString(36)}`;
+  switch (change.op) {
+    case 'create':
+      requireThat(sql.create.run(partition, list, id, change.order, etag, change.value).changes === 1);
+      return etag;
+    case 'replace':
+      requireThat(sql.replace.run(etag, change.value, partition, list, id, change.ifMatch ?? null).changes === 1);
+      return etag;
+    case 'delete': {
+      const { changes } = sql.delete.run(partition, list, id, change.ifMatch ?? null);
+      requireThat(changes === 1 || change.ifMatch === undefined);
+      return '';
+    }
+    case 'check':
+      requireThat(sql.find.get(partition, list, id)?.etag === change.ifMatch);
+      return change.ifMatch;
+  }
+}
+
+function failure(call: number, error: unknown): Answer {
+  if (error instanceof ConflictError) return { call, conflict: error.key };
+  if (error instanceof UnknownCursorError) return { call, unknownCursor: error.cursor };
+  return { call, error: error instanceof Error ? error : new Error(String(error)) };
+}
