@@ -1,0 +1,97 @@
+/** The local host's own settings and what it puts into the environment before the app reads its settings there. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '../config';
+import type { TlsFiles } from './httpListener';
+
+export interface HostSettings {
+  /** 0: any free port. */
+  port: number;
+  host: string;
+  dataDir: string;
+  tls: TlsFiles | undefined;
+  /** No line per request. */
+  quiet: boolean;
+}
+
+/** Checks and reads PORT, HOST, DATA_DIR, TLS_CERT_FILE, TLS_KEY_FILE and LOCAL_HOST_QUIET. Throws {@link ConfigError}. */
+export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
+  const text = env.PORT?.trim() || '7071';
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new ConfigError('PORT', 'must be a port number, or 0 for any free port.');
+  const host = env.HOST?.trim() || '127.0.0.1';
+  if (!/^[\w.:-]+$/.test(host))
+    throw new ConfigError('HOST', 'must be an address or a name of this machine, such as 127.0.0.1 or 0.0.0.0.');
+  return {
+    port: Number(text),
+    host,
+    dataDir: env.DATA_DIR?.trim() || '.data',
+    tls: tlsFiles(env),
+    quiet: env.LOCAL_HOST_QUIET === '1',
+  };
+}
+
+function tlsFiles(env: NodeJS.ProcessEnv): TlsFiles | undefined {
+  const [certFile, keyFile] = [env.TLS_CERT_FILE?.trim(), env.TLS_KEY_FILE?.trim()];
+  if (certFile && keyFile) return { certFile, keyFile };
+  if (certFile || keyFile)
+    throw new ConfigError(
+      certFile ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE',
+      'TLS needs both files, the certificate and its key.',
+    );
+  return undefined;
+}
+
+/**
+ * Puts the `Values` of local.settings.json, if there is such a file, into `env` where it has no value yet. Values that are not text are
+ * left out, as the real tools do. Throws {@link ConfigError} if the file can't be read.
+ */
+export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const file = join(root, 'local.settings.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}';
+    throw new ConfigError('local.settings.json', error.message);
+  });
+  const json = Object(parseJson(text)) as { IsEncrypted?: unknown; Values?: unknown };
+  if (json.IsEncrypted === true)
+    throw new ConfigError('local.settings.json', 'is encrypted; the local host reads plain values only.');
+  for (const [name, value] of Object.entries(Object(json.Values))) {
+    if (typeof value === 'string') env[name] ??= value;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Without the parser's message: it quotes the text, and the text holds secrets.
+    throw new ConfigError('local.settings.json', 'is not valid JSON.');
+  }
+}
+
+/**
+ * When API_KEYS is not set, sets it to a key for the tenant `local` that is made once and kept in `dataDir/api-key`, readable by its owner
+ * only. The key, or undefined if API_KEYS was set. Throws {@link ConfigError} if the file does not hold a key.
+ */
+export async function ensureApiKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  if (env.API_KEYS?.trim()) return undefined;
+  const file = join(dataDir, 'api-key');
+  await mkdir(dataDir, { recursive: true });
+  const made = `${randomBytes(24).toString('base64url')}\n`;
+  const isNew = await writeFile(file, made, { mode: 0o600, flag: 'wx' }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false;
+      throw new ConfigError('DATA_DIR', `cannot be written: ${error.message}`);
+    },
+  );
+  const key = (isNew ? made : await readFile(file, 'utf8')).trim();
+  if (!/^[\w-]{16,}$/.test(key))
+    throw new ConfigError(
+      'API_KEYS',
+      `is not set, and the file ${file} does not hold a key; delete that file or set API_KEYS.`,
+    );
+  env.API_KEYS = `local:${key}`;
+  return key;
+}

@@ -1,0 +1,66 @@
+/** `npm start`: settings, the local host, and its start and stop. */
+import { ConfigError, readConfig, type Config } from '../config';
+import { HostStartError } from './functionTable';
+import { applyLocalSettings, ensureApiKey, readHostSettings } from './hostSettings';
+import { startLocalHost, type LocalHost } from './localHost';
+
+async function main(): Promise<void> {
+  const root = process.cwd();
+  await applyLocalSettings(root, process.env);
+  const settings = readHostSettings(process.env);
+  const key = await ensureApiKey(settings.dataDir, process.env);
+  // An upstream that is this server is recognised by these two.
+  if (settings.port > 0) process.env.PORT = String(settings.port);
+  process.env.HOST = settings.host;
+  const config = readConfig(process.env);
+  const host = await startLocalHost({ root, ...settings });
+  stopOnSignals(host);
+  for (const line of startLines(host.url, key, config)) host.log.plain(line);
+  host.log.plain(`Listening on ${host.url}`);
+  host.log.flush();
+}
+
+/** What a newcomer needs: where to point the SDKs, with which key, and who answers. */
+function startLines(url: string, key: string | undefined, config: Config): string[] {
+  const { backend } = config;
+  const embeddings = config.embeddingDeployment ?? 'the built-in embeddings';
+  return [
+    '',
+    `OpenAI SDK       base_url ${url}/v1`,
+    `Azure OpenAI SDK azure_endpoint ${url}`,
+    `Key              ${key ?? 'one of API_KEYS'}`,
+    backend
+      ? `Models           ${backend.kind === 'azure' ? 'Azure OpenAI' : 'OpenAI-compatible'} at ${backend.baseUrl}; embeddings: ${embeddings}`
+      : 'Models           built-in: local-extractive answers with sentences of your documents',
+    `State            ${config.dataDir}`,
+    '',
+  ];
+}
+
+function stopOnSignals(host: LocalHost): void {
+  const stop = () => {
+    host.log.plain('Stopping …');
+    host.log.flush();
+    host.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  // As the real worker: what nobody caught ends the process.
+  process.on('uncaughtException', (error) => {
+    host.log.error(`Uncaught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    host.log.flush();
+    process.exit(1);
+  });
+}
+
+/** One line for what the user can mend, a stack for what they can't. */
+function fail(error: unknown): never {
+  const isPlain = error instanceof ConfigError || error instanceof HostStartError;
+  const text = error instanceof Error ? (isPlain ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+main().catch(fail);
