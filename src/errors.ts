@@ -19,6 +19,20 @@ export class ApiError extends Error {
 const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id}'.`);
 const invalid = (message: string, code: string | null, param: string | null = null) => new ApiError(400, message, { code, param });
 
+interface ModelFailure {
+  kind: keyof typeof modelFailures;
+  message: string;
+  retryAfterSeconds?: number;
+}
+type Failure = (message: string, headers?: Record<string, string>) => [status: number, message: string, details: ApiError['details']];
+const modelFailures = {
+  not_found: (message) => [404, message, { code: 'DeploymentNotFound' }],
+  invalid_request: (message) => [400, message, { code: 'invalid_request' }],
+  content_filter: (message) => [400, message, { code: 'content_filter' }],
+  rate_limited: (message, headers) => [429, message, { type: 'requests', code: 'rate_limit_exceeded', headers }],
+  unavailable: (message, headers) => [503, message, { type: 'server_error', code: 'service_unavailable', headers }],
+} satisfies Record<string, Failure>;
+
 /** The catalogue: one factory per error, named for what happened. */
 export const errors = {
   // The edge
@@ -62,6 +76,7 @@ export const errors = {
 
   // Parameters
   invalidParameter: (message: string, code: string, param: string) => invalid(message, code, param),
+  missingParameter: (param: string) => invalid(`Missing required parameter: '${param}'.`, 'missing_required_parameter', param),
   unsupported: (param: string, reason?: string) =>
     invalid(`'${param}' is not supported in this version of azure-openai-functions.${reason ? ` ${reason}` : ''}`, 'unsupported', param),
   unknownCursor: (param: string, id: string) => invalid(`No object found with id '${id}'.`, 'invalid_value', param),
@@ -76,6 +91,7 @@ export const errors = {
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
   noFile: (id: string) => new ApiError(404, `No such File object: ${id}`, { param: 'id' }),
+  emptyFile: () => invalid('File is empty.', 'invalid_value', 'file'),
   vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
 
   // Runs
@@ -92,6 +108,11 @@ export const errors = {
   runNotCancellable: (status: string) => invalid(`Cannot cancel run with status '${status}'.`, null),
   deploymentNotFound: (model: string, advice: string) =>
     new ApiError(404, `The API deployment for this resource does not exist: '${model}'. ${advice}`, { code: 'DeploymentNotFound' }),
+  /** A model that was needed to answer refused or failed; the fields of a ModelError. */
+  modelFailed: ({ kind, message, retryAfterSeconds }: ModelFailure, cause?: unknown) => {
+    const headers = retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
+    return new ApiError(...modelFailures[kind](message, headers), { cause });
+  },
   tooManyConflicts: () =>
     new ApiError(409, 'The object was changed by too many writers at once. Retry.', { code: 'conflict' }),
 };

@@ -2,7 +2,6 @@
 import type { ChatModel } from '../models/ports';
 import type { Scope } from '../scope';
 import type { Records } from '../storage/ports';
-import type { NewToolResources } from '../wire/assistants';
 
 /** A passage found by the file_search tool. */
 export interface FoundPassage {
@@ -25,12 +24,10 @@ export interface FileSearchTool {
   ): Promise<FoundPassage[]>;
 }
 
-/** Makes and checks the vector stores that tool resources name. */
+/** The vector stores that tool resources may name. */
 export interface AttachableVectorStores {
   /** Throws 404 if one does not exist. */
   check(scope: Scope, ids: string[]): Promise<void>;
-  /** Makes the store that `vector_stores` describes and sees to its ingestion; returns its id. */
-  create(scope: Scope, store: NonNullable<NonNullable<NewToolResources['file_search']>['vector_stores']>[number]): Promise<string>;
 }
 
 export interface AssistantsPorts {

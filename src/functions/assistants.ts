@@ -4,6 +4,7 @@ import type { Family } from '../http/family';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
 import { assistantObject, createAssistantRequest, modifyAssistantRequest } from '../wire/assistants';
+import { withVectorStores } from './newVectorStores';
 import { deletedObject, listOf, pageQuery } from '../wire/common';
 
 const params = pathParams('assistant_id');
@@ -28,7 +29,10 @@ export const assistantsFamily: Family = {
       number: 10,
       body: createAssistantRequest,
       response: assistantObject,
-      handle: async ({ scope, body }) => await (await assistants()).create(scope, body),
+      handle: async (call) => {
+        const tool_resources = await withVectorStores(call, call.body.tool_resources);
+        return await (await assistants()).create(call.scope, { ...call.body, tool_resources });
+      },
     }),
     operation({
       method: 'get',

@@ -5,7 +5,7 @@ import { services } from '../app';
 import { sweepRun } from '../assistants/runSweep';
 import { RUN_DUE } from '../assistants/threadRecords';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
-import { FILE_BATCH_DUE } from '../retrieval/ingestion';
+import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
 import { wakeRun } from './orchestrationStart';

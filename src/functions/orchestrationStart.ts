@@ -2,17 +2,24 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { RunReference } from '../assistants/threadRecords';
-import { RUN_CHANGED, type RunInput } from '../orchestrations/assistantRun';
+import { ASSISTANT_RUN, RUN_CHANGED, type RunInput } from '../orchestrations/assistantRun';
 
 const inputOf = ({ scope, threadId, runId }: RunReference): RunInput => ({ ...scope, threadId, runId });
 
+/** Starts an orchestration under an id of its own. That it runs already is as good; any other failure is logged and left to the sweep. */
+export async function startOrchestration(invocation: InvocationContext, name: string, instanceId: string, input: unknown): Promise<void> {
+  try {
+    await df.getClient(invocation).startNew(name, { instanceId, input });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (/already has the id/i.test(reason)) return;
+    invocation.warn(`Orchestration ${name} ${instanceId} was not started and is left to the sweep: ${reason}`);
+  }
+}
+
 /** Starts the orchestration of a new run. */
 export async function startRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
-  try {
-    await df.getClient(invocation).startNew('assistantRun', { instanceId: reference.runId, input: inputOf(reference) });
-  } catch (error) {
-    invocation.warn(`Run ${reference.runId}: its orchestration was not started and is left to the sweep.`, messageOf(error));
-  }
+  await startOrchestration(invocation, ASSISTANT_RUN, reference.runId, inputOf(reference));
 }
 
 /** Wakes the orchestration of a run that changed, or starts it where there is none, as for a streamed run. */
@@ -24,5 +31,3 @@ export async function wakeRun(invocation: InvocationContext, reference: RunRefer
     await startRun(invocation, reference);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

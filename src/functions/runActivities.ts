@@ -2,10 +2,10 @@
 import * as df from 'durable-functions';
 import { services } from '../app';
 import { isTerminal } from '../assistants/runStatus';
-import { ADVANCE_RUN, assistantRun, type Advanced, type RunInput } from '../orchestrations/assistantRun';
+import { ADVANCE_RUN, ASSISTANT_RUN, assistantRun, type Advanced, type RunInput } from '../orchestrations/assistantRun';
 
 export function registerRunActivities(): void {
-  df.app.orchestration('assistantRun', assistantRun);
+  df.app.orchestration(ASSISTANT_RUN, assistantRun);
   df.app.activity(ADVANCE_RUN, { handler: advance });
 }
 

@@ -22,6 +22,7 @@ import {
   type RunObject,
   type RunStepObject,
 } from '../wire/threads';
+import { withVectorStores } from './newVectorStores';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -92,7 +93,9 @@ export const runOperations: Operation[] = [
     body: createThreadAndRunRequest,
     response: runObject,
     handle: async (call) => {
-      const run = await (await runs()).createWithThread(call.scope, call.body);
+      const { thread: described } = call.body;
+      const newThread = described && { ...described, tool_resources: await withVectorStores(call, described.tool_resources) };
+      const run = await (await runs()).createWithThread(call.scope, { ...call.body, thread: newThread });
       if (!call.body.stream) return await begun(call, run, null);
       const thread = await (await services()).threads.get(call.scope, run.thread_id);
       return await begun(call, run, { opening: [['thread.created', thread]] });

@@ -3,6 +3,7 @@ import { services } from '../app';
 import type { Operation } from '../http/operation';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
+import { withVectorStores } from './newVectorStores';
 import { deletedObject, listOf } from '../wire/common';
 import {
   createMessageRequest,
@@ -26,7 +27,10 @@ export const threadOperations: Operation[] = [
     number: 14,
     body: createThreadRequest,
     response: threadObject,
-    handle: async ({ scope, body }) => await (await threads()).create(scope, body),
+    handle: async (call) => {
+      const tool_resources = await withVectorStores(call, call.body.tool_resources);
+      return await (await threads()).create(call.scope, { ...call.body, tool_resources });
+    },
   }),
   operation({
     method: 'get',

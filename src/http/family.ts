@@ -112,7 +112,9 @@ function failed(error: unknown, invocation: InvocationContext, requestId: string
 
 function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
   const router = new OpenAPIHono<Invocation>({ strict: false });
-  for (const declared of operations) {
+  // Hono takes the first match: `/threads/runs` goes before `/threads/{thread_id}`.
+  const literalFirst = operations.toSorted((a, b) => parametersIn(a.path) - parametersIn(b.path));
+  for (const declared of literalFirst) {
     const path = declared.path.replace(/\{(\w+)\}/g, ':$1');
     router.on(declared.method.toUpperCase(), path, async (c) => {
       const { located, requestId, url, settings, invocation } = c.env;
@@ -146,6 +148,8 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
   router.onError((error, c) => failed(error, c.env.invocation, c.env.requestId));
   return router;
 }
+
+const parametersIn = (path: string): number => path.split('{').length - 1;
 
 const matches = (path: string, rest: string): boolean =>
   new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`).test(rest);

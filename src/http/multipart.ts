@@ -31,23 +31,19 @@ export async function readUpload<T>(request: Request, store: (content: Readable,
       upload.fields[name] = value;
     });
     form.on('file', (name: string, content: BusboyFileStream, filename: string | undefined) => {
-      // A broken form ends the part's stream by an error that `parsed` reports.
-      content.on('error', reject);
+      // What breaks the part breaks the form or its consumer too, and is reported there.
+      content.on('error', () => undefined);
       if (name !== 'file' || stored) {
         content.resume();
         reject(errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name));
         return;
       }
       upload.filename = filename ?? '';
-      stored = store(content, upload.filename).then(
-        (file) => {
-          upload.file = file;
-        },
-        (error: unknown) => {
-          reject(error);
-          form.destroy();
-        },
-      );
+      stored = store(content, upload.filename).then((file) => {
+        upload.file = file;
+      });
+      // Its consumer may fail long before the form ends: nothing more is read then.
+      stored.catch(reject);
     });
     form.on('error', (error: Error) => reject(brokenForm(error)));
     form.on('finish', resolve);
@@ -59,10 +55,12 @@ export async function readUpload<T>(request: Request, store: (content: Readable,
     await parsed;
     await stored;
   } catch (error) {
+    // A broken form breaks its consumer as well; what broke the form is the reason to tell.
+    const reason = form.errored ? brokenForm(form.errored) : error;
     source.destroy();
     form.destroy();
     await stored?.catch(() => undefined);
-    throw error;
+    throw reason;
   }
   return upload;
 }

@@ -1,6 +1,8 @@
 /** Drives a run to its end: advance, wait for tool outputs, cancel or expiry, again. Deterministic, no I/O. */
 import { RetryOptions, type OrchestrationContext, type Task } from 'durable-functions';
 
+/** The orchestration's name; its instance id is the run's id. */
+export const ASSISTANT_RUN = 'assistantRun';
 /** Activity that moves the run; its input and output are {@link RunInput} and {@link Advanced}. */
 export const ADVANCE_RUN = 'advanceRun';
 /** Event that wakes the orchestration: outputs came, the run was cancelled, or its owner let it go. */

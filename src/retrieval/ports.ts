@@ -26,7 +26,10 @@ export interface DocumentParser {
    * The document's text in reading order. Memory stays bounded whatever the document says of itself. Throws {@link DocumentError}: `unsupported_file` for a
    * kind it does not read, `invalid_file` for one that is damaged, encrypted, empty, without text, or beyond the limits.
    */
-  parse(file: { filename: string; bytes: number; open: () => Promise<Readable> }, signal?: AbortSignal): Promise<DocumentSection[]>;
+  parse(
+    file: { filename: string; bytes: number; open: () => Promise<Readable> },
+    signal?: AbortSignal,
+  ): Promise<DocumentSection[]>;
 }
 
 /** A chunk of a file as indexed. */

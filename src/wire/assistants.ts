@@ -106,7 +106,10 @@ export const createAssistantRequest = z
     ...settings,
   })
   .meta({ id: 'createAssistantRequest' });
-export type CreateAssistantRequest = z.infer<typeof createAssistantRequest>;
+/** As the capability takes it: described vector stores have been made. */
+export type CreateAssistantRequest = Omit<z.infer<typeof createAssistantRequest>, 'tool_resources'> & {
+  tool_resources?: ToolResources | null;
+};
 
 /** `modifyAssistantRequest`: an absent field stays, null clears; instructions are limited to 32,768 here (oddity O7). */
 export const modifyAssistantRequest = z

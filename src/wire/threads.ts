@@ -7,6 +7,7 @@ import {
   responseFormat,
   storedToolResources,
   toolResources,
+  type ToolResources,
 } from './assistants';
 import { metadata, pageQuery, storedMetadata, timestamp } from './common';
 
@@ -93,7 +94,10 @@ export const createThreadRequest = z
     metadata: metadata.nullish(),
   })
   .meta({ id: 'createThreadRequest' });
-export type CreateThreadRequest = z.infer<typeof createThreadRequest>;
+/** As the capability takes it: described vector stores have been made. */
+export type CreateThreadRequest = Omit<z.infer<typeof createThreadRequest>, 'tool_resources'> & {
+  tool_resources?: ToolResources | null;
+};
 
 /** `modifyThreadRequest`: absent stays, null clears. */
 export const modifyThreadRequest = z
@@ -165,7 +169,9 @@ export const createThreadAndRunRequest = z
     stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
   })
   .meta({ id: 'createThreadAndRunRequest' });
-export type CreateThreadAndRunRequest = z.infer<typeof createThreadAndRunRequest>;
+export type CreateThreadAndRunRequest = Omit<z.infer<typeof createThreadAndRunRequest>, 'thread'> & {
+  thread?: CreateThreadRequest;
+};
 
 /** `submitToolOutputsRunRequest`. */
 export const submitToolOutputsRequest = z

@@ -8,9 +8,10 @@ import { metadata, pageQuery, storedMetadata, timestamp } from './common';
 /** What a file may be uploaded for (`CreateFileRequest` of openai-2026-08). */
 export const filePurpose = z.enum(['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals']);
 
-/** The text fields of the multipart upload. */
+/** The text fields of the multipart upload. `filename`, which the Foundry SDKs send, names the file instead of the part's own name. */
 export const createFileFields = z.strictObject({
   purpose: filePurpose,
+  filename: z.string().optional(),
   expires_after: z
     .strictObject({ anchor: z.literal('created_at'), seconds: z.coerce.number().int().min(3600).max(2_592_000) })
     .optional(),
@@ -49,7 +50,10 @@ export const expiresAfter = z.strictObject({ anchor: z.literal('last_active_at')
 /** `VectorStoreFileAttributes`: at most 16 keys of 64 characters; strings up to 512, numbers, booleans. */
 export const attributes = z
   .record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()]))
-  .refine((pairs) => Object.keys(pairs).length <= 16, 'too many properties. Expected an object with at most 16 properties');
+  .refine(
+    (pairs) => Object.keys(pairs).length <= 16,
+    'too many properties. Expected an object with at most 16 properties',
+  );
 export type Attributes = z.infer<typeof attributes>;
 
 /** `createVectorStoreRequest`. */
@@ -68,6 +72,16 @@ export const createVectorStoreRequest = z
   })
   .meta({ id: 'createVectorStoreRequest' });
 export type CreateVectorStoreRequest = z.infer<typeof createVectorStoreRequest>;
+
+/** `updateVectorStoreRequest`. */
+export const modifyVectorStoreRequest = z
+  .strictObject({
+    name: z.string().nullable().optional(),
+    expires_after: expiresAfter.nullable().optional(),
+    metadata: metadata.nullable().optional(),
+  })
+  .meta({ id: 'updateVectorStoreRequest' });
+export type ModifyVectorStoreRequest = z.infer<typeof modifyVectorStoreRequest>;
 
 export const fileCounts = z.object({
   in_progress: z.int(),
@@ -122,7 +136,9 @@ export const vectorStoreFileObject = z
     vector_store_id: z.string(),
     usage_bytes: z.int(),
     status: vectorStoreFileStatus,
-    last_error: z.object({ code: z.enum(['server_error', 'unsupported_file', 'invalid_file']), message: z.string() }).nullable(),
+    last_error: z
+      .object({ code: z.enum(['server_error', 'unsupported_file', 'invalid_file']), message: z.string() })
+      .nullable(),
     chunking_strategy: storedChunkingStrategy,
     attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   })
@@ -131,6 +147,21 @@ export type VectorStoreFileObject = z.infer<typeof vectorStoreFileObject>;
 
 export const listVectorStoreFilesQuery = pageQuery.extend({ filter: vectorStoreFileStatus.optional() });
 export type ListVectorStoreFilesQuery = z.infer<typeof listVectorStoreFilesQuery>;
+
+/** `UpdateVectorStoreFileAttributesRequest`. */
+export const updateAttributesRequest = z
+  .strictObject({ attributes: attributes.nullable() })
+  .meta({ id: 'UpdateVectorStoreFileAttributesRequest' });
+
+/** `VectorStoreFileContentResponse`. */
+export const fileContentPage = z
+  .object({
+    object: z.literal('vector_store.file_content.page'),
+    data: z.array(z.object({ type: z.literal('text'), text: z.string() })),
+    has_more: z.boolean(),
+    next_page: z.string().nullable(),
+  })
+  .meta({ id: 'VectorStoreFileContentResponse' });
 
 // Batches
 
@@ -148,7 +179,8 @@ export const createFileBatchRequest = z
   })
   .refine((given) => !given.files || !(given.attributes || given.chunking_strategy), {
     path: ['files'],
-    message: "has attributes and chunking strategy in its items; leave out 'attributes' and 'chunking_strategy' beside it",
+    message:
+      "has attributes and chunking strategy in its items; leave out 'attributes' and 'chunking_strategy' beside it",
   })
   .meta({ id: 'createVectorStoreFileBatchRequest' });
 export type CreateFileBatchRequest = z.infer<typeof createFileBatchRequest>;

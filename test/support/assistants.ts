@@ -54,7 +54,7 @@ export async function openAssistants() {
       },
     },
     fileSearch: { search: () => Promise.resolve(passages) },
-    vectorStores: { check: () => Promise.resolve(), create: () => Promise.resolve('vs_made') },
+    vectorStores: { check: () => Promise.resolve() },
     now: () => clock.now,
     runExpiresSeconds: 600,
     logFault: (_message, error) => faults.push(error),

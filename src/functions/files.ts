@@ -1,0 +1,122 @@
+/** `/files`: upload, list, get, content, delete (openai-2026-08). */
+import type { Readable } from 'node:stream';
+import { services } from '../app';
+import type { Connection } from '../http/connection';
+import type { Family } from '../http/family';
+import { readUpload } from '../http/multipart';
+import { operation, pathParams } from '../http/operation';
+import { listObject } from '../http/paging';
+import { validate } from '../http/validation';
+import { deletedObject, listOf } from '../wire/common';
+import { createFileFields, fileObject, listFilesQuery, type CreateFileFields } from '../wire/vectorStores';
+
+const fileParams = pathParams('file_id');
+
+const createFile = operation({
+  method: 'post',
+  path: '/files',
+  summary: 'Upload a file',
+  body: 'raw',
+  response: fileObject,
+  handle: async ({ scope, request }) => {
+    const { files } = (await services()).retrieval;
+    return files.create(scope, async (take) => {
+      const { fields, file } = await readUpload(request, take);
+      return { fields: fieldsOf(fields), file };
+    });
+  },
+});
+
+/** The form's fields; `a[b]` is field `b` of `a`. Throws 400. */
+function fieldsOf(form: Record<string, string>): CreateFileFields {
+  const nested: Record<string, string | Record<string, string>> = {};
+  for (const [name, value] of Object.entries(form)) {
+    const [, outer, inner] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
+    if (outer === undefined || inner === undefined) nested[name] = value;
+    else nested[outer] = { ...(typeof nested[outer] === 'object' && nested[outer]), [inner]: value };
+  }
+  return validate(createFileFields, nested);
+}
+
+const listFiles = operation({
+  method: 'get',
+  path: '/files',
+  summary: 'List files',
+  query: listFilesQuery,
+  response: listOf(fileObject),
+  handle: async ({ scope, query }) => listObject(await (await services()).retrieval.files.list(scope, query)),
+});
+
+const getFile = operation({
+  method: 'get',
+  path: '/files/{file_id}',
+  summary: 'Get a file',
+  params: fileParams,
+  response: fileObject,
+  handle: async ({ scope, params }) => (await services()).retrieval.files.get(scope, params.file_id),
+});
+
+const getFileContent = operation({
+  method: 'get',
+  path: '/files/{file_id}/content',
+  summary: "Get a file's content",
+  params: fileParams,
+  response: 'raw',
+  handle: async ({ scope, params, connection, invocation }) => {
+    const { files } = (await services()).retrieval;
+    const { file, size, content } = await files.content(scope, params.file_id);
+    const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
+    return new Response(paced(content, connection, onFault), {
+      headers: {
+        'content-type': 'application/octet-stream',
+        // With its length the caller can tell a stream that a fault cut short.
+        'content-length': String(size),
+        'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
+      },
+    });
+  },
+});
+
+/** `ext-value` of RFC 8187. */
+const headerText = (text: string): string =>
+  encodeURIComponent(text).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** The content at the pace of its reader. It ends, and its source with it, when the reader leaves or the source fails. */
+function paced(
+  content: Readable,
+  connection: Connection,
+  onFault: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const parts: AsyncIterator<Uint8Array> = content[Symbol.asyncIterator]();
+  const leave = (): void => void content.destroy();
+  if (connection.signal.aborted) leave();
+  connection.signal.addEventListener('abort', leave, { once: true });
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        await connection.drained();
+        const next = await parts.next();
+        if (!next.done) return controller.enqueue(next.value);
+      } catch (error) {
+        if (!connection.signal.aborted) onFault(error);
+      }
+      connection.signal.removeEventListener('abort', leave);
+      controller.close();
+    },
+    cancel: leave,
+  });
+}
+
+const deleteFile = operation({
+  method: 'delete',
+  path: '/files/{file_id}',
+  summary: 'Delete a file',
+  params: fileParams,
+  response: deletedObject('file'),
+  handle: async ({ scope, params }) => (await services()).retrieval.files.remove(scope, params.file_id),
+});
+
+export const filesFamily: Family = {
+  name: 'files',
+  operations: [createFile, listFiles, getFile, getFileContent, deleteFile],
+};

@@ -1,0 +1,82 @@
+/** Registers the orchestration of ingestion jobs and its activities, and starts it. */
+import type { InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import { services } from '../app';
+import {
+  FAIL_FILES,
+  FILE_BATCH,
+  fileBatch,
+  INGEST_FILES,
+  PLAN_FILE_BATCH,
+  type FileBatchInput,
+  type FilesAnswer,
+  type FilesInput,
+  type PlanAnswer,
+} from '../orchestrations/fileBatch';
+import type { IngestionJob } from '../retrieval/storeRecords';
+import type { FileCounts } from '../wire/vectorStores';
+import { startOrchestration } from './orchestrationStart';
+
+/** Progress lines of one process are at least this far apart, in milliseconds; the last of a job always shows. */
+const LOG_INTERVAL_MILLISECONDS = 300;
+
+/** Starts the job's orchestration; should that fail, the sweep finds the job by its due record. */
+export async function startFileBatch(invocation: InvocationContext, job: IngestionJob): Promise<void> {
+  const input: FileBatchInput = { job };
+  await startOrchestration(invocation, FILE_BATCH, job.jobId, input);
+}
+
+// The activities answer with their faults: the orchestrator decides what to do about them.
+
+async function planFileBatch({ job }: FileBatchInput, context: InvocationContext): Promise<PlanAnswer> {
+  try {
+    const { ingestion } = (await services()).retrieval;
+    return await ingestion.plan(job);
+  } catch (error) {
+    context.error(`Ingestion ${job.jobId} cannot be planned:`, error);
+    return { fault: true };
+  }
+}
+
+async function ingestFiles({ job, fileIds }: FilesInput, context: InvocationContext): Promise<FilesAnswer> {
+  try {
+    const { ingestion } = (await services()).retrieval;
+    const { faulty, faults, counts } = await ingestion.ingest(job, fileIds);
+    for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
+    logProgress(job, counts, context);
+    return { faulty };
+  } catch (error) {
+    context.error(`Files of ${job.storeId} cannot be ingested:`, error);
+    return { faulty: fileIds };
+  }
+}
+
+async function failFiles({ job, fileIds }: FilesInput, context: InvocationContext): Promise<FilesAnswer> {
+  try {
+    const { ingestion } = (await services()).retrieval;
+    logProgress(job, await ingestion.fail(job, fileIds), context);
+    return { faulty: [] };
+  } catch (error) {
+    context.error(`Files of ${job.storeId} cannot be given up:`, error);
+    return { faulty: fileIds };
+  }
+}
+
+let lastLogged = 0;
+
+/** `vs_… 12 of 50 files ingested (1 failed)` */
+function logProgress({ storeId }: IngestionJob, counts: FileCounts | undefined, context: InvocationContext): void {
+  if (!counts) return;
+  if (counts.in_progress > 0 && Date.now() - lastLogged < LOG_INTERVAL_MILLISECONDS) return;
+  lastLogged = Date.now();
+  const { total, failed, completed } = counts;
+  context.info(`${storeId} ${completed} of ${total} files ingested${failed > 0 ? ` (${failed} failed)` : ''}`);
+}
+
+/** Registers the orchestration with its activities. */
+export function registerIngestion(): void {
+  df.app.orchestration(FILE_BATCH, fileBatch);
+  df.app.activity(PLAN_FILE_BATCH, { handler: planFileBatch });
+  df.app.activity(INGEST_FILES, { handler: ingestFiles });
+  df.app.activity(FAIL_FILES, { handler: failFiles });
+}

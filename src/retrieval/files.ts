@@ -1,0 +1,176 @@
+/** Files: uploaded once, kept as a blob, and named by other objects (`/files`). */
+import type { Readable } from 'node:stream';
+import { ApiError, errors } from '../errors';
+import type { Scope } from '../scope';
+import { newId, orderKey, partitionOf } from '../storage/keys';
+import { BlobTooLargeError, type BlobInfo, type Change } from '../storage/ports';
+import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
+import type { RetrievalPorts } from './retrievalPorts';
+import { selectedPage } from './selectedPages';
+
+const LIST = 'files';
+const MAX_NAME_CHARACTERS = 255;
+const BATCH_LIFE_SECONDS = 30 * 86_400;
+/** Records looked up at once. */
+const LOOKUPS = 100;
+
+/** Content that has arrived but is not yet anyone's file. */
+export interface ReceivedFile {
+  id: string;
+  filename: string;
+  bytes: number;
+}
+
+/** Takes the content while it arrives. */
+export type ReceiveContent = (content: Readable, filename: string) => Promise<ReceivedFile>;
+
+export type Files = ReturnType<typeof createFiles>;
+
+/** Name of the blob that holds the file's content. */
+export function fileBlob(scope: Scope, id: string): string {
+  return ['files', scope.tenant, scope.project, id].map(encodeURIComponent).join('/');
+}
+
+/** The files of a scope. Methods throw 404 for an id that is not there or has expired. */
+export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPorts) {
+  const keyOf = (scope: Scope, id: string) => ({ partition: partitionOf(scope, LIST), list: LIST, id });
+  const seconds = (): number => Math.floor(now() / 1000);
+  const isLive = (file: FileObject): boolean => file.expires_at === null || file.expires_at > seconds();
+
+  async function find(scope: Scope, id: string): Promise<FileObject | undefined> {
+    const found = await records.get<FileObject>(keyOf(scope, id));
+    return found && isLive(found.value) ? found.value : undefined;
+  }
+
+  async function get(scope: Scope, id: string): Promise<FileObject> {
+    const file = await find(scope, id);
+    if (!file) throw errors.noFile(id);
+    return file;
+  }
+
+  /** The files that are there of these, by id. */
+  async function findAll(scope: Scope, ids: string[]): Promise<Map<string, FileObject>> {
+    const files = new Map<string, FileObject>();
+    for (let start = 0; start < ids.length; start += LOOKUPS) {
+      const found = await Promise.all(ids.slice(start, start + LOOKUPS).map(async (id) => find(scope, id)));
+      for (const file of found) if (file) files.set(file.id, file);
+    }
+    return files;
+  }
+
+  async function store(scope: Scope, id: string, content: Readable): Promise<BlobInfo> {
+    try {
+      return await blobs.put(fileBlob(scope, id), content, { maxBytes: maxFileBytes });
+    } catch (error) {
+      if (error instanceof BlobTooLargeError) throw errors.bodyTooLarge(error.maxBytes);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a file of an upload. `receive` reads it: it hands the content on as it arrives and returns it with the form's fields. Throws 400 for an upload
+   * without a file, an empty file and an unusable name, 413 for one that is too large; nothing of a refused upload stays.
+   */
+  async function create(
+    scope: Scope,
+    receive: (take: ReceiveContent) => Promise<{ file: ReceivedFile | undefined; fields: CreateFileFields }>,
+  ): Promise<FileObject> {
+    const id = newId('file-');
+    let stored = false;
+    // Kept here, because the reader of the form may have ended, or met the end of its stream, before it hears of the refusal.
+    let refusal: unknown;
+    const take: ReceiveContent = async (content, given) => {
+      try {
+        const filename = usableName(given);
+        const { size } = await store(scope, id, content);
+        stored = true;
+        if (size === 0) throw errors.emptyFile();
+        return { id, filename, bytes: size };
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+    };
+    try {
+      const { file, fields } = await receive(take);
+      if (refusal) throw refusal;
+      if (!file) throw errors.missingParameter('file');
+      const { filename = file.filename, ...rest } = fields;
+      return await save(scope, { ...rest, id, bytes: file.bytes, filename: usableName(filename) });
+    } catch (error) {
+      if (stored) await blobs.delete(fileBlob(scope, id));
+      throw refusal instanceof ApiError ? refusal : error;
+    }
+  }
+
+  async function save(scope: Scope, file: CreateFileFields & ReceivedFile): Promise<FileObject> {
+    const { id, filename, bytes, purpose, expires_after: policy } = file;
+    const life = policy?.seconds ?? (purpose === 'batch' ? BATCH_LIFE_SECONDS : undefined);
+    const value: FileObject = {
+      id,
+      object: 'file',
+      bytes,
+      created_at: seconds(),
+      expires_at: life === undefined ? null : seconds() + life,
+      filename,
+      purpose,
+      status: 'processed',
+      status_details: null,
+    };
+    const { partition, list } = keyOf(scope, id);
+    const known = await records.get(keyOf(scope, id));
+    const change: Change = known
+      ? { op: 'replace', list, id, value, ifMatch: known.etag }
+      : { op: 'create', list, id, order: orderKey(now()), value };
+    await records.write(partition, [change]);
+    return value;
+  }
+
+  /** Makes or replaces the file of that id, for the assistants. An empty one is taken: its ingestion will say what is wrong. */
+  async function put(scope: Scope, id: string, filename: string, content: Readable): Promise<FileObject> {
+    const { size } = await store(scope, id, content);
+    return save(scope, { id, filename: usableName(filename), bytes: size, purpose: 'assistants' });
+  }
+
+  async function list(scope: Scope, { purpose, ...page }: ListFilesQuery) {
+    const { partition } = keyOf(scope, '');
+    return selectedPage<FileObject, FileObject>(records, { partition, list: LIST }, page, (file) =>
+      isLive(file) && (purpose === undefined || file.purpose === purpose) ? file : undefined,
+    );
+  }
+
+  /** The content as a stream, which the caller must read or destroy. */
+  async function content(scope: Scope, id: string): Promise<{ file: FileObject; size: number; content: Readable }> {
+    const file = await get(scope, id);
+    const blob = await blobs.open(fileBlob(scope, id));
+    if (!blob) throw errors.noFile(id);
+    return { file, size: blob.info.size, content: blob.content };
+  }
+
+  /** Deletes content and record. Vector stores keep what they have ingested of it. */
+  async function remove(scope: Scope, id: string): Promise<{ id: string; object: 'file'; deleted: true }> {
+    await get(scope, id);
+    const { partition, list } = keyOf(scope, id);
+    await blobs.delete(fileBlob(scope, id));
+    await records.write(partition, [{ op: 'delete', list, id }]);
+    return { id, object: 'file', deleted: true };
+  }
+
+  return { create, put, get, findAll, list, content, remove };
+}
+
+/** The last segment of the name without control characters. Throws 400 if that is empty or over 255 characters. */
+function usableName(given: string): string {
+  const name = (given.split(/[\\/]/).at(-1) ?? '')
+    .replace(/\p{Cc}/gu, '')
+    .toWellFormed()
+    .trim();
+  if (name === '' || name === '.' || name === '..') {
+    throw errors.invalidParameter("Invalid 'file': it has no file name.", 'invalid_value', 'file');
+  }
+  if (name.length > MAX_NAME_CHARACTERS) {
+    const message = `Invalid 'file': its name is longer than ${MAX_NAME_CHARACTERS} characters.`;
+    throw errors.invalidParameter(message, 'string_above_max_length', 'file');
+  }
+  return name;
+}

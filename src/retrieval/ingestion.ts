@@ -1,0 +1,228 @@
+/** Ingestion jobs: which files wait, making them searchable, and finding jobs that nobody drives. */
+import type { DueRecord } from '../storage/ports';
+import type { FileCounts } from '../wire/vectorStores';
+import { concurrencyLimit } from './concurrency';
+import { jobOf } from './dueJobs';
+import { DocumentError } from './ports';
+import { embedDocuments, readDocument, type Document, type EmbeddedDocuments } from './readDocuments';
+import type { RetrievalPorts } from './retrievalPorts';
+import type { Outcome, SettleFiles } from './settleFiles';
+import {
+  isFinished,
+  jobKey,
+  JOBS,
+  pendingOf,
+  statusOf,
+  storeFileKey,
+  storeKey,
+  storePartition,
+  type IngestionJob,
+  type JobRecord,
+  type PendingFile,
+  type StoreFile,
+  type StoreRecord,
+} from './storeRecords';
+import type { WriteStore } from './storeWrites';
+
+/** Files that one plan looks at, and what goes into one group. */
+const PLANNED_FILES = 512;
+const MAX_GROUPS = 32;
+const GROUP_FILES = 16;
+const GROUP_BYTES = 4 * 1024 * 1024;
+/** Groups that this process works on at once, so that memory stays bounded however many jobs there are. */
+const GROUPS_AT_ONCE = 4;
+/** Files whose cancellation is read at once. */
+const CANCELLED_AT_ONCE = 180;
+/** Seconds until the sweep looks at an unfinished job again, and until a job whose files are still being added counts as abandoned. */
+const SWEEP_SECONDS = 30;
+const ABANDONED_SECONDS = 300;
+
+/** What is left to do of a job. */
+export interface IngestionPlan {
+  /** Ids of the files that are ingested together; empty when nothing is left. */
+  groups: string[][];
+  /** Absent when the job is done with and gone. */
+  counts?: FileCounts;
+}
+
+export interface IngestedGroup {
+  /** Files that met a fault of storage and are still pending; another try may succeed. */
+  faulty: string[];
+  /** For the log. */
+  faults: unknown[];
+  /** Of the job, afterwards; absent if it is gone or nothing was written. */
+  counts?: FileCounts;
+}
+
+export type Ingestion = ReturnType<typeof createIngestion>;
+
+/** Every function is safe to repeat, after a crash too. */
+export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, settleFiles: SettleFiles) {
+  const { records, index, embeddings, now } = ports;
+  const withPlace = concurrencyLimit(GROUPS_AT_ONCE);
+
+  async function plan(job: IngestionJob): Promise<IngestionPlan> {
+    const found = await records.get<JobRecord>(jobKey(job));
+    if (!found) return { groups: [] };
+    const counts = found.value.file_counts;
+    if (found.value.status === 'cancelling') return { groups: [], counts: (await cancelPending(job)) ?? counts };
+    // A staged job is started when it is complete.
+    if (found.value.status !== 'in_progress') return { groups: [], counts };
+    return { groups: grouped(await pendingFiles(job, PLANNED_FILES)), counts };
+  }
+
+  async function pendingFiles({ scope, storeId, jobId }: IngestionJob, limit: number): Promise<PendingFile[]> {
+    const page = await records.list<PendingFile>(storePartition(scope, storeId), pendingOf(jobId), {
+      order: 'asc',
+      limit,
+    });
+    return page.records.map(({ value }) => value);
+  }
+
+  /** Ingests those of the files that are pending in the job. Rejects on faults of storage that concern all of them. */
+  async function ingest(job: IngestionJob, fileIds: string[], signal?: AbortSignal): Promise<IngestedGroup> {
+    return withPlace(async () => {
+      const { scope, storeId } = job;
+      const store = await records.get<StoreRecord>(storeKey(scope, storeId));
+      const { files, gone } = store ? await wantedFiles(job, fileIds) : { files: [], gone: [] };
+      const read = await readAll(job, files, signal);
+      const outcomes = new Map<string, Outcome>([
+        ...gone.map((id): [string, Outcome] => [id, { status: 'cancelled' }]),
+        ...read.outcomes,
+      ]);
+      if (store && read.documents.length > 0) {
+        const model = () => embeddings.byId(store.value.embedding_model);
+        const embedded = await embedDocuments(model, read.documents, signal);
+        for (const [id, outcome] of embedded.outcomes) outcomes.set(id, outcome);
+        await replaceChunks(job, [...read.outcomes.keys(), ...embedded.outcomes.keys()], embedded);
+      }
+      return { faulty: read.faulty, faults: read.faults, counts: await settle(job, outcomes) };
+    });
+  }
+
+  /** Writes the chunks of those files that were not removed, cancelled or added anew while they were read. */
+  async function replaceChunks(
+    job: IngestionJob,
+    fileIds: string[],
+    { chunks, vectors }: EmbeddedDocuments,
+  ): Promise<void> {
+    const wanted = new Set((await wantedFiles(job, fileIds)).files.map(({ id }) => id));
+    const kept = chunks.flatMap((chunk, place) => (wanted.has(chunk.fileId) ? [place] : []));
+    await index.replaceFiles(
+      job.storeId,
+      [...wanted],
+      kept.flatMap((place) => chunks[place] ?? []),
+      kept.flatMap((place) => vectors[place] ?? []),
+    );
+  }
+
+  /** Those of the files that still wait in the job, and those that wait but were removed from the store or added by a later job. */
+  async function wantedFiles({ scope, storeId, jobId }: IngestionJob, ids: string[]) {
+    const partition = storePartition(scope, storeId);
+    const files: StoreFile[] = [];
+    const gone: string[] = [];
+    const look = async (id: string): Promise<void> => {
+      if (!(await records.get({ partition, list: pendingOf(jobId), id }))) return;
+      const file = await records.get<StoreFile>(storeFileKey(scope, storeId, id));
+      if (file?.value.job === jobId) files.push(file.value);
+      else gone.push(id);
+    };
+    await Promise.all(ids.map(look));
+    return { files, gone };
+  }
+
+  async function readAll(job: IngestionJob, files: StoreFile[], signal?: AbortSignal) {
+    const documents: Document[] = [];
+    const outcomes = new Map<string, Outcome>();
+    const faulty: string[] = [];
+    const faults: unknown[] = [];
+    for (const file of files) {
+      try {
+        documents.push(await readDocument(ports, job.scope, file, signal));
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof DocumentError) {
+          outcomes.set(file.id, { status: 'failed', error: { code: error.code, message: error.message } });
+        } else {
+          faulty.push(file.id);
+          faults.push(error);
+        }
+      }
+    }
+    return { documents, outcomes, faulty, faults };
+  }
+
+  /** Writes the outcomes and removes the chunks that must not be there. */
+  async function settle(job: IngestionJob, outcomes: Map<string, Outcome>): Promise<FileCounts | undefined> {
+    const { counts, dropped, storeIsGone } = await settleFiles(job, outcomes);
+    if (storeIsGone) await index.deleteStore(job.storeId);
+    else if (dropped.length > 0) await index.deleteFiles(job.storeId, dropped);
+    return counts;
+  }
+
+  /** Gives up on files that faults of ours keep from being ingested. */
+  async function fail(job: IngestionJob, fileIds: string[]): Promise<FileCounts | undefined> {
+    const message = 'The file could not be processed because the server had an error. Add it again to retry.';
+    const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message } };
+    return settle(job, new Map(fileIds.map((id) => [id, outcome])));
+  }
+
+  /** Cancels the files that have no outcome yet; returns the counts after the last, undefined if there was none. */
+  async function cancelPending(job: IngestionJob): Promise<FileCounts | undefined> {
+    let counts: FileCounts | undefined;
+    for (;;) {
+      const files = await pendingFiles(job, CANCELLED_AT_ONCE);
+      if (files.length === 0) return counts;
+      counts = await settle(job, new Map(files.map(({ id }) => [id, { status: 'cancelled' }])));
+      if (!counts) return undefined;
+    }
+  }
+
+  /**
+   * What the sweep does with a due record of kind {@link FILE_BATCH_DUE}: forgets it if the job is finished, else has it looked at again in 30 seconds and calls
+   * `start`, which starts the job's orchestration unless it runs.
+   */
+  async function due(record: DueRecord, start: (job: IngestionJob) => Promise<void>): Promise<void> {
+    const job = jobOf(record);
+    const found = await records.get<JobRecord>(jobKey(job));
+    if (!found || isFinished(found.value)) return records.writeDue({ remove: [record] });
+    const seconds = Math.floor(now() / 1000);
+    await records.writeDue({ add: [{ ...record, at: seconds + SWEEP_SECONDS }], remove: [record] });
+    const isStaging = found.value.status === 'staging';
+    if (isStaging && seconds < found.value.created_at + ABANDONED_SECONDS) return;
+    if (isStaging) await begin(job);
+    await start(job);
+  }
+
+  /** Lets a job begin whose writer died while it added files: with those that are there. */
+  async function begin(job: IngestionJob): Promise<void> {
+    await writeStore(job.scope, job.storeId, async () => {
+      const found = await records.get<JobRecord>(jobKey(job));
+      if (found?.value.status !== 'staging') return;
+      const value: JobRecord = { ...found.value, status: statusOf(found.value) };
+      await records.write(storePartition(job.scope, job.storeId), [
+        { op: 'replace', list: JOBS, id: job.jobId, value, ifMatch: found.etag },
+      ]);
+    });
+  }
+
+  return { plan, ingest, fail, cancelPending, due };
+}
+
+/** Small files share a group, in order. */
+function grouped(files: PendingFile[]): string[][] {
+  const groups: string[][] = [];
+  let bytes = 0;
+  for (const file of files) {
+    const group = groups.at(-1);
+    if (group && group.length < GROUP_FILES && bytes + file.bytes <= GROUP_BYTES) {
+      group.push(file.id);
+      bytes += file.bytes;
+    } else {
+      if (groups.length === MAX_GROUPS) break;
+      groups.push([file.id]);
+      bytes = file.bytes;
+    }
+  }
+  return groups;
+}

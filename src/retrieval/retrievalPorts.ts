@@ -1,0 +1,16 @@
+/** Everything that retrieval is handed. */
+import type { EmbeddingModels } from '../models/ports';
+import type { Blobs, Records } from '../storage/ports';
+import type { DocumentParser, VectorIndex } from './ports';
+
+export interface RetrievalPorts {
+  records: Records;
+  blobs: Blobs;
+  index: VectorIndex;
+  parser: DocumentParser;
+  embeddings: EmbeddingModels;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Largest file, in bytes. */
+  maxFileBytes: number;
+}

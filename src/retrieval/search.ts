@@ -1,0 +1,189 @@
+/** Search in vector stores (operation 42, and the file_search tool). */
+import { errors } from '../errors';
+import { ModelError } from '../models/ports';
+import type { Scope } from '../scope';
+import type { Attributes, Filter, SearchRequest, SearchResultsPage } from '../wire/vectorStores';
+import { passesFilter } from './attributeFilter';
+import type { ScoredChunk } from './ports';
+import type { RetrievalPorts } from './retrievalPorts';
+import {
+  FILES,
+  isExpired,
+  requireStore,
+  storeFileKey,
+  storePartition,
+  type StoreFile,
+  type StoreRecord,
+} from './storeRecords';
+import type { VectorStores } from './vectorStores';
+
+/** Files that a filter may select; the index is asked by their ids. */
+const MAX_FILTERED_FILES = 10_000;
+/** Records read at once while a filter is evaluated. */
+const FILTER_PAGE = 500;
+
+/** A chunk that was found, with what its file is called and carries. */
+export interface FoundPassage {
+  fileId: string;
+  filename: string;
+  /** 0 to 1. */
+  score: number;
+  text: string;
+  attributes: Attributes;
+  /** From 1, for paged formats. */
+  page?: number;
+  heading?: string;
+  /** Position in the file, from 0. */
+  ordinal: number;
+}
+
+export interface SearchOptions {
+  limit: number;
+  scoreThreshold: number;
+  filters?: Filter;
+  /** Whether the vectors alone rank, without full text. */
+  vectorsOnly?: boolean;
+}
+
+export type Search = ReturnType<typeof createSearch>;
+
+export function createSearch({ records, index, embeddings, now }: RetrievalPorts, vectorStores: VectorStores) {
+  /**
+   * Best passages of all the stores first, at most `limit`, none below `scoreThreshold`; of a passage that several queries find the best score counts. Throws
+   * 404 for a store that is not there, 400 for an expired one, and ModelError.
+   */
+  async function search(
+    scope: Scope,
+    storeIds: string[],
+    queries: string[],
+    options: SearchOptions,
+    signal?: AbortSignal,
+  ): Promise<FoundPassage[]> {
+    const found = await Promise.all(
+      [...new Set(storeIds)].map(async (id) => searchStore(scope, id, queries, options, signal)),
+    );
+    return best(found.flat(), options.limit);
+  }
+
+  async function searchStore(
+    scope: Scope,
+    storeId: string,
+    queries: string[],
+    options: SearchOptions,
+    signal?: AbortSignal,
+  ): Promise<FoundPassage[]> {
+    const store = await requireStore(records, scope, storeId);
+    if (isExpired(store.value, Math.floor(now() / 1000))) throw errors.vectorStoreExpired(storeId);
+    await vectorStores.touch(scope, store);
+    const fileIds = options.filters && (await filteredFiles(scope, store.value, options.filters));
+    if (store.value.file_counts.total === 0 || fileIds?.length === 0) return [];
+    const chunks = await searchIndex(store.value, queries, options, fileIds, signal);
+    return passagesOf(scope, storeId, chunks);
+  }
+
+  /** Ids of the files whose attributes pass. Throws 400 if there are too many to ask the index for. */
+  async function filteredFiles(scope: Scope, store: StoreRecord, filter: Filter): Promise<string[]> {
+    const ids: string[] = [];
+    let after: string | undefined;
+    for (;;) {
+      const page = await records.list<StoreFile>(storePartition(scope, store.id), FILES, {
+        order: 'asc',
+        limit: FILTER_PAGE,
+        after,
+      });
+      for (const { value } of page.records) if (passesFilter(value.attributes, filter)) ids.push(value.id);
+      if (ids.length > MAX_FILTERED_FILES) {
+        const message = `Invalid 'filters': it selects more than ${MAX_FILTERED_FILES} files. Narrow it down.`;
+        throw errors.invalidParameter(message, 'invalid_value', 'filters');
+      }
+      after = page.records.at(-1)?.id;
+      if (!page.hasMore || after === undefined) return ids;
+    }
+  }
+
+  async function searchIndex(
+    store: StoreRecord,
+    queries: string[],
+    options: SearchOptions,
+    fileIds: string[] | undefined,
+    signal?: AbortSignal,
+  ): Promise<ScoredChunk[]> {
+    const model = embeddings.byId(store.embedding_model);
+    const textWeight = options.vectorsOnly ? 0 : model.textWeight;
+    const vectors = await model.embed(queries, 'query', signal);
+    const found = await Promise.all(
+      vectors.map(async (vector, place) => {
+        const text = queries[place] ?? '';
+        return index.search(store.id, { text, vector, textWeight, limit: options.limit, fileIds });
+      }),
+    );
+    return found.flat().filter(({ score }) => score >= options.scoreThreshold);
+  }
+
+  /** Leaves out chunks of files that are not, or no longer, part of the store. */
+  async function passagesOf(scope: Scope, storeId: string, chunks: ScoredChunk[]): Promise<FoundPassage[]> {
+    const ids = [...new Set(chunks.map(({ fileId }) => fileId))];
+    const found = await Promise.all(
+      ids.map(async (id) => records.get<StoreFile>(storeFileKey(scope, storeId, id))),
+    );
+    const files = new Map(found.flatMap((file) => (file ? [[file.id, file.value]] : [])));
+    return chunks.flatMap(({ fileId, ...chunk }) => {
+      const file = files.get(fileId);
+      if (!file || file.status === 'failed' || file.status === 'cancelled') return [];
+      return [{ ...chunk, fileId, filename: file.filename, attributes: file.attributes }];
+    });
+  }
+
+  /**
+   * The search operation. Ranking `none` goes by the vectors alone; any other ranker fuses them with full text. Throws as `search`, model failures as their API
+   * errors.
+   */
+  async function page(
+    scope: Scope,
+    storeId: string,
+    request: SearchRequest,
+    signal?: AbortSignal,
+  ): Promise<SearchResultsPage> {
+    if (request.rewrite_query) throw errors.unsupported('rewrite_query', 'Leave it out or send false.');
+    const queries = [request.query].flat();
+    const options: SearchOptions = {
+      limit: request.max_num_results,
+      scoreThreshold: request.ranking_options?.score_threshold ?? 0,
+      filters: request.filters,
+      vectorsOnly: request.ranking_options?.ranker === 'none',
+    };
+    try {
+      const passages = await search(scope, [storeId], queries, options, signal);
+      const data = passages.map(({ fileId, filename, score, attributes, text }) => ({
+        file_id: fileId,
+        filename,
+        score,
+        attributes,
+        content: [{ type: 'text' as const, text }],
+      }));
+      return {
+        object: 'vector_store.search_results.page',
+        search_query: queries,
+        data,
+        has_more: false,
+        next_page: null,
+      };
+    } catch (error) {
+      if (error instanceof ModelError) throw errors.modelFailed(error, error);
+      throw error;
+    }
+  }
+
+  return { search, page };
+}
+
+/** The passages by score, each once. */
+function best(passages: FoundPassage[], limit: number): FoundPassage[] {
+  const unique = new Map<string, FoundPassage>();
+  for (const passage of passages.sort((a, b) => b.score - a.score)) {
+    const key = `${passage.fileId}#${passage.ordinal}`;
+    if (!unique.has(key)) unique.set(key, passage);
+    if (unique.size === limit) break;
+  }
+  return [...unique.values()];
+}

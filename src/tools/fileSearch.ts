@@ -1,0 +1,16 @@
+/** The file_search tool of assistants, over the search of vector stores. */
+import type { AttachableVectorStores, FileSearchTool } from '../assistants/ports';
+import type { Retrieval } from '../retrieval/retrieval';
+
+/** Searches as the vector store search operation does. */
+export function fileSearchTool({ search }: Retrieval): FileSearchTool {
+  return {
+    search: async (scope, vectorStoreIds, queries, options, signal) =>
+      await search.search(scope, vectorStoreIds, queries, options, signal),
+  };
+}
+
+/** The vector stores that tool resources may name. */
+export function attachableVectorStores({ vectorStores }: Retrieval): AttachableVectorStores {
+  return { check: async (scope, ids) => await vectorStores.check(scope, ids) };
+}

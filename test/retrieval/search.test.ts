@@ -1,0 +1,145 @@
+import { ModelError, type EmbeddingModel } from '../../src/models/ports';
+import { drive, scope, testRetrieval, upload, wordModel, type TestRetrieval } from '../support/retrievalPorts';
+
+let test: TestRetrieval;
+let storeId: string;
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  test = await testRetrieval();
+  const { store } = await test.retrieval.vectorStores.create(scope, {});
+  storeId = store.id;
+  const texts = {
+    whales: 'Whales are large mammals of the sea.',
+    cats: 'Cats sleep on sofas.',
+    cars: 'Cars need petrol.',
+  };
+  for (const [name, text] of Object.entries(texts)) ids[name] = (await upload(test.retrieval, `${name}.txt`, text)).id;
+  const files = Object.entries(ids).map(([name, file_id]) => ({
+    file_id,
+    attributes: { name, animal: name !== 'cars' },
+  }));
+  const { job } = await test.retrieval.fileBatches.create(scope, storeId, { files });
+  await drive(test.retrieval, job);
+});
+afterAll(async () => test.close());
+
+const request = { rewrite_query: false, max_num_results: 10 };
+const namesOf = (page: { data: { filename: string }[] }): string[] => page.data.map(({ filename }) => filename);
+
+describe('search', () => {
+  it('finds the passage that answers, best first, with its file and attributes', async () => {
+    const page = await test.retrieval.search.page(scope, storeId, { ...request, query: 'large mammals of the sea' });
+    expect(page).toMatchObject({
+      object: 'vector_store.search_results.page',
+      search_query: ['large mammals of the sea'],
+      has_more: false,
+    });
+    expect(page.data[0]).toEqual({
+      file_id: ids.whales,
+      filename: 'whales.txt',
+      score: 1,
+      attributes: { name: 'whales', animal: true },
+      content: [{ type: 'text', text: 'Whales are large mammals of the sea.' }],
+    });
+    const scores = page.data.map(({ score }) => score);
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+  });
+
+  it('keeps to the number of results and to the score threshold', async () => {
+    const query = 'Whales Cats Cars';
+    expect(
+      (await test.retrieval.search.page(scope, storeId, { ...request, query, max_num_results: 2 })).data,
+    ).toHaveLength(2);
+    const strict = { ...request, query: 'whales mammals', ranking_options: { score_threshold: 0.999 } };
+    expect(namesOf(await test.retrieval.search.page(scope, storeId, strict))).toEqual(['whales.txt']);
+  });
+
+  it('takes several queries and finds a passage once', async () => {
+    const page = await test.retrieval.search.page(scope, storeId, {
+      ...request,
+      query: ['whales sea', 'whales mammals', 'sofas cats'],
+    });
+    expect(page.search_query).toHaveLength(3);
+    expect(namesOf(page).slice(0, 2).sort()).toEqual(['cats.txt', 'whales.txt']);
+    expect(new Set(namesOf(page)).size).toBe(page.data.length);
+  });
+
+  it('filters by attributes, as they are at this moment', async () => {
+    const { search, vectorStoreFiles } = test.retrieval;
+    const find = async () =>
+      namesOf(
+        await search.page(scope, storeId, {
+          ...request,
+          query: 'petrol',
+          filters: { type: 'eq', key: 'animal', value: false },
+        }),
+      );
+    expect(await find()).toEqual(['cars.txt']);
+    await vectorStoreFiles.setAttributes(scope, storeId, ids.cars ?? '', { animal: true });
+    expect(await find()).toEqual([]);
+    await vectorStoreFiles.setAttributes(scope, storeId, ids.cars ?? '', { animal: false });
+  });
+
+  it('goes by the vectors alone where no ranker is wanted', async () => {
+    const spy = jest.spyOn(test.ports.index, 'search');
+    for (const ranker of ['none', 'auto', 'default-2024-11-15'] as const) {
+      const ranking_options = { ranker, score_threshold: 0 };
+      await test.retrieval.search.page(scope, storeId, { ...request, query: 'whales', ranking_options });
+    }
+    expect(spy.mock.calls.map(([, { textWeight }]) => textWeight)).toEqual([0, 1, 1]);
+    spy.mockRestore();
+  });
+
+  it('still finds what was ingested when the file object is deleted, and nothing of files out of the store', async () => {
+    const { search, files, vectorStoreFiles, vectorStores } = test.retrieval;
+    const { id } = await upload(test.retrieval, 'owl.txt', 'Owls hunt by night.');
+    const { store, job } = await vectorStores.create(scope, { file_ids: [id] });
+    if (job) await drive(test.retrieval, job);
+    await files.remove(scope, id);
+    const find = async () => namesOf(await search.page(scope, store.id, { ...request, query: 'owls' }));
+    expect(await find()).toEqual(['owl.txt']);
+    const kept = jest.spyOn(test.ports.index, 'deleteFiles').mockResolvedValue();
+    await vectorStoreFiles.remove(scope, store.id, id);
+    kept.mockRestore();
+    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await find()).toEqual([]);
+  });
+
+  it('searches several stores together, within one limit', async () => {
+    const { search, vectorStores } = test.retrieval;
+    const { id } = await upload(test.retrieval, 'orca.txt', 'Orcas are whales, large mammals of the sea.');
+    const { store, job } = await vectorStores.create(scope, { file_ids: [id] });
+    if (job) await drive(test.retrieval, job);
+    const found = await search.search(scope, [storeId, store.id], ['mammals of the sea'], {
+      limit: 2,
+      scoreThreshold: 0,
+    });
+    expect(found.map(({ filename }) => filename).sort()).toEqual(['orca.txt', 'whales.txt']);
+  });
+
+  it('refuses query rewriting, unknown stores and other tenants', async () => {
+    const { search } = test.retrieval;
+    const query = { ...request, query: 'x' };
+    await expect(search.page(scope, storeId, { ...query, rewrite_query: true })).rejects.toMatchObject({
+      status: 400,
+      details: { code: 'unsupported', param: 'rewrite_query' },
+    });
+    await expect(search.page(scope, 'vs_x', query)).rejects.toMatchObject({ status: 404 });
+    await expect(search.page({ ...scope, tenant: 'team-b' }, storeId, query)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it.each([
+    ['not_found', 404],
+    ['rate_limited', 429],
+    ['unavailable', 503],
+  ] as const)('answers a model that is %s with %i', async (kind, status) => {
+    const error = new ModelError(kind, 'No vectors.', { retryAfterSeconds: 1.5 });
+    const failing: EmbeddingModel = { ...wordModel, embed: async () => Promise.reject(error) };
+    const { search } = test.restart({ embeddings: { current: failing, byId: () => failing } });
+    await expect(search.page(scope, storeId, { ...request, query: 'x' })).rejects.toMatchObject({
+      status,
+      message: 'No vectors.',
+    });
+  });
+});

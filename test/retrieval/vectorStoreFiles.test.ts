@@ -1,0 +1,154 @@
+import { Readable } from 'node:stream';
+import { uploadFileId } from '../../src/retrieval/blobUploads';
+import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+
+let test: TestRetrieval;
+beforeAll(async () => (test = await testRetrieval()));
+afterAll(async () => test.close());
+
+const page = { limit: 20, order: 'asc' as const };
+
+async function storeWith(text: string, filename = 'a.txt') {
+  const { store } = await test.retrieval.vectorStores.create(scope, {});
+  const { id } = await upload(test.retrieval, filename, text);
+  const { file, job } = await test.retrieval.vectorStoreFiles.create(scope, store.id, { file_id: id });
+  return { storeId: store.id, id, file, job };
+}
+
+describe('files of a vector store', () => {
+  it('are in progress until they are ingested', async () => {
+    const { storeId, id, file, job } = await storeWith('some words');
+    expect(file).toEqual({
+      id,
+      object: 'vector_store.file',
+      created_at: file.created_at,
+      vector_store_id: storeId,
+      usage_bytes: 0,
+      status: 'in_progress',
+      last_error: null,
+      chunking_strategy: { type: 'static', static: { max_chunk_size_tokens: 800, chunk_overlap_tokens: 400 } },
+      attributes: {},
+    });
+    await drive(test.retrieval, job);
+    expect(await test.retrieval.vectorStoreFiles.get(scope, storeId, id)).toEqual({
+      ...file,
+      status: 'completed',
+      usage_bytes: 10,
+    });
+  });
+
+  it('answer 404 for unknown files and stores', async () => {
+    const { vectorStoreFiles } = test.retrieval;
+    const { storeId, id } = await storeWith('x');
+    for (const [store, file] of [
+      [storeId, 'file-x'],
+      ['vs_x', id],
+    ] as const) {
+      await expect(vectorStoreFiles.create(scope, store, { file_id: file })).rejects.toMatchObject({ status: 404 });
+      await expect(vectorStoreFiles.get(scope, store, file)).rejects.toMatchObject({ status: 404 });
+      await expect(vectorStoreFiles.remove(scope, store, file)).rejects.toMatchObject({ status: 404 });
+      await expect(vectorStoreFiles.setAttributes(scope, store, file, {})).rejects.toMatchObject({ status: 404 });
+    }
+    await expect(vectorStoreFiles.list(scope, 'vs_x', page)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('are ingested anew when added again, and keep attributes that the caller does not give', async () => {
+    const { vectorStoreFiles, vectorStores } = test.retrieval;
+    const { storeId, id, job } = await storeWith('whales '.repeat(500));
+    await drive(test.retrieval, job);
+    await vectorStoreFiles.setAttributes(scope, storeId, id, { year: 2024 });
+    const before = await test.ports.index.count(storeId);
+    const chunking_strategy = {
+      type: 'static' as const,
+      static: { max_chunk_size_tokens: 100, chunk_overlap_tokens: 0 },
+    };
+    const again = await vectorStoreFiles.create(scope, storeId, { file_id: id, chunking_strategy });
+    expect(again.file).toMatchObject({ status: 'in_progress', attributes: { year: 2024 }, chunking_strategy });
+    await drive(test.retrieval, again.job);
+    expect(await test.ports.index.count(storeId)).toBeGreaterThan(before);
+    expect((await vectorStores.get(scope, storeId)).file_counts).toMatchObject({ completed: 1, total: 1 });
+  });
+
+  it('are removed with their chunks, also again after a crash, and survive as files', async () => {
+    const { vectorStoreFiles, vectorStores, files } = test.retrieval;
+    const { storeId, id, job } = await storeWith('some words');
+    await drive(test.retrieval, job);
+    const write = jest.spyOn(test.ports.records, 'write').mockRejectedValueOnce(new Error('killed'));
+    await expect(vectorStoreFiles.remove(scope, storeId, id)).rejects.toThrow('killed');
+    write.mockRestore();
+    expect(await vectorStoreFiles.remove(scope, storeId, id)).toEqual({
+      id,
+      object: 'vector_store.file.deleted',
+      deleted: true,
+    });
+    expect(await test.ports.index.count(storeId)).toBe(0);
+    expect(await vectorStores.get(scope, storeId)).toMatchObject({
+      usage_bytes: 0,
+      file_counts: { completed: 0, total: 0 },
+    });
+    expect(await files.get(scope, id)).toMatchObject({ id });
+  });
+
+  it('are listed by status', async () => {
+    const { storeId, id, job } = await storeWith('some words');
+    const waiting = await upload(test.retrieval, 'b.txt', 'more');
+    await drive(test.retrieval, job);
+    await test.retrieval.vectorStoreFiles.create(scope, storeId, { file_id: waiting.id });
+    const seen = async (filter: 'completed' | 'in_progress' | 'failed') =>
+      (await test.retrieval.vectorStoreFiles.list(scope, storeId, { ...page, filter })).data.map((file) => file.id);
+    expect([await seen('completed'), await seen('in_progress'), await seen('failed')]).toEqual([
+      [id],
+      [waiting.id],
+      [],
+    ]);
+  });
+
+  it('give their parsed text once they are ingested', async () => {
+    const { vectorStoreFiles, files } = test.retrieval;
+    const { storeId, id, job } = await storeWith('<h1>Title</h1><p>Body</p>', 'a.html');
+    expect(await vectorStoreFiles.content(scope, storeId, id)).toEqual([]);
+    await drive(test.retrieval, job);
+    const text = (await vectorStoreFiles.content(scope, storeId, id)).map((part) => part.text).join('\n');
+    expect(text).toMatch(/Title[^<]*Body/s);
+    await files.remove(scope, id);
+    await expect(vectorStoreFiles.content(scope, storeId, id)).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('blob uploads', () => {
+  const put = async (storeId: string, name: string, text: string) =>
+    test.ports.blobs.put(`uploads/${storeId}/${name}`, Readable.from([text]));
+
+  it('become files of the store that their path names, and replace what they made before', async () => {
+    const { vectorStores, vectorStoreFiles, files, attachUpload } = test.retrieval;
+    const { store } = await vectorStores.create({ tenant: 'team-b', project: 'p' }, {});
+    const owner = { tenant: 'team-b', project: 'p' };
+    for (const text of ['first words', 'second version']) {
+      await put(store.id, 'reports/2024/a.txt', text);
+      const job = await attachUpload(store.id, 'reports/2024/a.txt');
+      if (job) await drive(test.retrieval, job);
+    }
+    const { data } = await vectorStoreFiles.list(owner, store.id, page);
+    expect(data).toMatchObject([
+      { id: uploadFileId(store.id, 'reports/2024/a.txt'), status: 'completed', usage_bytes: 14 },
+    ]);
+    expect(await files.get(owner, data[0]?.id ?? '')).toMatchObject({ filename: 'a.txt', bytes: 14 });
+    const chunks = await test.ports.index.chunksOf(store.id, data[0]?.id ?? '');
+    expect(chunks.map((chunk) => chunk.text)).toEqual(['second version']);
+  });
+
+  it('fail clearly for a store that does not exist, and are nothing when the blob is gone', async () => {
+    const { attachUpload, vectorStores } = test.retrieval;
+    await expect(attachUpload('vs_nope', 'a.txt')).rejects.toThrow(
+      "names the vector store 'vs_nope', which does not exist",
+    );
+    const { store } = await vectorStores.create(scope, {});
+    expect(await attachUpload(store.id, 'gone.txt')).toBeUndefined();
+  });
+
+  it('have ids of their own for every store and name', () => {
+    const ids = [uploadFileId('vs_1', 'a'), uploadFileId('vs_1', 'b'), uploadFileId('vs_2', 'a')];
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect(id).toMatch(/^file-[A-Za-z0-9]{24}$/);
+  });
+});

@@ -1,0 +1,90 @@
+/** The package under its local host, in a process of its own: what the tests over HTTP drive. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import OpenAI, { AzureOpenAI } from 'openai';
+
+const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
+/** Tests run under Node 24, as npm scripts do. */
+const MAIN = join(ROOT, 'dist', 'src', 'localHost', 'main.js');
+
+export interface HostOptions {
+  /** Kept by `kill`, removed by `stop`; a new one by default. */
+  dataDir?: string;
+  env?: Record<string, string>;
+}
+
+export interface Host {
+  /** `http://127.0.0.1:port` */
+  url: string;
+  dataDir: string;
+  /** What the host has printed so far, bounded. */
+  output: () => string;
+  /** Clients of a tenant, `alpha` (default) or `beta`, without retries of their own. */
+  openai: (tenant?: Tenant) => OpenAI;
+  azure: (tenant?: Tenant) => AzureOpenAI;
+  key: (tenant?: Tenant) => string;
+  /** Ends the process as a crash would and keeps its data. */
+  kill: () => Promise<void>;
+  /** Ends the process gracefully and removes its data. */
+  stop: () => Promise<void>;
+}
+
+export type Tenant = 'alpha' | 'beta';
+const KEYS: Record<Tenant, string> = { alpha: 'test-key-alpha', beta: 'test-key-beta' };
+const MAX_OUTPUT = 1_000_000;
+
+/** Starts a host on a free port; resolves when it listens. */
+export async function startHost({ dataDir, env = {} }: HostOptions = {}): Promise<Host> {
+  const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'host-')));
+  const child = spawn(process.execPath, [MAIN], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATA_DIR: directory,
+      API_KEYS: `alpha:${KEYS.alpha},beta:${KEYS.beta}`,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed = { text: '' };
+  const url = await listening(child, printed);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    url,
+    dataDir: directory,
+    output: () => printed.text,
+    key: (tenant = 'alpha') => KEYS[tenant],
+    openai: (tenant = 'alpha') => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEYS[tenant], maxRetries: 0 }),
+    azure: (tenant = 'alpha') =>
+      new AzureOpenAI({ endpoint: url, apiKey: KEYS[tenant], apiVersion: '2025-04-01-preview', maxRetries: 0 }),
+    kill: async () => await end('SIGKILL'),
+    stop: async () => {
+      await end('SIGTERM');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function listening(child: ChildProcess, printed: { text: string }): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const take = (line: string): void => {
+      if (printed.text.length < MAX_OUTPUT) printed.text += `${line}\n`;
+      const address = /^Listening on (\S+)$/.exec(line)?.[1];
+      if (address) resolve(address);
+    };
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', take);
+    if (child.stderr) createInterface({ input: child.stderr }).on('line', take);
+    child.once('exit', (code) => reject(new Error(`The host ended with ${code} before it listened:\n${printed.text}`)));
+  });
+}

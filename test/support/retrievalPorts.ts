@@ -1,0 +1,78 @@
+/** Retrieval over the embedded adapters in a folder of its own; only the embedding model is a simple one. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { documentParser } from '../../src/adapters/documentParser';
+import { folderBlobs } from '../../src/adapters/folderBlobs';
+import { lanceDbIndex } from '../../src/adapters/lanceDb';
+import { sqliteRecords } from '../../src/adapters/sqlite';
+import type { EmbeddingModel } from '../../src/models/ports';
+import { createRetrieval, type Retrieval } from '../../src/retrieval/retrieval';
+import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
+import type { IngestionJob } from '../../src/retrieval/storeRecords';
+import type { Scope } from '../../src/scope';
+import type { FileObject } from '../../src/wire/vectorStores';
+import { wordVector } from './wordVectors';
+
+export const scope: Scope = { tenant: 'team-a', project: '-' };
+
+/** Vectors by words, so that texts that share words are near. */
+export const wordModel: EmbeddingModel = {
+  id: 'words',
+  textWeight: 1,
+  embed: async (texts) => Promise.resolve(texts.map(wordVector)),
+};
+
+export interface TestRetrieval {
+  retrieval: Retrieval;
+  ports: RetrievalPorts;
+  /** Builds the capability anew over the same data, as after a restart, with other ports where given. */
+  restart(replaced?: Partial<RetrievalPorts>): Retrieval;
+  clock: { milliseconds: number };
+  close(): Promise<void>;
+}
+
+export async function testRetrieval(): Promise<TestRetrieval> {
+  const folder = await mkdtemp(join(tmpdir(), 'retrieval-'));
+  const clock = { milliseconds: 1_750_000_000_000 };
+  const parser = documentParser();
+  const ports: RetrievalPorts = {
+    records: await sqliteRecords(join(folder, 'records.sqlite')),
+    blobs: folderBlobs(join(folder, 'blobs')),
+    index: await lanceDbIndex(join(folder, 'vectors')),
+    parser,
+    embeddings: { current: wordModel, byId: () => wordModel },
+    now: () => clock.milliseconds,
+    maxFileBytes: 1024 * 1024,
+  };
+  return {
+    retrieval: createRetrieval(ports),
+    ports,
+    restart: (replaced = {}) => createRetrieval({ ...ports, ...replaced }),
+    clock,
+    async close() {
+      await parser.close();
+      await ports.index.close();
+      await ports.records.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Uploads a file of that name and text. */
+export async function upload({ files }: Retrieval, filename: string, text: string, at = scope): Promise<FileObject> {
+  return files.create(at, async (take) => ({
+    file: await take(Readable.from([Buffer.from(text)]), filename),
+    fields: { purpose: 'assistants' },
+  }));
+}
+
+/** Drives a job to its end, as its orchestration does. */
+export async function drive({ ingestion }: Retrieval, job: IngestionJob): Promise<void> {
+  for (;;) {
+    const { groups } = await ingestion.plan(job);
+    if (groups.length === 0) return;
+    for (const group of groups) await ingestion.ingest(job, group);
+  }
+}
