@@ -1,0 +1,124 @@
+import { defaultRetryPolicy, readRetryAfter, retryDelay, systemClock, withRetries } from '../../src/models/retry';
+import { manualClock } from '../support/manualClock';
+
+const policy = defaultRetryPolicy;
+const now = Date.UTC(2026, 0, 1);
+
+describe('retryDelay', () => {
+  it('doubles the wait from try to try up to the greatest, and takes off up to half of it by chance', () => {
+    const long = { ...policy, tries: 10 };
+    expect([1, 2, 3, 4, 5, 6, 7].map((failed) => retryDelay(long, failed, 0, {}, 1))).toEqual([
+      500, 1000, 2000, 4000, 8000, 8000, 8000,
+    ]);
+    expect([1, 2, 3].map((failed) => retryDelay(long, failed, 0, {}, 0))).toEqual([250, 500, 1000]);
+  });
+
+  it('waits exactly as long as the service asks', () => {
+    expect(retryDelay(policy, 1, 0, { afterMs: 7_000 }, 0.3)).toBe(7_000);
+    expect(retryDelay(policy, 3, 0, { afterMs: 0 }, 0.3)).toBe(0);
+  });
+
+  it('ends when the tries are used up', () => {
+    expect(retryDelay(policy, policy.tries - 1, 0, {}, 0)).toBeDefined();
+    expect(retryDelay(policy, policy.tries, 0, {}, 0)).toBeUndefined();
+  });
+
+  it('ends when the service asks for more than the greatest wait, rather than come back too early', () => {
+    expect(retryDelay(policy, 1, 0, { afterMs: policy.maxRetryAfterMs }, 0)).toBe(policy.maxRetryAfterMs);
+    expect(retryDelay(policy, 1, 0, { afterMs: policy.maxRetryAfterMs + 1 }, 0)).toBeUndefined();
+  });
+
+  it('ends when the wait would pass the budget', () => {
+    expect(retryDelay(policy, 1, policy.budgetMs - 500, {}, 1)).toBe(500);
+    expect(retryDelay(policy, 1, policy.budgetMs - 499, {}, 1)).toBeUndefined();
+  });
+});
+
+describe('readRetryAfter', () => {
+  it.each([
+    [{ 'retry-after': '3' }, 3000],
+    [{ 'retry-after': ' 1.5 ' }, 1500],
+    [{ 'retry-after': '0' }, 0],
+    [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:20 GMT' }, 20_000],
+    [{ 'retry-after': 'Wed, 31 Dec 2025 23:59:00 GMT' }, 0],
+    [{ 'retry-after-ms': '250' }, 250],
+    [{ 'retry-after-ms': '250', 'retry-after': '3' }, 250],
+    [{ 'retry-after-ms': 'soon', 'retry-after': '3' }, 3000],
+    [{ 'retry-after': ['4', '9'] }, 4000],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '' }, undefined],
+    [{}, undefined],
+  ])('reads %j as %j ms', (headers, expected) => {
+    expect(readRetryAfter(headers, now)).toBe(expected);
+  });
+});
+
+describe('withRetries', () => {
+  const always = () => ({});
+
+  it('returns what the first successful try returns', async () => {
+    const clock = manualClock();
+    let calls = 0;
+    const attempt = async () => {
+      if (++calls < 3) throw new Error('not yet');
+      return calls;
+    };
+    await expect(withRetries(attempt, { policy, clock, hintOf: always })).resolves.toBe(3);
+    expect(clock.sleeps).toEqual([250, 500]);
+  });
+
+  it('rejects with the last error once the tries are used up', async () => {
+    const clock = manualClock();
+    let calls = 0;
+    const attempt = async () => {
+      throw new Error(`try ${++calls}`);
+    };
+    await expect(withRetries(attempt, { policy, clock, hintOf: always })).rejects.toThrow('try 4');
+    expect(clock.sleeps).toHaveLength(3);
+  });
+
+  it('counts the time that the tries themselves take against the budget', async () => {
+    const clock = manualClock();
+    let calls = 0;
+    const attempt = async () => {
+      calls++;
+      clock.time += 100_000;
+      throw new Error('slow failure');
+    };
+    await expect(withRetries(attempt, { policy, clock, hintOf: always })).rejects.toThrow('slow failure');
+    expect(calls).toBe(2);
+  });
+
+  it('does not repeat what has no hint', async () => {
+    const clock = manualClock();
+    let calls = 0;
+    const attempt = async () => {
+      calls++;
+      throw new Error('final');
+    };
+    await expect(withRetries(attempt, { policy, clock, hintOf: () => undefined })).rejects.toThrow('final');
+    expect([calls, clock.sleeps]).toEqual([1, []]);
+  });
+
+  it('does not begin when the signal is aborted already', async () => {
+    const reason = new Error('left');
+    let calls = 0;
+    const attempt = async () => ++calls;
+    const signal = AbortSignal.abort(reason);
+    await expect(withRetries(attempt, { policy, clock: manualClock(), hintOf: always, signal })).rejects.toBe(reason);
+    expect(calls).toBe(0);
+  });
+
+  it('gives up its wait with the reason of the signal', async () => {
+    const reason = new Error('left');
+    const controller = new AbortController();
+    const attempt = async () => {
+      setImmediate(() => controller.abort(reason));
+      throw new Error('busy');
+    };
+    const hintOf = () => ({ afterMs: 50_000 });
+    await expect(withRetries(attempt, { policy, clock: systemClock, hintOf, signal: controller.signal })).rejects.toBe(
+      reason,
+    );
+  });
+});

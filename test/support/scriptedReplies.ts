@@ -1,0 +1,149 @@
+/** What the scripted upstream can answer, and how it answers when nothing is scripted. */
+import type { ChatMessage, FunctionTool } from '../../src/models/ports';
+
+/** The JSON body of a chat or embeddings request. */
+export interface UpstreamBody {
+  model?: string;
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean };
+  messages?: ChatMessage[];
+  tools?: FunctionTool[];
+  tool_choice?: unknown;
+  input?: string | string[];
+  encoding_format?: string;
+  [field: string]: unknown;
+}
+
+export interface ScriptedToolCall {
+  name: string;
+  /** Objects are sent as JSON. */
+  arguments: unknown;
+  id?: string;
+}
+
+/** A chat completion in its parts. */
+export interface ScriptedAnswer {
+  kind: 'answer';
+  text?: string;
+  toolCalls?: ScriptedToolCall[];
+  finishReason?: string;
+  /** Pieces that the text is streamed in. */
+  chunks?: number;
+  /** Milliseconds between two events of a stream; 0 sends them in one go. */
+  delayMs?: number;
+}
+
+export type Reply =
+  | ScriptedAnswer
+  | { kind: 'default' }
+  | { kind: 'hang' }
+  | { kind: 'disconnect' }
+  | { kind: 'slow'; ms: number; then: Reply }
+  /** The first `events` events of a stream (of a body that is not streamed: half of it), then silence or a broken connection. */
+  | { kind: 'interrupted'; events: number; by: 'cut' | 'silence'; of: Reply }
+  | {
+      kind: 'raw';
+      status: number;
+      headers: Record<string, string>;
+      /** Written one by one, no faster than they are read. */
+      pieces: Iterable<string | Uint8Array>;
+      delayMs: number;
+    };
+
+interface RawOptions {
+  status?: number;
+  headers?: Record<string, string>;
+  /** Milliseconds between two pieces. */
+  delayMs?: number;
+}
+
+const eventStream = { 'content-type': 'text/event-stream; charset=utf-8' };
+const byDefault: Reply = { kind: 'default' };
+
+/** Makers of replies. */
+export const reply = {
+  /** A text, streamed in `chunks` pieces (3) where a stream is asked for. */
+  text: (text: string, options: { chunks?: number; delayMs?: number; finishReason?: string } = {}): Reply => ({
+    kind: 'answer',
+    text,
+    ...options,
+  }),
+  /** Calls of functions, with a text before them if there is one. */
+  toolCalls: (toolCalls: ScriptedToolCall[], options: { text?: string; finishReason?: string } = {}): Reply => ({
+    kind: 'answer',
+    toolCalls,
+    ...options,
+  }),
+  /** An answer with that status; the body is JSON unless it is a string. */
+  status: (status: number, options: { headers?: Record<string, string>; body?: unknown } = {}): Reply =>
+    reply.json(
+      options.body ?? { error: { message: `Scripted ${status}.`, type: 'scripted', param: null, code: null } },
+      {
+        status,
+        headers: options.headers,
+      },
+    ),
+  /** Breaks the connection after `events` events of a stream. */
+  cutAfter: (events: number, of: Reply = byDefault): Reply => ({ kind: 'interrupted', events, by: 'cut', of }),
+  /** Falls silent after `events` events of a stream, with the connection open. */
+  stallAfter: (events: number, of: Reply = byDefault): Reply => ({ kind: 'interrupted', events, by: 'silence', of }),
+  /** Takes the request and never answers. */
+  hang: (): Reply => ({ kind: 'hang' }),
+  /** Breaks the connection without an answer. */
+  disconnect: (): Reply => ({ kind: 'disconnect' }),
+  /** Waits before it answers. */
+  slow: (ms: number, then: Reply = byDefault): Reply => ({ kind: 'slow', ms, then }),
+  /** A stream whose JSON is broken after `events` good events. */
+  brokenJson: (events = 0): Reply =>
+    reply.raw([
+      ...Array.from({ length: events }, () => 'data: {"choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'),
+      'data: {"choices":[{"index":0,"delta":{"content":"Hel\n\n',
+    ]),
+  /** Exactly these bytes, as an event stream unless the headers say otherwise. */
+  raw: (pieces: string | Iterable<string | Uint8Array>, options: RawOptions = {}): Reply => ({
+    kind: 'raw',
+    status: options.status ?? 200,
+    headers: options.headers ?? eventStream,
+    pieces: typeof pieces === 'string' ? [pieces] : pieces,
+    delayMs: options.delayMs ?? 0,
+  }),
+  /** Exactly this value (or, for a string, this text) as JSON. */
+  json: (value: unknown, options: RawOptions = {}): Reply =>
+    reply.raw(typeof value === 'string' ? value : JSON.stringify(value), {
+      ...options,
+      headers: { 'content-type': 'application/json', ...options.headers },
+    }),
+  /** What would be answered without a script. */
+  default: (): Reply => byDefault,
+};
+
+/** Searches if it can, answers from what was found, and otherwise repeats what it was told. */
+export function defaultAnswer(body: UpstreamBody): ScriptedAnswer {
+  const messages = body.messages ?? [];
+  const last = messages.at(-1);
+  const lastUserText = textOf(messages.findLast((message) => message.role === 'user'));
+  const found = last?.role === 'tool' ? firstResult(last.content) : undefined;
+  if (found) return { kind: 'answer', text: `${found.text.slice(0, 200)}${found.marker}` };
+  const canSearch = body.tool_choice !== 'none' && body.tools?.some((tool) => tool.function?.name === 'file_search');
+  if (canSearch && last?.role === 'user') {
+    return { kind: 'answer', toolCalls: [{ name: 'file_search', arguments: { queries: [lastUserText] } }] };
+  }
+  return { kind: 'answer', text: `You said: ${lastUserText}` };
+}
+
+function textOf(message: ChatMessage | undefined): string {
+  if (!message?.content) return '';
+  if (typeof message.content === 'string') return message.content;
+  return message.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+/** The first of the results of a file search, or undefined if the output is of another tool. */
+function firstResult(output: string): { text: string; marker: string } | undefined {
+  try {
+    const results = (JSON.parse(output) as { results?: { text?: unknown; marker?: unknown }[] } | null)?.results;
+    const first = Array.isArray(results) ? results[0] : undefined;
+    return first && { text: String(first.text ?? ''), marker: String(first.marker ?? '') };
+  } catch {
+    return undefined; // Not JSON: some other tool's output.
+  }
+}
