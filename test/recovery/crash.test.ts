@@ -171,11 +171,12 @@ it(
     // Embeddings take long enough that the kill meets a batch under way.
     upstream.enqueueEmbeddings(...Array.from({ length: 200 }, () => reply.slow(150)));
     const batch = await client.vectorStores.fileBatches.create(store.id, { file_ids: files.map(({ id }) => id) });
-    await eventually('some files', async () => {
+    const underWay = await eventually('some files', async () => {
       const { file_counts: counts } = await client.vectorStores.fileBatches.retrieve(batch.id, { vector_store_id: store.id });
       return counts.completed > 0 ? counts : undefined;
     });
     await host.kill();
+    expect(underWay.completed).toBeLessThan(50);
     host = await start();
     const after = host.openai();
     const finished = await eventually('the end of the batch', async () => {

@@ -1,0 +1,127 @@
+/** `npm run bench`: what the package costs beyond its upstream, from one run on one machine. Prints Markdown for docs/benchmarks.md. */
+import { availableParallelism, cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openHost, type HostUnderTest } from './hostUnderTest';
+
+const UPSTREAM_MILLISECONDS = 50;
+const CLIENTS = 16;
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
+const FILES = Number(process.env.BENCH_FILES ?? 1000);
+const POLL_MILLISECONDS = 10;
+
+const rows: [string, string][] = [];
+const row = (name: string, value: string): void => {
+  rows.push([name, value]);
+  console.error(`${name}: ${value}`);
+};
+
+const percentile = (values: number[], share: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
+
+async function prepare(host: HostUnderTest) {
+  const assistant = await host.call<{ id: string }>('POST', '/assistants', { model: 'gpt' });
+  const thread = async () =>
+    (await host.call<{ id: string }>('POST', '/threads', { messages: [{ role: 'user', content: 'Hello.' }] })).id;
+  return { assistantId: assistant.id, thread };
+}
+
+/** Creates a run and polls it to its end; milliseconds. */
+async function polledRun(host: HostUnderTest, threadId: string, assistantId: string): Promise<number> {
+  const started = performance.now();
+  const run = await host.call<{ id: string }>('POST', `/threads/${threadId}/runs`, { assistant_id: assistantId });
+  for (;;) {
+    await sleep(POLL_MILLISECONDS);
+    const { status } = await host.call<{ status: string }>('GET', `/threads/${threadId}/runs/${run.id}`);
+    if (status === 'completed') return performance.now() - started;
+    if (!['queued', 'in_progress'].includes(status)) throw new Error(`A run ended as ${status}.`);
+  }
+}
+
+async function streamedRun(host: HostUnderTest, threadId: string, assistantId: string): Promise<number> {
+  const started = performance.now();
+  const text = await host.text(`/threads/${threadId}/runs`, { assistant_id: assistantId, stream: true });
+  if (!text.includes('event: thread.run.completed')) throw new Error(`A streamed run did not complete: ${text.slice(-500)}`);
+  return performance.now() - started;
+}
+
+/** Repeats `work` in each of the clients for the measured time; how many a second. */
+async function throughput(work: (client: number) => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  let done = 0;
+  const client = async (_: unknown, number: number): Promise<void> => {
+    while (performance.now() - started < SECONDS * 1000) {
+      await work(number);
+      done += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  return (done / (performance.now() - started)) * 1000;
+}
+
+async function benchRuns(): Promise<void> {
+  const host = await openHost(UPSTREAM_MILLISECONDS);
+  row('First answer after start', `${host.firstAnswer.toFixed(0)} ms`);
+  const { assistantId, thread } = await prepare(host);
+  const warm = await thread();
+  for (let index = 0; index < 30; index += 1) await polledRun(host, warm, assistantId);
+  for (const [name, run] of [['polled', polledRun], ['streamed', streamedRun]] as const) {
+    const times: number[] = [];
+    for (let index = 0; index < 100; index += 1) times.push((await run(host, await thread(), assistantId)) - UPSTREAM_MILLISECONDS);
+    row(`Run, ${name}, one at a time: time beyond the upstream's`, `p50 ${percentile(times, 0.5).toFixed(1)} ms, p95 ${percentile(times, 0.95).toFixed(1)} ms`);
+  }
+  const limit = (CLIENTS * 1000) / UPSTREAM_MILLISECONDS;
+  for (const [name, run] of [['polled', polledRun], ['streamed', streamedRun]] as const) {
+    const before = host.processorSeconds();
+    // A thread of its own for each run: a long thread would measure the model's history instead.
+    const rate = await throughput(async () => await run(host, await thread(), assistantId));
+    const cost = ((host.processorSeconds() - before) / (rate * SECONDS)) * 1000;
+    row(`Runs per second, ${name}, ${CLIENTS} clients, upstream ${UPSTREAM_MILLISECONDS} ms (limit ${limit})`, `${rate.toFixed(0)} (${cost.toFixed(1)} ms of the host's processor time each)`);
+  }
+  const threads = await Promise.all(Array.from({ length: CLIENTS }, thread));
+  const messages = await throughput(
+    async (client) => await host.call('POST', `/threads/${threads[client]}/messages`, { role: 'user', content: 'Hello again.' }),
+  );
+  row(`Messages created per second, ${CLIENTS} clients`, messages.toFixed(0));
+  row('Peak memory of the host in these', `${host.peakMemory().toFixed(0)} MB`);
+  await host.stop();
+}
+
+async function benchIngestion(): Promise<void> {
+  const host = await openHost(0);
+  const store = await host.call<{ id: string }>('POST', '/vector_stores', { name: 'bench' });
+  const text = 'The otter is a carnivorous mammal that sleeps on the water and eats fish. '.repeat(60);
+  const ids: string[] = [];
+  let next = 0;
+  const uploads = performance.now();
+  const client = async (): Promise<void> => {
+    while (next < FILES) {
+      const number = next++;
+      ids.push((await host.upload(`otter-${number}.txt`, `File ${number}. ${text}`)).id);
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  row(`Files of 4 KB uploaded per second, ${CLIENTS} clients`, (FILES / ((performance.now() - uploads) / 1000)).toFixed(0));
+  const started = performance.now();
+  for (let at = 0; at < ids.length; at += 500) {
+    await host.call('POST', `/vector_stores/${store.id}/file_batches`, { file_ids: ids.slice(at, at + 500) });
+  }
+  for (;;) {
+    await sleep(100);
+    const { file_counts: counts } = await host.call<{ file_counts: { completed: number; total: number; failed: number } }>('GET', `/vector_stores/${store.id}`);
+    if (counts.failed > 0) throw new Error(`${counts.failed} files failed.`);
+    if (counts.completed === ids.length) break;
+  }
+  row(`Files ingested per second, ${FILES} files, 2 chunks each, embeddings of the upstream`, (FILES / ((performance.now() - started) / 1000)).toFixed(0));
+  row('Peak memory of the host in these', `${host.peakMemory().toFixed(0)} MB`);
+  await host.stop();
+}
+
+async function main(): Promise<void> {
+  await benchRuns();
+  await benchIngestion();
+  console.log(`On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`);
+  console.log('| what | measured |\n|---|---|');
+  for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
+}
+
+void main();
