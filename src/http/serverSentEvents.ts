@@ -18,10 +18,11 @@ export function eventStream(
   onFault: (error: unknown) => void,
 ): Response {
   const encoder = new TextEncoder();
+  let read = true;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const write = (text: string): void => {
-        if (!connection.signal.aborted) controller.enqueue(encoder.encode(text));
+        if (read && !connection.signal.aborted) controller.enqueue(encoder.encode(text));
       };
       const keepAlive = setInterval(() => write(': keep-alive\n\n'), KEEP_ALIVE_MILLISECONDS);
       const send: SendEvent = async (event, data) => {
@@ -37,8 +38,11 @@ export function eventStream(
         })
         .finally(() => {
           clearInterval(keepAlive);
-          controller.close();
+          if (read) controller.close();
         });
+    },
+    cancel() {
+      read = false;
     },
   });
   return new Response(body, {

@@ -15,12 +15,15 @@ export interface HostOptions {
   /** Kept by `kill`, removed by `stop`; a new one by default. */
   dataDir?: string;
   env?: Record<string, string>;
+  /** Started instead of the local host's own entry. */
+  script?: string;
 }
 
 export interface Host {
   /** `http://127.0.0.1:port` */
   url: string;
   dataDir: string;
+  pid: number;
   /** What the host has printed so far, bounded. */
   output: () => string;
   /** Clients of a tenant, `alpha` (default) or `beta`, without retries of their own. */
@@ -38,9 +41,9 @@ const KEYS: Record<Tenant, string> = { alpha: 'test-key-alpha', beta: 'test-key-
 const MAX_OUTPUT = 1_000_000;
 
 /** Starts a host on a free port; resolves when it listens. */
-export async function startHost({ dataDir, env = {} }: HostOptions = {}): Promise<Host> {
+export async function startHost({ dataDir, env = {}, script = MAIN }: HostOptions = {}): Promise<Host> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'host-')));
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [script], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
@@ -63,6 +66,7 @@ export async function startHost({ dataDir, env = {} }: HostOptions = {}): Promis
   return {
     url,
     dataDir: directory,
+    pid: child.pid ?? 0,
     output: () => printed.text,
     key: (tenant = 'alpha') => KEYS[tenant],
     openai: (tenant = 'alpha') => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEYS[tenant], maxRetries: 0 }),

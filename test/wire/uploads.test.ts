@@ -1,0 +1,48 @@
+/** Blobs put below uploads/{vector_store_id}/ are ingested by the blob trigger. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startHost, type Host } from '../support/host';
+import { eventually } from '../support/polling';
+import { startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
+
+let upstream: ScriptedUpstream;
+let host: Host;
+beforeAll(async () => {
+  upstream = await startScriptedUpstream();
+  host = await startHost({ env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' } });
+});
+afterAll(async () => {
+  await host.stop();
+  await upstream.close();
+});
+
+async function put(storeId: string, name: string, text: string): Promise<void> {
+  const path = join(host.dataDir, 'blobs', 'uploads', storeId, ...name.split('/'));
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, text);
+}
+
+it('a blob becomes a completed file of the store in its path, and overwriting it replaces its text', async () => {
+  const client = host.openai();
+  const store = await client.vectorStores.create({ name: 'dropped' });
+  await put(store.id, 'notes/otters.txt', 'Otters sleep on the water.');
+  const first = await eventually('the upload', async () => {
+    const [file] = (await client.vectorStores.files.list(store.id)).data;
+    return file?.status === 'completed' ? file : undefined;
+  });
+  const search = async () => (await client.vectorStores.search(store.id, { query: 'otters badgers sleep' })).data;
+  expect(await search()).toMatchObject([{ file_id: first.id, content: [{ text: 'Otters sleep on the water.' }] }]);
+  await put(store.id, 'notes/otters.txt', 'Badgers sleep below the ground, all day.');
+  const found = await eventually('the new text', async () => {
+    const results = await search();
+    return results[0]?.content[0]?.text.startsWith('Badgers') ? results : undefined;
+  });
+  expect(found).toMatchObject([{ file_id: first.id }]);
+  expect((await client.vectorStores.retrieve(store.id)).file_counts).toMatchObject({ completed: 1, total: 1 });
+});
+
+it('a blob of a store that does not exist ends as poison, which the log says, after five tries', async () => {
+  await put('vs_nobody', 'lost.txt', 'Nobody reads this.');
+  await eventually('the poison record', () => Promise.resolve(/poison/i.test(host.output()) ? true : undefined));
+  expect(host.output()).toContain('vs_nobody');
+});
