@@ -1,0 +1,352 @@
+/** What every vector index must do. Vectors here have eight dimensions; a word's direction is its topic. */
+import type { Chunk, ChunkSearch, VectorIndex } from '../../src/retrieval/ports';
+
+const DIMENSIONS = 8;
+
+/** The unit vector along one axis, slightly leaning towards the next. */
+function towards(axis: number, lean = 0): Float32Array {
+  const vector = new Float32Array(DIMENSIONS);
+  vector[axis % DIMENSIONS] = Math.cos(lean);
+  vector[(axis + 1) % DIMENSIONS] = Math.sin(lean);
+  return vector;
+}
+
+const chunk = (fileId: string, ordinal: number, text: string): Chunk => ({ fileId, ordinal, text });
+
+function chunksFor(fileId: string, count: number, text = 'plain words'): Chunk[] {
+  return Array.from({ length: count }, (_, ordinal) => chunk(fileId, ordinal, `${text} number ${ordinal}`));
+}
+
+const put = (index: VectorIndex, store: string, fileId: string, chunks: Chunk[], axis = 0) =>
+  index.replaceFiles(
+    store,
+    [fileId],
+    chunks,
+    chunks.map(() => towards(axis)),
+  );
+
+function query(text: string, vector: Float32Array, more: Partial<ChunkSearch> = {}): ChunkSearch {
+  return { text, vector, textWeight: 1, limit: 10, ...more };
+}
+
+/**
+ * The suite. `open` opens an index on a place; given the same place it must find what was there. The suite closes what it opened.
+ */
+export function describeVectorIndex(name: string, open: (place: string) => Promise<VectorIndex>): void {
+  describe(`${name} as a vector index`, () => {
+    let index: VectorIndex;
+    let place: string;
+    let counter = 0;
+    const opened: VectorIndex[] = [];
+
+    async function openAgain(): Promise<VectorIndex> {
+      const another = await open(place);
+      opened.push(another);
+      return another;
+    }
+
+    beforeEach(async () => {
+      counter += 1;
+      place = `place-${counter}`;
+      index = await openAgain();
+    });
+
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((each) => each.close()));
+    });
+
+    it('answers for a store that was never written', async () => {
+      expect(await index.search('vs_none', query('anything', towards(0)))).toEqual([]);
+      expect(await index.count('vs_none')).toBe(0);
+      expect(await index.chunksOf('vs_none', 'file_1')).toEqual([]);
+      await index.deleteFiles('vs_none', ['file_1']);
+      await index.deleteStore('vs_none');
+      await index.optimize('vs_none');
+      await index.replaceFiles('vs_none', ['file_1'], [], []);
+      expect(await index.count('vs_none')).toBe(0);
+    });
+
+    it('gives back the chunks of a file as written, in order', async () => {
+      const chunks: Chunk[] = [
+        { fileId: 'file_1', ordinal: 0, text: 'first', page: 1, heading: 'Start' },
+        { fileId: 'file_1', ordinal: 1, text: 'Zwölf Boxkämpfer 🥊 日本語 العربية\n"quoted" it\'s', heading: '# \' "' },
+        ...Array.from({ length: 30 }, (_, at) => ({
+          fileId: 'file_1',
+          ordinal: at + 2,
+          text: `more ${at}`,
+          page: at + 2,
+        })),
+      ];
+      await put(index, 'vs_a', 'file_1', [...chunks].reverse());
+      await put(index, 'vs_a', 'file_2', [chunk('file_2', 0, 'another file')]);
+      expect(await index.chunksOf('vs_a', 'file_1')).toEqual(chunks);
+    });
+
+    it('replaces a file by fewer chunks, more chunks and none, leaving other files alone', async () => {
+      await put(index, 'vs_a', 'other', chunksFor('other', 2));
+      for (const count of [3, 1, 5, 5, 0, 2]) {
+        const chunks = chunksFor('file_1', count, `round of ${count}`);
+        await put(index, 'vs_a', 'file_1', chunks);
+        expect(await index.chunksOf('vs_a', 'file_1')).toEqual(chunks);
+      }
+      expect(await index.count('vs_a', 'other')).toBe(2);
+      expect(await index.count('vs_a')).toBe(4);
+    });
+
+    it('replaces several files in one write', async () => {
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 4));
+      await put(index, 'vs_a', 'file_2', chunksFor('file_2', 4));
+      await put(index, 'vs_a', 'file_3', chunksFor('file_3', 4));
+      const chunks = [...chunksFor('file_1', 2, 'new'), ...chunksFor('file_4', 1, 'new')];
+      await index.replaceFiles(
+        'vs_a',
+        ['file_1', 'file_2', 'file_4'],
+        chunks,
+        chunks.map(() => towards(1)),
+      );
+      expect(await index.count('vs_a', 'file_1')).toBe(2);
+      expect(await index.count('vs_a', 'file_2')).toBe(0);
+      expect(await index.count('vs_a', 'file_3')).toBe(4);
+      expect(await index.count('vs_a', 'file_4')).toBe(1);
+    });
+
+    it('replaces vectors with the text', async () => {
+      await put(index, 'vs_a', 'file_1', [chunk('file_1', 0, 'same text')], 0);
+      await put(index, 'vs_a', 'file_2', [chunk('file_2', 0, 'same text')], 3);
+      await put(index, 'vs_a', 'file_1', [chunk('file_1', 0, 'same text')], 5);
+      const [first] = await index.search('vs_a', query('', towards(5)));
+      expect(first?.fileId).toBe('file_1');
+    });
+
+    it('refuses chunks that do not fit their vectors or files', async () => {
+      await expect(index.replaceFiles('vs_a', ['file_1'], chunksFor('file_1', 2), [towards(0)])).rejects.toThrow();
+      await expect(put(index, 'vs_a', 'file_1', chunksFor('file_2', 1))).rejects.toThrow('file_2');
+      const twice = [chunk('file_1', 0, 'a'), chunk('file_1', 0, 'b')];
+      await expect(put(index, 'vs_a', 'file_1', twice)).rejects.toThrow();
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 1));
+      const short = [new Float32Array([1, 0])];
+      await expect(index.replaceFiles('vs_a', ['file_1'], chunksFor('file_1', 1), short)).rejects.toThrow('dimensions');
+      expect(await index.count('vs_a')).toBe(1);
+    });
+
+    it('ends with exact counts when one file is replaced many times at once', async () => {
+      const sizes = [3, 1, 7, 2, 7, 5, 4, 6];
+      await Promise.all(sizes.map((size) => put(index, 'vs_a', 'file_1', chunksFor('file_1', size, `size ${size}`))));
+      const chunks = await index.chunksOf('vs_a', 'file_1');
+      expect(sizes).toContain(chunks.length);
+      expect(chunks).toEqual(chunksFor('file_1', chunks.length, `size ${chunks.length}`));
+      expect(await index.count('vs_a')).toBe(chunks.length);
+    });
+
+    it('keeps every file when many are written to one store at once', async () => {
+      const files = Array.from({ length: 24 }, (_, at) => `file_${at}`);
+      await Promise.all(files.map((file, at) => put(index, 'vs_a', file, chunksFor(file, 1 + (at % 3)))));
+      const counts = await Promise.all(files.map((file) => index.count('vs_a', file)));
+      expect(counts).toEqual(files.map((_, at) => 1 + (at % 3)));
+    });
+
+    it('keeps exact counts when two openings of one place write the same files at once', async () => {
+      const another = await openAgain();
+      await put(index, 'vs_a', 'file_0', chunksFor('file_0', 1));
+      for (let round = 0; round < 15; round += 1) {
+        const file = `file_${round}`;
+        const chunks = chunksFor(file, 1 + (round % 4));
+        await Promise.all([put(index, 'vs_a', file, chunks), put(another, 'vs_a', file, chunks)]);
+        expect(await index.chunksOf('vs_a', file)).toEqual(chunks);
+      }
+    });
+
+    it('keeps exact counts when two openings of one place make the store at once', async () => {
+      const another = await openAgain();
+      await Promise.all([
+        put(index, 'vs_a', 'file_1', chunksFor('file_1', 2)),
+        put(another, 'vs_a', 'file_1', chunksFor('file_1', 2)),
+        put(another, 'vs_a', 'file_2', chunksFor('file_2', 3)),
+      ]);
+      expect(await index.count('vs_a', 'file_1')).toBe(2);
+      expect(await another.count('vs_a')).toBe(5);
+    });
+
+    it('never shows a reader a half replaced file', async () => {
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 6, 'old'));
+      const writes = (async () => {
+        for (const text of ['new', 'old', 'new', 'old', 'new'])
+          await put(index, 'vs_a', 'file_1', chunksFor('file_1', 6, text));
+      })();
+      let done = false;
+      const finished = writes.then(() => (done = true));
+      while (!done) {
+        const seen = await index.chunksOf('vs_a', 'file_1');
+        expect(seen).toHaveLength(6);
+        expect(new Set(seen.map(({ text }) => text.slice(0, 3))).size).toBe(1);
+      }
+      await finished;
+    });
+
+    it('removes files and only those', async () => {
+      for (const file of ['file_1', 'file_2', "it's"]) await put(index, 'vs_a', file, chunksFor(file, 2));
+      await index.deleteFiles('vs_a', ['file_1', "it's", 'absent']);
+      await index.deleteFiles('vs_a', ['file_1']);
+      await index.deleteFiles('vs_a', []);
+      expect(await index.count('vs_a')).toBe(2);
+      expect(await index.search('vs_a', query('plain words', towards(0)))).toHaveLength(2);
+    });
+
+    it('finds chunks by a word that only they hold', async () => {
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 20));
+      await put(index, 'vs_a', 'file_2', [chunk('file_2', 0, 'The zeppelins moor at dawn.')], 4);
+      const [first, second] = await index.search('vs_a', query('zeppelin mooring', towards(0), { textWeight: 4 }));
+      expect(first).toMatchObject({ fileId: 'file_2', ordinal: 0, text: 'The zeppelins moor at dawn.' });
+      expect(first?.score).toBeGreaterThan(second?.score ?? 1);
+    });
+
+    it('finds chunks by the direction of their vectors', async () => {
+      for (let axis = 0; axis < 6; axis += 1)
+        await put(index, 'vs_a', `file_${axis}`, [chunk(`file_${axis}`, 0, 'same')], axis);
+      const found = await index.search('vs_a', query('unrelated', towards(3, 0.4)));
+      expect(found.slice(0, 2).map(({ fileId }) => fileId)).toEqual(['file_3', 'file_4']);
+    });
+
+    it('ignores the length of vectors', async () => {
+      const long = towards(1).map((value) => value * 50);
+      await index.replaceFiles('vs_a', ['long'], [chunk('long', 0, 'same')], [long]);
+      await put(index, 'vs_a', 'near', [chunk('near', 0, 'same')], 2);
+      const [first] = await index.search('vs_a', query('', towards(1, 0.1)));
+      expect(first?.fileId).toBe('long');
+    });
+
+    it('scores from 0 to 1, best first, 1 for the first in text and vectors', async () => {
+      for (let axis = 0; axis < 6; axis += 1) {
+        await put(
+          index,
+          'vs_a',
+          `file_${axis}`,
+          [chunk(`file_${axis}`, 0, axis === 2 ? 'a lonely quokka' : 'many words')],
+          axis,
+        );
+      }
+      const scores = (await index.search('vs_a', query('quokka', towards(2)))).map(({ score }) => score);
+      expect(scores[0]).toBe(1);
+      expect([...scores].sort((a, b) => b - a)).toEqual(scores);
+      expect(Math.min(...scores)).toBeGreaterThanOrEqual(0);
+      expect(scores[1]).toBeLessThan(1);
+    });
+
+    it('follows the text more the higher its weight is', async () => {
+      await put(index, 'vs_a', 'by_text', [chunk('by_text', 0, 'ocelot')], 5);
+      await put(index, 'vs_a', 'by_vector', [chunk('by_vector', 0, 'nothing of it')], 0);
+      const first = async (textWeight: number) =>
+        (await index.search('vs_a', query('ocelot', towards(0), { textWeight })))[0]?.fileId;
+      expect(await first(4)).toBe('by_text');
+      expect(await first(0)).toBe('by_vector');
+    });
+
+    it('searches only the given files', async () => {
+      for (let file = 0; file < 12; file += 1)
+        await put(index, 'vs_a', `file_${file}`, chunksFor(`file_${file}`, 3), file);
+      const fileIds = ['file_3', 'file_7', "don't exist"];
+      const found = await index.search('vs_a', query('plain words', towards(0), { fileIds, limit: 50 }));
+      expect(found).toHaveLength(6);
+      expect(new Set(found.map(({ fileId }) => fileId))).toEqual(new Set(['file_3', 'file_7']));
+      expect(await index.search('vs_a', query('plain words', towards(0), { fileIds: [] }))).toEqual([]);
+      const many = [...Array.from({ length: 5_000 }, (_, at) => `absent_${at}`), 'file_1'];
+      expect(await index.search('vs_a', query('plain', towards(0), { fileIds: many }))).toHaveLength(3);
+    });
+
+    it('returns at most the limit', async () => {
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 80));
+      expect(await index.search('vs_a', query('plain words', towards(0), { limit: 3 }))).toHaveLength(3);
+      expect(await index.search('vs_a', query('plain words', towards(0), { limit: 75 }))).toHaveLength(75);
+      expect(await index.search('vs_a', query('plain words', towards(0), { limit: 0 }))).toEqual([]);
+    });
+
+    it('takes any text as a query', async () => {
+      await put(index, 'vs_a', 'file_1', [chunk('file_1', 0, 'the armadillo said "hello"')]);
+      const texts = [
+        '"armadillo',
+        "it's armadillo'); DROP",
+        '+armadillo -(hello OR',
+        'armadillo*~^:[]{}\\/',
+        '🐢🐢',
+        '',
+        '   ',
+        'the of and',
+      ];
+      for (const text of [...texts, 'armadillo '.repeat(20_000), 'x'.repeat(100_000), '\ud800 armadillo \u0000']) {
+        const found = await index.search('vs_a', query(text, towards(0)));
+        expect(found.map(({ fileId }) => fileId)).toEqual(['file_1']);
+      }
+    });
+
+    it('finds words in scripts without spaces, and letters with or without accents', async () => {
+      await put(index, 'vs_a', 'filler', chunksFor('filler', 5));
+      await put(index, 'vs_a', 'japanese', [chunk('japanese', 0, '東京都の天気は晴れです')], 5);
+      await put(index, 'vs_a', 'french', [chunk('french', 0, 'Le café est fermé')], 5);
+      const first = async (text: string) =>
+        (await index.search('vs_a', query(text, towards(0), { textWeight: 4 })))[0]?.fileId;
+      expect(await first('天気')).toBe('japanese');
+      expect(await first('cafe')).toBe('french');
+    });
+
+    it('keeps stores apart, whatever their ids', async () => {
+      const stores = ['vs_a', 'vs_A', 'vs_../b', 'vs a/b', 'vs_ü', 'vs.61.'];
+      for (const store of stores) await put(index, store, 'file_1', [chunk('file_1', 0, `text of ${store}`)]);
+      for (const store of stores) {
+        expect((await index.search(store, query('text', towards(0)))).map(({ text }) => text)).toEqual([
+          `text of ${store}`,
+        ]);
+      }
+      await index.deleteStore('vs_A');
+      expect(await index.count('vs_A')).toBe(0);
+      expect(await index.count('vs_a')).toBe(1);
+    });
+
+    it('makes a deleted store anew, with vectors of another length too', async () => {
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 2));
+      const another = await openAgain();
+      expect(await another.count('vs_a')).toBe(2);
+      await index.deleteStore('vs_a');
+      expect(await another.count('vs_a')).toBe(0);
+      expect(await another.search('vs_a', query('plain', towards(0)))).toEqual([]);
+      await another.replaceFiles('vs_a', ['file_2'], chunksFor('file_2', 1), [new Float32Array([1, 0, 0])]);
+      expect(await index.count('vs_a')).toBe(1);
+      expect(await index.search('vs_a', query('plain', new Float32Array([1, 0, 0])))).toHaveLength(1);
+    });
+
+    it('shows an opening what another wrote, and keeps it after closing', async () => {
+      const another = await openAgain();
+      await put(index, 'vs_a', 'file_1', chunksFor('file_1', 2));
+      expect(await another.count('vs_a')).toBe(2);
+      await put(another, 'vs_a', 'file_2', [chunk('file_2', 0, 'the zebra')]);
+      expect((await index.search('vs_a', query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe('file_2');
+      await index.close();
+      await another.close();
+      opened.length = 0;
+      const reopened = await openAgain();
+      expect(await reopened.chunksOf('vs_a', 'file_1')).toEqual(chunksFor('file_1', 2));
+      expect((await reopened.search('vs_a', query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe('file_2');
+    });
+
+    it('keeps every result through many small writes and optimizing', async () => {
+      for (let at = 0; at < 120; at += 1) {
+        await put(index, 'vs_a', `file_${at}`, [chunk(`file_${at}`, 0, `common text with rare${at}word`)], at);
+      }
+      const check = async () => {
+        expect(await index.count('vs_a')).toBe(120);
+        for (const at of [0, 49, 50, 77, 119]) {
+          const [first] = await index.search('vs_a', query(`rare${at}word`, towards(at), { textWeight: 4 }));
+          expect(first).toMatchObject({ fileId: `file_${at}`, text: `common text with rare${at}word` });
+        }
+      };
+      await check();
+      await index.optimize('vs_a');
+      await check();
+      await put(index, 'vs_a', 'file_50', [chunk('file_50', 0, 'changed to rare50word')], 50);
+      await index.deleteFiles('vs_a', ['file_3']);
+      expect(await index.search('vs_a', query('rare3word', towards(7, 0.1), { fileIds: ['file_3'] }))).toEqual([]);
+      expect((await index.search('vs_a', query('rare50word', towards(50), { textWeight: 4 })))[0]?.text).toContain(
+        'changed',
+      );
+    });
+  });
+}
