@@ -12,7 +12,7 @@ export interface ChunkOptions {
 
 /** A chunk with the page and heading where it begins. */
 export interface TextChunk extends DocumentSection {
-  /** Counted piece by piece. */
+  /** As the tokenizer counts, or a few more: one for every place inside a word where pieces of text were joined. */
   tokens: number;
 }
 

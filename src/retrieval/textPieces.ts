@@ -7,6 +7,7 @@ export type Boundary = 0 | 1 | 2 | 3;
 /** A stretch of text that is never cut. A space before a word belongs to the word, as it does for the tokenizer. */
 export interface Piece {
   text: string;
+  /** At least as many as the piece adds to the tokens of a text. */
   tokens: number;
   ends: Boundary;
   section: DocumentSection;
@@ -63,7 +64,7 @@ function* splitTokens(
   maxTokens: number,
   count: (text: string) => number,
 ): Generator<Omit<Piece, 'section'>> {
-  const tokens = count(text);
+  const tokens = count(text) + (endsToken(text, ends) ? 0 : 1);
   const cut = cutBefore(text, 0, Math.ceil(text.length / 2));
   if (tokens <= maxTokens || cut.at >= text.length) {
     yield { text, tokens, ends };
@@ -82,4 +83,9 @@ function cutBefore(text: string, start: number, end: number): { at: number; ends
   const splitsPair = /[\ud800-\udbff]/.test(text[end - 1] ?? '') && /[\udc00-\udfff]/.test(text[end] ?? '');
   if (!splitsPair) return { at: end, ends: 0 };
   return { at: end - 1 > start ? end - 1 : end + 1, ends: 0 };
+}
+
+/** Whether the tokenizer, too, ends a token after the piece. Where it does not, the joined text may have a token more than its pieces. */
+function endsToken(text: string, ends: Boundary): boolean {
+  return ends > 0 && !/[。！？」』）]$/.test(text);
 }

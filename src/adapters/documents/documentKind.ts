@@ -1,0 +1,91 @@
+/** Tells what a file is: by its content first, among texts by its name. */
+import { extname } from 'node:path';
+import type { FileTypeResult } from 'file-type';
+import { DocumentError } from '../../retrieval/ports';
+import { sniffEncoding } from './encoding';
+
+/** A way of reading documents. */
+export type DocumentKind = 'pdf' | 'docx' | 'pptx' | 'html' | 'markdown' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
+
+const KINDS_READ =
+  'PDF, Word (.docx), PowerPoint (.pptx), HTML, Markdown, JSON, JSON Lines, CSV, XML, and plain text or source code';
+
+/** Texts that are more than lines; every other extension is read as plain text if it is text. */
+const textKinds: Record<string, DocumentKind> = {
+  '.html': 'html',
+  '.htm': 'html',
+  '.xhtml': 'html',
+  '.md': 'markdown',
+  '.markdown': 'markdown',
+  '.mdx': 'markdown',
+  '.json': 'json',
+  '.ipynb': 'json',
+  '.geojson': 'json',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.csv': 'csv',
+  '.tsv': 'csv',
+  '.xml': 'xml',
+  '.rss': 'xml',
+  '.atom': 'xml',
+};
+
+/** The kinds whose files have a form of their own, which a name alone does not give. */
+const formats: Record<string, string> = { '.pdf': 'PDF', '.docx': 'Word document', '.pptx': 'PowerPoint presentation' };
+
+/**
+ * How to read the file whose first bytes are `sample`. Throws {@link DocumentError}: `unsupported_file` for a kind that is not read,
+ * `invalid_file` for one whose content is not what its name says.
+ */
+export async function documentKind(path: string, filename: string, sample: Buffer): Promise<DocumentKind> {
+  const extension = extname(filename).toLowerCase();
+  const head = sample.subarray(0, 1024).toString('latin1');
+  if (head.includes('%PDF-')) return 'pdf';
+  const encoding = sniffEncoding(sample);
+  // Bytes that could be UTF-16 without a byte order mark could also be packed data.
+  const isCertain = encoding && !(sample.includes(0) && !/^(\u00ff\u00fe|\u00fe\u00ff)/.test(head));
+  if (!isCertain) {
+    const { fileTypeFromFile } = await import('file-type');
+    const type = await fileTypeFromFile(path);
+    if (type || !encoding) return binaryKind(type, extension);
+  }
+  if (formats[extension]) throw notWhatItSays(extension);
+  if (head.startsWith('{\\rtf')) throw unsupported('an RTF document');
+  return textKinds[extension] ?? (extension ? 'text' : markupKind(head));
+}
+
+function binaryKind(type: FileTypeResult | undefined, extension: string): DocumentKind {
+  if (type?.ext === 'docx' || type?.ext === 'pptx') return type.ext;
+  if (type?.ext === 'zip' && (extension === '.docx' || extension === '.pptx'))
+    return extension === '.docx' ? 'docx' : 'pptx';
+  if (type?.ext === 'cfb' && formats[extension]) {
+    throw new DocumentError(
+      'invalid_file',
+      `The ${formats[extension]} is protected by a password or in a format before 2007.`,
+    );
+  }
+  if (formats[extension] && !type) throw notWhatItSays(extension);
+  if (type?.ext === 'cfb')
+    throw unsupported(`an Office or Outlook file in a format before 2007${extension && `, named ${extension}`}`);
+  const content = type ? `a .${type.ext} file (${type.mime})` : 'binary data of an unknown kind';
+  throw unsupported(extension && `.${type?.ext}` !== extension ? `${content} named ${extension}` : content);
+}
+
+function markupKind(head: string): DocumentKind {
+  if (/^\s*(<!doctype html|<html)/i.test(head)) return 'html';
+  return /^(\u00ef\u00bb\u00bf)?<\?xml/.test(head) ? 'xml' : 'text';
+}
+
+function unsupported(content: string): DocumentError {
+  return new DocumentError(
+    'unsupported_file',
+    `The file is ${content}, which is not read. The kinds that are read: ${KINDS_READ}.`,
+  );
+}
+
+function notWhatItSays(extension: string): DocumentError {
+  return new DocumentError(
+    'invalid_file',
+    `The file is named ${extension} but is not a ${formats[extension]}; it may be damaged.`,
+  );
+}

@@ -1,0 +1,90 @@
+/** PDF: a section for every page, by Mozilla's pdf.js. */
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DocumentError } from '../../retrieval/ports';
+import { MAX_PDF_BYTES, megabytes } from './limits';
+import type { SectionWriter } from './sectionWriter';
+
+/** Lines further apart than this many times the height of their text begin a paragraph. */
+const PARAGRAPH_GAP = 1.7;
+
+/** A piece of a page's text, as pdf.js gives it. */
+interface TextItem {
+  str: string;
+  hasEOL: boolean;
+  /** The last of the six numbers is the baseline's height on the page. */
+  transform: unknown[];
+  height: number;
+}
+
+/** Throws `DocumentError` `invalid_file` for a PDF that is too large, protected, damaged or without text. */
+export async function readPdf(path: string, bytes: number, output: SectionWriter): Promise<void> {
+  if (bytes > MAX_PDF_BYTES) {
+    throw new DocumentError(
+      'invalid_file',
+      `The PDF is larger than ${megabytes(MAX_PDF_BYTES)}, the most that can be read.`,
+    );
+  }
+  const { getDocument, VerbosityLevel } = await import('pdfjs-dist/legacy/build/pdf.mjs');
+  const library = dirname(require.resolve('pdfjs-dist/package.json'));
+  const loading = getDocument({
+    data: new Uint8Array(await readFile(path)),
+    cMapUrl: `${library}/cmaps/`,
+    cMapPacked: true,
+    standardFontDataUrl: `${library}/standard_fonts/`,
+    disableFontFace: true,
+    useSystemFonts: false,
+    verbosity: VerbosityLevel.ERRORS,
+  });
+  try {
+    const document = await loading.promise;
+    let hasText = false;
+    for (let number = 1; number <= document.numPages; number += 1) {
+      const page = await document.getPage(number);
+      const content = await page.getTextContent();
+      const text = pageText(content.items.filter((item) => 'str' in item));
+      output.startSection({ page: number });
+      output.write(text);
+      hasText ||= text.trim() !== '';
+      page.cleanup();
+    }
+    if (!hasText) {
+      throw new DocumentError(
+        'invalid_file',
+        'The PDF has no text; it may be a scan, and text recognition is not available.',
+      );
+    }
+  } catch (error) {
+    throw error instanceof DocumentError ? error : readError(error);
+  } finally {
+    await loading.destroy();
+  }
+}
+
+function readError(error: unknown): DocumentError {
+  const isProtected = error instanceof Error && error.name === 'PasswordException';
+  const message = isProtected ? 'The PDF is protected by a password.' : 'The PDF is damaged and cannot be read.';
+  return new DocumentError('invalid_file', message, { cause: error });
+}
+
+/** The items in the order given, with blank lines where the page has a gap, and words that were hyphenated at a line's end joined. */
+function pageText(items: TextItem[]): string {
+  let text = '';
+  let line: { baseline: number; height: number } | undefined;
+  let lineEnded = false;
+  for (const item of items) {
+    const baseline = Number(item.transform[5]);
+    if (lineEnded && item.str.trim()) {
+      const height = Math.max(line?.height ?? 0, item.height);
+      if (line && Math.abs(line.baseline - baseline) > height * PARAGRAPH_GAP) text += '\n';
+      lineEnded = false;
+    }
+    text += item.str;
+    if (item.str.trim()) line = { baseline, height: item.height };
+    if (item.hasEOL) {
+      text += '\n';
+      lineEnded = true;
+    }
+  }
+  return text.replace(/(?<=\p{Ll})[-\u2010\u00ad]\n(?=\p{Ll})/gu, '');
+}
