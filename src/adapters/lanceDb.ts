@@ -15,6 +15,9 @@ const METADATA_CACHE_BYTES = 64n * 1024n * 1024n;
 const MAX_QUERY_CHARACTERS = 2_000;
 /** Candidates that each ranking brings, at least. */
 const MIN_CANDIDATES = 50;
+const TEXT_INDEX = 'text_idx';
+/** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
+const MAX_UNINDEXED = 20_000;
 /** Old versions stay this long for readers that are still on them. */
 const KEEP_VERSIONS_MS = 60_000;
 const MAX_ATTEMPTS = 8;
@@ -300,19 +303,35 @@ async function matching(table: Table, search: ChunkSearch): Promise<Chunk[]> {
   // A match query takes its text as words only, so quotes and operators in it have no meaning.
   const text = search.text.slice(0, MAX_QUERY_CHARACTERS).toWellFormed();
   if (text.trim() === '' || search.textWeight === 0) return [];
-  return candidates(table.query().fullTextSearch(new MatchQuery(text, 'text')), '_score', search);
+  return candidates(table.query().fullTextSearch(new MatchQuery(text, 'text')), '_score', search, await textLimit(table));
+}
+
+/**
+ * Rows that must be asked for. While no row is in the full-text index, LanceDB (0.37) cuts to the limit before it ranks: then all that match
+ * are asked for, which compaction keeps few.
+ */
+async function textLimit(table: Table): Promise<number> {
+  const stats = await table.indexStats(TEXT_INDEX);
+  return stats && stats.numIndexedRows === 0 ? MAX_UNINDEXED : 0;
 }
 
 type Candidates = ReturnType<ReturnType<Table['query']>['fullTextSearch']> | ReturnType<Table['vectorSearch']>;
 
-async function candidates(query: Candidates, measure: string, { limit, fileIds }: ChunkSearch): Promise<Chunk[]> {
+async function candidates(
+  query: Candidates,
+  measure: string,
+  { limit, fileIds }: ChunkSearch,
+  atLeast = 0,
+): Promise<Chunk[]> {
   const filtered = fileIds ? query.where(ofFiles(fileIds)) : query;
-  // The order of the rows is the ranking; LanceDB logs a warning when the measure it goes by is not asked for.
+  // LanceDB logs a warning when the measure that it ranks by is not asked for.
   const rows: unknown = await filtered
     .select([...COLUMNS, measure])
-    .limit(Math.max(limit * 2, MIN_CANDIDATES))
+    .limit(Math.max(limit * 2, MIN_CANDIDATES, atLeast))
     .toArray();
-  return z.array(chunkRow).parse(rows);
+  const scored = z.array(z.looseObject({ [measure]: z.number() })).parse(rows);
+  const best = measure === '_score' ? -1 : 1;
+  return z.array(chunkRow).parse(scored.sort((a, b) => best * ((a[measure] ?? 0) - (b[measure] ?? 0))));
 }
 
 /** Makes what a table lacks: a process may have died between creating it and this. */

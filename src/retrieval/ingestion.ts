@@ -37,6 +37,9 @@ const CANCELLED_AT_ONCE = 180;
 const SWEEP_SECONDS = 30;
 const ABANDONED_SECONDS = 300;
 
+/** Files of a job from which on its end puts the index in order. */
+const OPTIMIZED_FILES = 16;
+
 /** What is left to do of a job. */
 export interface IngestionPlan {
   /** Ids of the files that are ingested together; empty when nothing is left. */
@@ -96,8 +99,19 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
         for (const [id, outcome] of embedded.outcomes) outcomes.set(id, outcome);
         await replaceChunks(job, [...read.outcomes.keys(), ...embedded.outcomes.keys()], embedded);
       }
-      return { faulty: read.faulty, faults: read.faults, counts: await settle(job, outcomes) };
+      const counts = await settle(job, outcomes);
+      if (counts?.in_progress === 0 && counts.total >= OPTIMIZED_FILES) await optimize(job.storeId, read.faults);
+      return { faulty: read.faulty, faults: read.faults, counts };
     });
+  }
+
+  /** After many files the index is put in order at once. The files are searchable without, so a failure is only told. */
+  async function optimize(storeId: string, faults: unknown[]): Promise<void> {
+    try {
+      await index.optimize(storeId);
+    } catch (error) {
+      faults.push(error);
+    }
   }
 
   /** Writes the chunks of those files that were not removed, cancelled or added anew while they were read. */
