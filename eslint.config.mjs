@@ -36,7 +36,10 @@ export default tseslint.config(
   ...Object.entries(layers).map(([folder, patterns]) => ({
     files: [`src/${folder}/**/*.ts`],
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: patterns, message: 'See the arrows in docs/architecture.md.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: patterns, message: 'See the arrows in docs/architecture.md.' }] },
+      ],
     },
   })),
 );

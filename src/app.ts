@@ -33,7 +33,7 @@ export interface Services {
   retrieval: Retrieval;
   assistantsPorts: AssistantsPorts;
   /** Moves a run as far as it goes. */
-  advance: (reference: RunReference, sink?: RunSink) => Promise<RunState | undefined>;
+  advance: (reference: RunReference, sink?: RunSink, owner?: string) => Promise<RunState | undefined>;
 }
 
 let config: Config | undefined;
@@ -55,7 +55,7 @@ export async function services(): Promise<Services> {
     built = undefined;
     throw error;
   });
-  return await built;
+  return built;
 }
 
 async function build(config: Config): Promise<Services> {
@@ -91,7 +91,7 @@ async function build(config: Config): Promise<Services> {
     runs: createRuns(assistantsPorts, assistants, threads),
     retrieval,
     assistantsPorts,
-    advance: async (reference, sink) => await advanceRun(assistantsPorts, reference, sink),
+    advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
 }
 

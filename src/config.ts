@@ -55,7 +55,9 @@ const notYet: Record<string, string[]> = {
 };
 
 const text = z.string().trim().min(1);
-const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform((value) => value.replace(/\/+$/, ''));
+const url = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((value) => value.replace(/\/+$/, ''));
 
 const settings = z.object({
   DATA_DIR: text.default('.data'),
@@ -66,7 +68,12 @@ const settings = z.object({
   OPENAI_BASE_URL: url.optional(),
   OPENAI_API_KEY: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
-  RUN_EXPIRES_SECONDS: z.coerce.number({ error: 'must be a whole number of seconds' }).int().min(1).max(86_400).default(600),
+  RUN_EXPIRES_SECONDS: z.coerce
+    .number({ error: 'must be a whole number of seconds' })
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(600),
 });
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
@@ -75,7 +82,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   for (const [name, same] of Object.entries(notYet)) {
     const value = given[name];
-    if (value && !same.includes(value)) throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
+    if (value && !same.includes(value))
+      throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
   }
   const parsed = settings.safeParse(given);
   if (!parsed.success) {

@@ -8,7 +8,12 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly details: { code?: string | null; type?: string; param?: string | null; headers?: Record<string, string> } = {},
+    readonly details: {
+      code?: string | null;
+      type?: string;
+      param?: string | null;
+      headers?: Record<string, string>;
+    } = {},
     options?: { cause?: unknown },
   ) {
     super(message, options);
@@ -17,14 +22,18 @@ export class ApiError extends Error {
 }
 
 const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id}'.`);
-const invalid = (message: string, code: string | null, param: string | null = null) => new ApiError(400, message, { code, param });
+const invalid = (message: string, code: string | null, param: string | null = null) =>
+  new ApiError(400, message, { code, param });
 
 interface ModelFailure {
   kind: keyof typeof modelFailures;
   message: string;
   retryAfterSeconds?: number;
 }
-type Failure = (message: string, headers?: Record<string, string>) => [status: number, message: string, details: ApiError['details']];
+type Failure = (
+  message: string,
+  headers?: Record<string, string>,
+) => [status: number, message: string, details: ApiError['details']];
 const modelFailures = {
   not_found: (message) => [404, message, { code: 'DeploymentNotFound' }],
   invalid_request: (message) => [400, message, { code: 'invalid_request' }],
@@ -44,14 +53,19 @@ export const errors = {
     ),
   wrongKey: () => new ApiError(401, 'Incorrect API key provided.', { code: 'invalid_api_key' }),
   missingApiVersion: () =>
-    invalid('The api-version query parameter (?api-version=) is required for all requests.', 'MissingApiVersionParameter', 'api-version'),
+    invalid(
+      'The api-version query parameter (?api-version=) is required for all requests.',
+      'MissingApiVersionParameter',
+      'api-version',
+    ),
   malformedApiVersion: (version: string) =>
     invalid(
       `The api-version '${version}' is invalid. It is a date such as 2025-04-01-preview, or preview, latest or v1.`,
       'InvalidApiVersionParameter',
       'api-version',
     ),
-  unknownUrl: (method: string, path: string) => new ApiError(404, `Invalid URL (${method} ${path})`, { code: 'unknown_url' }),
+  unknownUrl: (method: string, path: string) =>
+    new ApiError(404, `Invalid URL (${method} ${path})`, { code: 'unknown_url' }),
   methodNotAllowed: (method: string, path: string, allowed: string[]) =>
     new ApiError(405, `Not allowed to ${method} on ${path}.`, {
       code: 'method_not_supported',
@@ -60,25 +74,43 @@ export const errors = {
   notAvailableYet: (operation: string) =>
     invalid(`${operation} is not available in this version of azure-openai-functions.`, 'unsupported'),
   brokenJson: (reason: string) =>
-    invalid(`We could not parse the JSON body of your request: ${reason}. The body must be valid JSON.`, 'invalid_json'),
+    invalid(
+      `We could not parse the JSON body of your request: ${reason}. The body must be valid JSON.`,
+      'invalid_json',
+    ),
+  bodyTooDeep: (limit: number) =>
+    invalid(`The JSON body of the request is nested deeper than ${limit} levels.`, 'invalid_json'),
   bodyNotObject: () => invalid('The body of the request must be a JSON object.', 'invalid_type'),
   bodyTooLarge: (limit: number) =>
-    new ApiError(413, `The body of the request is larger than the limit of ${limit} bytes.`, { code: 'request_too_large' }),
+    new ApiError(413, `The body of the request is larger than the limit of ${limit} bytes.`, {
+      code: 'request_too_large',
+    }),
   wrongContentType: (got: string, expected: string) =>
-    new ApiError(415, `Unsupported content type: '${got}'. This operation takes '${expected}'.`, { code: 'unsupported_content_type' }),
+    new ApiError(415, `Unsupported content type: '${got}'. This operation takes '${expected}'.`, {
+      code: 'unsupported_content_type',
+    }),
   misconfigured: (message: string) =>
     new ApiError(500, `The server has a wrong setting. ${message}`, { type: 'server_error', code: 'wrong_setting' }),
   internal: () =>
-    new ApiError(500, 'The server had an error while processing your request. Retry, and give the request id if it persists.', {
-      type: 'server_error',
-      code: 'internal_error',
-    }),
+    new ApiError(
+      500,
+      'The server had an error while processing your request. Retry, and give the request id if it persists.',
+      {
+        type: 'server_error',
+        code: 'internal_error',
+      },
+    ),
 
   // Parameters
   invalidParameter: (message: string, code: string, param: string) => invalid(message, code, param),
-  missingParameter: (param: string) => invalid(`Missing required parameter: '${param}'.`, 'missing_required_parameter', param),
+  missingParameter: (param: string) =>
+    invalid(`Missing required parameter: '${param}'.`, 'missing_required_parameter', param),
   unsupported: (param: string, reason?: string) =>
-    invalid(`'${param}' is not supported in this version of azure-openai-functions.${reason ? ` ${reason}` : ''}`, 'unsupported', param),
+    invalid(
+      `'${param}' is not supported in this version of azure-openai-functions.${reason ? ` ${reason}` : ''}`,
+      'unsupported',
+      param,
+    ),
   unknownCursor: (param: string, id: string) => invalid(`No object found with id '${id}'.`, 'invalid_value', param),
 
   // Objects
@@ -95,8 +127,10 @@ export const errors = {
   vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
 
   // Runs
-  threadHasActiveRun: (thread: string, run: string) => invalid(`Thread ${thread} already has an active run ${run}.`, null),
-  threadLocked: (thread: string, run: string) => invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
+  threadHasActiveRun: (thread: string, run: string) =>
+    invalid(`Thread ${thread} already has an active run ${run}.`, null),
+  threadLocked: (thread: string, run: string) =>
+    invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
   runDoesNotTakeOutputs: (run: string, status: string) =>
     invalid(`Runs in status "${status}" do not accept tool outputs (run ${run}).`, null),
   toolOutputsMismatch: (expected: string[], given: string[]) =>
@@ -107,10 +141,13 @@ export const errors = {
     ),
   runNotCancellable: (status: string) => invalid(`Cannot cancel run with status '${status}'.`, null),
   deploymentNotFound: (model: string, advice: string) =>
-    new ApiError(404, `The API deployment for this resource does not exist: '${model}'. ${advice}`, { code: 'DeploymentNotFound' }),
+    new ApiError(404, `The API deployment for this resource does not exist: '${model}'. ${advice}`, {
+      code: 'DeploymentNotFound',
+    }),
   /** A model that was needed to answer refused or failed; the fields of a ModelError. */
   modelFailed: ({ kind, message, retryAfterSeconds }: ModelFailure, cause?: unknown) => {
-    const headers = retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
+    const headers =
+      retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
     return new ApiError(...modelFailures[kind](message, headers), { cause });
   },
   tooManyConflicts: () =>

@@ -303,7 +303,12 @@ async function matching(table: Table, search: ChunkSearch): Promise<Chunk[]> {
   // A match query takes its text as words only, so quotes and operators in it have no meaning.
   const text = search.text.slice(0, MAX_QUERY_CHARACTERS).toWellFormed();
   if (text.trim() === '' || search.textWeight === 0) return [];
-  return candidates(table.query().fullTextSearch(new MatchQuery(text, 'text')), '_score', search, await textLimit(table));
+  return candidates(
+    table.query().fullTextSearch(new MatchQuery(text, 'text')),
+    '_score',
+    search,
+    await textLimit(table),
+  );
 }
 
 /**

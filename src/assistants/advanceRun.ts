@@ -28,13 +28,14 @@ export interface RunState {
   busyUntil?: number;
 }
 
-/** Moves the run as far as it goes; undefined if it is gone. Events go to `sink`. */
+/** Moves the run as far as it goes; undefined if it is gone. Events go to `sink`. `owner` is who may have the run's lease already. */
 export async function advanceRun(
   ports: AssistantsPorts,
   reference: RunReference,
   sink: RunSink = silentSink,
+  owner?: string,
 ): Promise<RunState | undefined> {
-  const opened = await DrivenRun.open(ports, reference);
+  const opened = await DrivenRun.open(ports, reference, owner);
   if (!opened || !('driven' in opened)) return opened;
   const work = new RunWork(ports, opened.driven, sink);
   try {
@@ -67,7 +68,7 @@ class RunWork {
     try {
       return await this.go();
     } catch (error) {
-      return await this.endFor(error);
+      return this.endFor(error);
     }
   }
 
@@ -118,7 +119,8 @@ class RunWork {
     const begin = async (): Promise<MessageWriter> => {
       const writer = MessageWriter.begin(run, unfinished, passages, this.sink, this.ports.now);
       this.writer = writer;
-      if (this.sink !== silentSink) await writer.announce(async (changes) => await this.driven.write((same) => same, changes));
+      if (this.sink !== silentSink)
+        await writer.announce(async (changes) => this.driven.write((same) => same, changes));
       return writer;
     };
     let tools: ToolCallStep | undefined;
@@ -136,9 +138,9 @@ class RunWork {
       }
     }
     if (!finish) throw new ModelError('unavailable', 'The model ended its answer without saying why.');
-    if (tools && tools.calls.length > 0) return await this.useTools(tools, finish);
+    if (tools && tools.calls.length > 0) return this.useTools(tools, finish);
     if (unfinished || !this.writer) await (this.writer ?? begin());
-    return await this.answer(this.writer ?? (await begin()), finish);
+    return this.answer(this.writer ?? (await begin()), finish);
   }
 
   /** A message before tool calls is complete when they begin. */
@@ -156,10 +158,17 @@ class RunWork {
     this.writer = undefined;
   }
 
-  private async useTools(tools: ToolCallStep, finish: Extract<ChatEvent, { type: 'finish' }>): Promise<RunObject | undefined> {
+  private async useTools(
+    tools: ToolCallStep,
+    finish: Extract<ChatEvent, { type: 'finish' }>,
+  ): Promise<RunObject | undefined> {
     if (finish.reason === 'length') throw new ModelError('unavailable', 'The model was cut off within a tool call.');
     const ranking = this.ranking();
-    const record = await tools.execute(async (queries) => await this.search(queries, ranking.score_threshold), ranking, finish.usage ?? null);
+    const record = await tools.execute(
+      async (queries) => this.search(queries, ranking.score_threshold),
+      ranking,
+      finish.usage ?? null,
+    );
     const change = stepChange(record, false, this.ports.now());
     this.steps.push(record);
     if (tools.functionCalls.length === 0) {
@@ -189,11 +198,18 @@ class RunWork {
   private async search(queries: string[], scoreThreshold: number): Promise<FoundPassage[]> {
     const limit = this.fileSearchOptions()?.max_num_results ?? DEFAULT_SEARCH_RESULTS;
     const ids = this.driven.run.tool_resources.file_search?.vector_store_ids ?? [];
-    return await this.ports.fileSearch.search(this.driven.reference.scope, ids, queries, { limit, scoreThreshold }, this.driven.signal);
+    return this.ports.fileSearch.search(
+      this.driven.reference.scope,
+      ids,
+      queries,
+      { limit, scoreThreshold },
+      this.driven.signal,
+    );
   }
 
   private async answer(writer: MessageWriter, finish: Extract<ChatEvent, { type: 'finish' }>): Promise<RunObject> {
-    if (finish.reason === 'content_filter') throw new ModelError('content_filter', "The answer was stopped by the model's content filter.");
+    if (finish.reason === 'content_filter')
+      throw new ModelError('content_filter', "The answer was stopped by the model's content filter.");
     const ending: Ending =
       finish.reason === 'length' ? { status: 'incomplete', reason: 'max_completion_tokens' } : { status: 'completed' };
     await writer.complete(finish.usage ?? null, ending);
@@ -219,9 +235,12 @@ class RunWork {
     const ending = this.endingFor(this.driven.signal.aborted ? this.driven.signal.reason : error);
     const { writer } = this;
     const unfinished = this.unfinished();
-    const open = writer ?? (unfinished && MessageWriter.begin(this.driven.run, unfinished, new Map(), this.sink, this.ports.now));
+    const open =
+      writer ?? (unfinished && MessageWriter.begin(this.driven.run, unfinished, new Map(), this.sink, this.ports.now));
     open?.end(ending);
-    const steps = this.steps.filter(({ step }) => step.status === 'in_progress').map((record) => ({ ...record, step: endedStep(record.step, ending, this.at) }));
+    const steps = this.steps
+      .filter(({ step }) => step.status === 'in_progress')
+      .map((record) => ({ ...record, step: endedStep(record.step, ending, this.at) }));
     const changes = [...(open?.changes() ?? []), ...steps.map((record) => stepChange(record, true, this.ports.now()))];
     const usage = this.usage(this.steps);
     const run = await this.driven.write((same) => ended({ ...same, usage }, ending, this.at), changes);
@@ -235,13 +254,17 @@ class RunWork {
     if (error instanceof LeaseLostError) throw error;
     if (error instanceof RunCancelledError) return { status: 'cancelled' };
     if (error instanceof RunExpiredError) return { status: 'expired' };
-    if (error instanceof InvalidToolCallError) return { status: 'failed', error: { code: 'server_error', message: error.message } };
+    if (error instanceof InvalidToolCallError)
+      return { status: 'failed', error: { code: 'server_error', message: error.message } };
     if (error instanceof ModelError) {
       const code = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
       const kind = error.kind === 'rate_limited' || error.kind === 'content_filter' ? code[error.kind] : 'server_error';
       return { status: 'failed', error: { code: kind, message: error.message } };
     }
     this.ports.logFault(`Run ${this.driven.run.id} failed:`, error);
-    return { status: 'failed', error: { code: 'server_error', message: 'The server had an error while driving the run.' } };
+    return {
+      status: 'failed',
+      error: { code: 'server_error', message: 'The server had an error while driving the run.' },
+    };
   }
 }

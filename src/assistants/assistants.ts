@@ -5,7 +5,12 @@ import { newId, orderKey, partitionOf } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { PageRequest } from '../storage/ports';
-import type { AssistantObject, CreateAssistantRequest, ModifyAssistantRequest } from '../wire/assistants';
+import type {
+  AssistantObject,
+  CreateAssistantRequest,
+  ModifyAssistantRequest,
+  StoredToolResources,
+} from '../wire/assistants';
 import type { AssistantsPorts } from './ports';
 import { resolveToolResources } from './toolResources';
 
@@ -46,13 +51,17 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
 
   async function modify(scope: Scope, id: string, body: ModifyAssistantRequest): Promise<AssistantObject> {
     const resources =
-      body.tool_resources === undefined ? undefined : await resolveToolResources(vectorStores, scope, body.tool_resources);
-    return await withRetries(async () => {
+      body.tool_resources === undefined
+        ? undefined
+        : await resolveToolResources(vectorStores, scope, body.tool_resources);
+    return withRetries(async () => {
       const key = keyOf(scope, id);
       const found = await records.get<AssistantObject>(key);
       if (!found) throw errors.noAssistant(id);
-      const assistant = { ...modified(found.value, body), ...(resources && { tool_resources: { ...found.value.tool_resources, ...resources } }) };
-      await records.write(key.partition, [{ op: 'replace', list: key.list, id, value: assistant, ifMatch: found.etag }]);
+      const assistant = modified(found.value, body, resources);
+      await records.write(key.partition, [
+        { op: 'replace', list: key.list, id, value: assistant, ifMatch: found.etag },
+      ]);
       return assistant;
     });
   }
@@ -65,18 +74,24 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
   }
 
   const list = async (scope: Scope, page: PageRequest) =>
-    await pageOf<AssistantObject>(records, partitionOf(scope, LIST), LIST, page);
+    pageOf<AssistantObject>(records, partitionOf(scope, LIST), LIST, page);
 
   return { get, create, modify, remove, list };
 }
 
-/** Absent fields stay; null clears. */
-function modified(assistant: AssistantObject, body: ModifyAssistantRequest): AssistantObject {
-  const { tool_resources: _resources, metadata, response_format, ...rest } = body;
+/** Absent fields stay; null clears. The resources of a tool that is not named stay too. */
+function modified(
+  assistant: AssistantObject,
+  body: ModifyAssistantRequest,
+  resources: StoredToolResources | undefined,
+): AssistantObject {
+  const { metadata, response_format, ...rest } = body;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const kept = body.tool_resources === null ? {} : assistant.tool_resources;
   return {
     ...assistant,
     ...given,
+    tool_resources: { ...kept, ...resources },
     ...(metadata !== undefined && { metadata: metadata ?? {} }),
     ...(response_format !== undefined && { response_format: response_format ?? 'auto' }),
   };

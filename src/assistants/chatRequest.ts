@@ -21,7 +21,9 @@ const SEARCH_TOOL: FunctionTool = {
       "Searches the user's files and returns passages, each with a marker. Call it whenever the question may be answered by the files. Give one to five self-contained queries.",
     parameters: {
       type: 'object',
-      properties: { queries: { type: 'array', items: { type: 'string' }, description: 'What to search for, in full words.' } },
+      properties: {
+        queries: { type: 'array', items: { type: 'string' }, description: 'What to search for, in full words.' },
+      },
       required: ['queries'],
       additionalProperties: false,
     },
@@ -52,7 +54,9 @@ export function chatRequest(
   steps: StepRecord[],
   messagesOfRun: Map<string, MessageObject>,
 ): ChatRequest {
-  const instructions = [run.instructions, additionalInstructions, searches(run) ? CITING : null].filter(Boolean).join('\n\n');
+  const instructions = [run.instructions, additionalInstructions, searches(run) ? CITING : null]
+    .filter(Boolean)
+    .join('\n\n');
   const tools = run.tools.flatMap(functionToolOf);
   const callsTools = tools.length > 0 && run.tool_choice !== 'none';
   return {
@@ -68,7 +72,9 @@ export function chatRequest(
     ...(run.top_p !== null && { top_p: run.top_p }),
     ...(run.response_format !== 'auto' && { response_format: run.response_format }),
     ...(run.reasoning_effort && { reasoning_effort: run.reasoning_effort }),
-    ...(run.max_completion_tokens !== null && { max_completion_tokens: remainingTokens(run.max_completion_tokens, steps) }),
+    ...(run.max_completion_tokens !== null && {
+      max_completion_tokens: remainingTokens(run.max_completion_tokens, steps),
+    }),
   };
 }
 
@@ -83,7 +89,10 @@ export async function readHistory(records: Records, partition: string, run: RunO
     for (const { value } of page.records) {
       if (value.run_id === run.id) continue;
       characters += JSON.stringify(value.content).length;
-      if (newestFirst.length >= Math.min(wanted, MAX_MESSAGES) || (characters > MAX_CHARACTERS && newestFirst.length > 0)) {
+      if (
+        newestFirst.length >= Math.min(wanted, MAX_MESSAGES) ||
+        (characters > MAX_CHARACTERS && newestFirst.length > 0)
+      ) {
         return newestFirst.reverse();
       }
       newestFirst.push(value);
@@ -132,7 +141,10 @@ function stepMessages(steps: StepRecord[], messagesOfRun: Map<string, MessageObj
       const content = call.type === 'function' ? (call.function.output ?? '') : searchResults(call, search++);
       return { role: 'tool', tool_call_id: call.id, content };
     });
-    return [{ role: 'assistant', content: null, tool_calls: details.tool_calls.map((call) => asked(call, queries)) }, ...answers];
+    return [
+      { role: 'assistant', content: null, tool_calls: details.tool_calls.map((call) => asked(call, queries)) },
+      ...answers,
+    ];
   });
 }
 
@@ -143,7 +155,9 @@ const textOf = (message: MessageObject): ChatMessage => ({
 
 function asked(call: StepToolCall, queries: Record<string, string[]>) {
   const { name, arguments: text } =
-    call.type === 'function' ? call.function : { name: FILE_SEARCH, arguments: JSON.stringify({ queries: queries[call.id] ?? [] }) };
+    call.type === 'function'
+      ? call.function
+      : { name: FILE_SEARCH, arguments: JSON.stringify({ queries: queries[call.id] ?? [] }) };
   return { id: call.id, type: 'function' as const, function: { name, arguments: text } };
 }
 
@@ -151,7 +165,9 @@ type FileSearchCall = Extract<StepToolCall, { type: 'file_search' }>;
 
 const fileSearchCalls = (steps: StepRecord[]): FileSearchCall[] =>
   steps.flatMap(({ step }) =>
-    step.step_details.type === 'tool_calls' ? step.step_details.tool_calls.filter((call) => call.type === 'file_search') : [],
+    step.step_details.type === 'tool_calls'
+      ? step.step_details.tool_calls.filter((call) => call.type === 'file_search')
+      : [],
   );
 
 function markedPassages(call: FileSearchCall, search: number): [string, FoundPassage][] {
@@ -167,6 +183,11 @@ function markedPassages(call: FileSearchCall, search: number): [string, FoundPas
 }
 
 function searchResults(call: FileSearchCall, search: number): string {
-  const results = markedPassages(call, search).map(([marker, { filename, score, text }]) => ({ marker, filename, score, text }));
+  const results = markedPassages(call, search).map(([marker, { filename, score, text }]) => ({
+    marker,
+    filename,
+    score,
+    text,
+  }));
   return JSON.stringify({ results });
 }

@@ -16,7 +16,7 @@ import {
 } from './threadRecords';
 
 /** A crashed owner is replaced after this long. */
-const LEASE_MILLISECONDS = 10_000;
+export const LEASE_MILLISECONDS = 10_000;
 const RENEW_MILLISECONDS = 3_000;
 /** How often the owner looks whether the run was cancelled, perhaps by another instance. */
 const WATCH_MILLISECONDS = 750;
@@ -48,7 +48,6 @@ export class RunExpiredError extends Error {
 
 export class DrivenRun {
   private readonly stop = new AbortController();
-  private readonly owner = randomUUID();
   private timers: NodeJS.Timeout[] = [];
   /** Writes go one after the other: each needs the etag of the one before. */
   private writing: Promise<unknown> = Promise.resolve();
@@ -57,15 +56,17 @@ export class DrivenRun {
     private readonly ports: AssistantsPorts,
     readonly reference: RunReference,
     private stored: StoredRecord<RunRecord>,
+    private readonly owner: string,
   ) {}
 
   /**
    * Takes the lease of a run that can be moved, or returns the run as it is: terminal, waiting for tool outputs, or leased by
-   * another (`busyUntil`, milliseconds).
+   * another (`busyUntil`, milliseconds). `owner` is who may have the lease already.
    */
   static async open(
     ports: AssistantsPorts,
     reference: RunReference,
+    owner: string = randomUUID(),
   ): Promise<{ driven: DrivenRun } | { run: RunObject; busyUntil?: number } | undefined> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await ports.records.get<RunRecord>(runKey(reference));
@@ -73,8 +74,8 @@ export class DrivenRun {
       const { run, lease } = stored.value;
       const expired = run.expires_at !== null && ports.now() >= run.expires_at * 1000;
       if (isTerminal(run.status) || (run.status === 'requires_action' && !expired)) return { run };
-      if (lease && lease.until > ports.now()) return { run, busyUntil: lease.until };
-      const driven = new DrivenRun(ports, reference, stored);
+      if (lease && lease.owner !== owner && lease.until > ports.now()) return { run, busyUntil: lease.until };
+      const driven = new DrivenRun(ports, reference, stored, owner);
       if (await driven.acquire()) return { driven };
     }
     throw new Error(`Run ${reference.runId} is changed too often to be leased.`);
@@ -97,7 +98,9 @@ export class DrivenRun {
   private async acquire(): Promise<boolean> {
     const { run } = this.stored.value;
     const started: RunObject =
-      run.status === 'queued' ? { ...run, status: 'in_progress', started_at: run.started_at ?? Math.floor(this.ports.now() / 1000) } : run;
+      run.status === 'queued'
+        ? { ...run, status: 'in_progress', started_at: run.started_at ?? Math.floor(this.ports.now() / 1000) }
+        : run;
     try {
       await this.replace(started, [], {});
     } catch (error) {
@@ -106,7 +109,8 @@ export class DrivenRun {
     }
     if (started.status === 'cancelling') this.stop.abort(new RunCancelledError());
     const { expires_at: expiresAt } = started;
-    if (expiresAt !== null) this.every(Math.max(0, expiresAt * 1000 - this.ports.now()), () => this.stop.abort(new RunExpiredError()));
+    if (expiresAt !== null)
+      this.every(Math.max(0, expiresAt * 1000 - this.ports.now()), () => this.stop.abort(new RunExpiredError()));
     this.every(WATCH_MILLISECONDS, () => void this.watch().catch((error: unknown) => this.stop.abort(error)));
     return true;
   }
@@ -131,7 +135,11 @@ export class DrivenRun {
   /** Throws if the run, as found, is no longer to be moved by this owner. */
   private check(found: RunRecord): void {
     const error =
-      found.run.status === 'cancelling' ? new RunCancelledError() : found.lease?.owner === this.owner ? undefined : new LeaseLostError();
+      found.run.status === 'cancelling'
+        ? new RunCancelledError()
+        : found.lease?.owner === this.owner
+          ? undefined
+          : new LeaseLostError();
     if (!error) return;
     this.stop.abort(error);
     throw error;
@@ -142,9 +150,9 @@ export class DrivenRun {
    * thread in the same write. Throws {@link LeaseLostError}, and {@link RunCancelledError} unless the update itself ends the run.
    */
   async write(update: (run: RunObject) => RunObject, changes: Change[] = []): Promise<RunObject> {
-    const turn = this.writing.then(async () => await this.writeNow(update, changes));
+    const turn = this.writing.then(async () => this.writeNow(update, changes));
     this.writing = turn.catch(() => undefined);
-    return await turn;
+    return turn;
   }
 
   private async writeNow(update: (run: RunObject) => RunObject, changes: Change[]): Promise<RunObject> {
@@ -178,7 +186,8 @@ export class DrivenRun {
   private async reload(ending: boolean): Promise<void> {
     const found = await this.ports.records.get<RunRecord>(runKey(this.reference));
     if (!found) throw new LeaseLostError();
-    if (!(ending && found.value.run.status === 'cancelling' && found.value.lease?.owner === this.owner)) this.check(found.value);
+    if (!(ending && found.value.run.status === 'cancelling' && found.value.lease?.owner === this.owner))
+      this.check(found.value);
     this.stored = found;
   }
 
@@ -187,7 +196,13 @@ export class DrivenRun {
     const { scope, threadId, runId } = this.reference;
     const thread = await this.ports.records.get<ThreadRecord>(threadKey(scope, threadId));
     if (thread?.value.active_run_id !== runId) return undefined;
-    return { op: 'replace', list: 'thread', id: threadId, value: { ...thread.value, active_run_id: null }, ifMatch: thread.etag };
+    return {
+      op: 'replace',
+      list: 'thread',
+      id: threadId,
+      value: { ...thread.value, active_run_id: null },
+      ifMatch: thread.etag,
+    };
   }
 
   /** Ends the watch. The lease lapses by itself unless the last write released it. */

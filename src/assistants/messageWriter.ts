@@ -35,7 +35,9 @@ export function newStep(run: RunObject, details: RunStepObject['step_details'], 
 export function stepChange(record: StepRecord, stored: boolean, now: number): Change {
   const list = stepsList(record.step.run_id);
   const id = record.step.id;
-  return stored ? { op: 'replace', list, id, value: record } : { op: 'create', list, id, order: orderKey(now), value: record };
+  return stored
+    ? { op: 'replace', list, id, value: record }
+    : { op: 'create', list, id, order: orderKey(now), value: record };
 }
 
 export class MessageWriter {
@@ -96,7 +98,11 @@ export class MessageWriter {
   end(ending: Ending, usage: RunStepObject['usage'] = null): void {
     const at = Math.floor(this.now() / 1000);
     const { value, annotations } = this.reader;
-    this.message = endedMessage({ ...this.message, content: [{ type: 'text', text: { value, annotations } }] }, ending, at);
+    this.message = endedMessage(
+      { ...this.message, content: [{ type: 'text', text: { value, annotations } }] },
+      ending,
+      at,
+    );
     this.step = { ...endedStep(this.step, ending, at), usage };
   }
 
@@ -104,7 +110,8 @@ export class MessageWriter {
   changes(): Change[] {
     const { message, step, stored } = this;
     const record = { step, queries: {} };
-    if (stored) return [{ op: 'replace', list: MESSAGES, id: message.id, value: message }, stepChange(record, true, this.now())];
+    if (stored)
+      return [{ op: 'replace', list: MESSAGES, id: message.id, value: message }, stepChange(record, true, this.now())];
     const order = orderKey(this.now());
     return [
       { op: 'create', list: MESSAGES, id: message.id, order, value: message },

@@ -8,7 +8,8 @@ import type { CreateMessageRequest, MessageContent, MessageObject } from '../wir
  * attachments and image files, which this version lacks.
  */
 export function newMessage(body: CreateMessageRequest, threadId: string, now: number, path: string): MessageObject {
-  if (body.attachments?.length) throw errors.unsupported(`${path}attachments`, 'Attach the file to a vector store instead.');
+  if (body.attachments?.length)
+    throw errors.unsupported(`${path}attachments`, 'Attach the file to a vector store instead.');
   const at = Math.floor(now / 1000);
   return {
     ...emptyMessage(threadId, at),
@@ -22,7 +23,13 @@ export function newMessage(body: CreateMessageRequest, threadId: string, now: nu
 
 /** An assistant's message that a run is about to write; `at` in Unix seconds. */
 export function runMessage(run: { id: string; thread_id: string; assistant_id: string }, at: number): MessageObject {
-  return { ...emptyMessage(run.thread_id, at), status: 'in_progress', role: 'assistant', assistant_id: run.assistant_id, run_id: run.id };
+  return {
+    ...emptyMessage(run.thread_id, at),
+    status: 'in_progress',
+    role: 'assistant',
+    assistant_id: run.assistant_id,
+    run_id: run.id,
+  };
 }
 
 function emptyMessage(threadId: string, at: number): MessageObject {
@@ -47,7 +54,8 @@ function emptyMessage(threadId: string, at: number): MessageObject {
 function contentOf(body: CreateMessageRequest, path: string): MessageContent[] {
   if (typeof body.content === 'string') return [{ type: 'text', text: { value: body.content, annotations: [] } }];
   return body.content.map((part, index) => {
-    if (part.type === 'image_file') throw errors.unsupported(`${path}content[${index}].image_file`, "Send the image as 'image_url'.");
+    if (part.type === 'image_file')
+      throw errors.unsupported(`${path}content[${index}].image_file`, "Send the image as 'image_url'.");
     if (part.type === 'image_url') return part;
     return { type: 'text', text: { value: part.text, annotations: [] } };
   });

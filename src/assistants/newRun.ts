@@ -13,7 +13,11 @@ type RunSettings = Omit<CreateRunRequest, 'additional_messages' | 'additional_in
 /**
  * Refuses what this version cannot do for the run: 404 `DeploymentNotFound` for a model that nothing serves, 400 `unsupported` naming the field otherwise.
  */
-export function checkRunSupport({ chat }: Pick<AssistantsPorts, 'chat'>, assistant: AssistantObject, body: RunSettings): void {
+export function checkRunSupport(
+  { chat }: Pick<AssistantsPorts, 'chat'>,
+  assistant: AssistantObject,
+  body: RunSettings,
+): void {
   const model = body.model ?? assistant.model;
   const tools = body.tools ?? assistant.tools;
   if (!chat.serves(model)) {
@@ -22,10 +26,15 @@ export function checkRunSupport({ chat }: Pick<AssistantsPorts, 'chat'>, assista
       "Set AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL to a service that has it, or use the built-in model 'local-extractive'.",
     );
   }
-  if (tools.some(({ type }) => type === 'code_interpreter')) throw errors.unsupported('tools', 'There is no code interpreter yet.');
+  if (tools.some(({ type }) => type === 'code_interpreter'))
+    throw errors.unsupported('tools', 'There is no code interpreter yet.');
   if (isChoice(body, 'code_interpreter')) throw errors.unsupported('tool_choice', 'There is no code interpreter yet.');
   if (isChoice(body, FILE_SEARCH) && !tools.some(({ type }) => type === FILE_SEARCH)) {
-    throw errors.invalidParameter("'tool_choice' names a tool that the run does not have.", 'invalid_value', 'tool_choice');
+    throw errors.invalidParameter(
+      "'tool_choice' names a tool that the run does not have.",
+      'invalid_value',
+      'tool_choice',
+    );
   }
   if (body.max_prompt_tokens) throw errors.unsupported('max_prompt_tokens');
   if (body.truncation_strategy?.type === 'last_messages' && !body.truncation_strategy.last_messages) {
@@ -35,12 +44,20 @@ export function checkRunSupport({ chat }: Pick<AssistantsPorts, 'chat'>, assista
       'truncation_strategy.last_messages',
     );
   }
-  if (tools.some((tool) => tool.type === 'function' && tool.function.name === FILE_SEARCH) && tools.some(({ type }) => type === FILE_SEARCH)) {
-    throw errors.invalidParameter("A function beside the file_search tool cannot be named 'file_search'.", 'invalid_value', 'tools');
+  if (
+    tools.some((tool) => tool.type === 'function' && tool.function.name === FILE_SEARCH) &&
+    tools.some(({ type }) => type === FILE_SEARCH)
+  ) {
+    throw errors.invalidParameter(
+      "A function beside the file_search tool cannot be named 'file_search'.",
+      'invalid_value',
+      'tools',
+    );
   }
 }
 
-const isChoice = (body: RunSettings, type: string): boolean => typeof body.tool_choice === 'object' && body.tool_choice?.type === type;
+const isChoice = (body: RunSettings, type: string): boolean =>
+  typeof body.tool_choice === 'object' && body.tool_choice?.type === type;
 
 /** The run, queued. Absent settings are the assistant's; a thread's vector store comes before the assistant's. */
 export function newRun(

@@ -6,8 +6,15 @@ import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
 import type { Metadata } from '../wire/common';
-import type { CreateRunRequest, CreateThreadAndRunRequest, RunObject, RunStepObject, ToolOutputs } from '../wire/threads';
+import type {
+  CreateRunRequest,
+  CreateThreadAndRunRequest,
+  RunObject,
+  RunStepObject,
+  ToolOutputs,
+} from '../wire/threads';
 import type { Assistants } from './assistants';
+import { LEASE_MILLISECONDS } from './drivenRun';
 import { newMessage } from './messages';
 import type { AssistantsPorts } from './ports';
 import { checkRunSupport, newRun } from './newRun';
@@ -51,16 +58,27 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     const messages = (body.additional_messages ?? []).map((message, index) =>
       newMessage(message, threadId, now(), `additional_messages[${index}].`),
     );
-    return await withRetries(async () => {
+    return withRetries(async () => {
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
       const run = newRun(ports, assistant, thread.value.thread, body);
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
-      const record: RunRecord = { run, additional_instructions: body.additional_instructions ?? null, lease: null, due_at: due.at };
+      const record: RunRecord = {
+        run,
+        additional_instructions: body.additional_instructions ?? null,
+        lease: null,
+        due_at: due.at,
+      };
       const changes: Change[] = [
-        { op: 'replace', list: 'thread', id: threadId, value: { ...thread.value, active_run_id: run.id }, ifMatch: thread.etag },
+        {
+          op: 'replace',
+          list: 'thread',
+          id: threadId,
+          value: { ...thread.value, active_run_id: run.id },
+          ifMatch: thread.etag,
+        },
         { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
         ...messages.map(creationOf),
       ];
@@ -77,7 +95,11 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   async function createWithThread(scope: Scope, body: CreateThreadAndRunRequest): Promise<RunObject> {
     const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
     if (stream_options && !body.stream) {
-      throw errors.invalidParameter("'stream_options' is only taken with 'stream': true.", 'invalid_value', 'stream_options');
+      throw errors.invalidParameter(
+        "'stream_options' is only taken with 'stream': true.",
+        'invalid_value',
+        'stream_options',
+      );
     }
     if (stream_options?.include_usage) {
       throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
@@ -86,14 +108,21 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, runBody);
     if (tool_resources && threadBody?.tool_resources) {
-      throw errors.invalidParameter("Give 'tool_resources' either for the run or for its thread.", 'invalid_value', 'tool_resources');
+      throw errors.invalidParameter(
+        "Give 'tool_resources' either for the run or for its thread.",
+        'invalid_value',
+        'tool_resources',
+      );
     }
-    const thread = await threads.create(scope, { ...threadBody, tool_resources: tool_resources ?? threadBody?.tool_resources });
-    return await create(scope, thread.id, runBody);
+    const thread = await threads.create(scope, {
+      ...threadBody,
+      tool_resources: tool_resources ?? threadBody?.tool_resources,
+    });
+    return create(scope, thread.id, runBody);
   }
 
   async function modify(reference: RunReference, metadata: Metadata | null | undefined): Promise<RunObject> {
-    return await withRetries(async () => {
+    return withRetries(async () => {
       const { value, etag } = await read(reference);
       if (metadata === undefined) return value.run;
       const run = { ...value.run, metadata: metadata ?? {} };
@@ -104,7 +133,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   /** Asks the run to stop; whoever drives it, or the orchestration that is told next, ends it as cancelled. */
   async function cancel(reference: RunReference): Promise<RunObject> {
-    return await withRetries(async () => {
+    return withRetries(async () => {
       const { value, etag } = await read(reference);
       if (value.run.status === 'cancelling') return value.run;
       if (isTerminal(value.run.status)) throw errors.runNotCancellable(value.run.status);
@@ -115,25 +144,37 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   }
 
   /**
-   * Puts the outputs into the run's open step and queues the run again. Throws 400 unless the run waits for exactly these calls.
+   * Puts the outputs into the run's open step and queues the run again, leased to `owner` if there is one. Throws 400 unless the run waits for
+   * exactly these calls.
    */
-  async function submitToolOutputs(reference: RunReference, outputs: ToolOutputs): Promise<{ run: RunObject; step: RunStepObject }> {
-    return await withRetries(async () => {
+  async function submitToolOutputs(
+    reference: RunReference,
+    outputs: ToolOutputs,
+    owner?: string,
+  ): Promise<{ run: RunObject; step: RunStepObject }> {
+    return withRetries(async () => {
       const { value, etag } = await read(reference);
       const { run } = value;
-      if (run.status !== 'requires_action' || !run.required_action) throw errors.runDoesNotTakeOutputs(run.id, run.status);
+      if (run.status !== 'requires_action' || !run.required_action)
+        throw errors.runDoesNotTakeOutputs(run.id, run.status);
       const expected = run.required_action.submit_tool_outputs.tool_calls.map(({ id }) => id);
       const given = outputs.map((output) => output.tool_call_id);
-      if (expected.length !== given.length || !expected.every((id) => given.includes(id))) throw errors.toolOutputsMismatch(expected, given);
-      const steps = await records.list<StepRecord>(threadPartition(reference.scope, reference.threadId), stepsList(run.id), {
-        order: 'desc',
-        limit: 1,
-      });
+      if (expected.length !== given.length || !expected.every((id) => given.includes(id)))
+        throw errors.toolOutputsMismatch(expected, given);
+      const steps = await records.list<StepRecord>(
+        threadPartition(reference.scope, reference.threadId),
+        stepsList(run.id),
+        {
+          order: 'desc',
+          limit: 1,
+        },
+      );
       const open = steps.records[0];
       if (!open) throw new Error(`Run ${run.id} requires action without a step.`);
       const step = withOutputs(open.value.step, outputs, Math.floor(now() / 1000));
       const queued: RunObject = { ...run, status: 'queued', required_action: null };
-      await replaceAndWatch(reference, { ...value, run: queued }, etag, [
+      const lease = owner === undefined ? null : { owner, until: now() + LEASE_MILLISECONDS };
+      await replaceAndWatch(reference, { ...value, run: queued, lease }, etag, [
         { op: 'replace', list: stepsList(run.id), id: step.id, value: { ...open.value, step }, ifMatch: open.etag },
       ]);
       return { run: queued, step };
@@ -147,11 +188,19 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   }
 
   /** Replaces the run and sees to it that the sweep finds it soon if nobody drives it on. */
-  async function replaceAndWatch(reference: RunReference, record: RunRecord, etag: string, others: Change[] = []): Promise<void> {
+  async function replaceAndWatch(
+    reference: RunReference,
+    record: RunRecord,
+    etag: string,
+    others: Change[] = [],
+  ): Promise<void> {
     const due = runDue(reference, Math.floor(now() / 1000) + DRIVE_GRACE_SECONDS);
     await records.write(
       threadPartition(reference.scope, reference.threadId),
-      [{ op: 'replace', list: RUNS, id: reference.runId, value: { ...record, due_at: due.at }, ifMatch: etag }, ...others],
+      [
+        { op: 'replace', list: RUNS, id: reference.runId, value: { ...record, due_at: due.at }, ifMatch: etag },
+        ...others,
+      ],
       { add: [due], remove: [runDue(reference, record.due_at)] },
     );
   }
@@ -199,4 +248,3 @@ function withOutputs(step: RunStepObject, outputs: ToolOutputs, at: number): Run
   );
   return { ...step, status: 'completed', completed_at: at, step_details: { type: 'tool_calls', tool_calls: calls } };
 }
-

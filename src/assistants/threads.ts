@@ -6,7 +6,13 @@ import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import { MAX_WRITE_BYTES, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { Metadata } from '../wire/common';
-import type { CreateMessageRequest, CreateThreadRequest, MessageObject, ModifyThreadRequest, ThreadObject } from '../wire/threads';
+import type {
+  CreateMessageRequest,
+  CreateThreadRequest,
+  MessageObject,
+  ModifyThreadRequest,
+  ThreadObject,
+} from '../wire/threads';
 import { newMessage } from './messages';
 import type { AssistantsPorts } from './ports';
 import { MESSAGES, runMessagesList, threadKey, threadPartition, type ThreadRecord } from './threadRecords';
@@ -36,7 +42,9 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
       metadata: body.metadata ?? {},
       tool_resources: await resolveToolResources(vectorStores, scope, body.tool_resources),
     };
-    const messages = (body.messages ?? []).map((message, index) => newMessage(message, thread.id, now(), `messages[${index}].`));
+    const messages = (body.messages ?? []).map((message, index) =>
+      newMessage(message, thread.id, now(), `messages[${index}].`),
+    );
     // Messages of a thread that is not there yet are seen by nobody: the last write publishes all of them.
     const partition = threadPartition(scope, thread.id);
     const groups = writable(messages.map(creationOf));
@@ -51,8 +59,10 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
 
   async function modify(scope: Scope, id: string, body: ModifyThreadRequest): Promise<ThreadObject> {
     const resources =
-      body.tool_resources === undefined ? undefined : await resolveToolResources(vectorStores, scope, body.tool_resources);
-    return await withRetries(async () => {
+      body.tool_resources === undefined
+        ? undefined
+        : await resolveToolResources(vectorStores, scope, body.tool_resources);
+    return withRetries(async () => {
       const { value, etag } = await read(scope, id);
       const thread: ThreadObject = {
         ...value.thread,
@@ -75,7 +85,7 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
 
   async function createMessage(scope: Scope, threadId: string, body: CreateMessageRequest): Promise<MessageObject> {
     const message = newMessage(body, threadId, now(), '');
-    return await withRetries(async () => {
+    return withRetries(async () => {
       const { value, etag } = await read(scope, threadId);
       if (value.active_run_id) throw errors.threadLocked(threadId, value.active_run_id);
       // The check makes a run that starts at the same moment come before or after, never between.
@@ -97,8 +107,13 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
   const getMessage = async (scope: Scope, threadId: string, id: string): Promise<MessageObject> =>
     (await readMessage(scope, threadId, id)).value;
 
-  async function modifyMessage(scope: Scope, threadId: string, id: string, metadata: Metadata | null | undefined): Promise<MessageObject> {
-    return await withRetries(async () => {
+  async function modifyMessage(
+    scope: Scope,
+    threadId: string,
+    id: string,
+    metadata: Metadata | null | undefined,
+  ): Promise<MessageObject> {
+    return withRetries(async () => {
       const { value, etag } = await readMessage(scope, threadId, id);
       if (metadata === undefined) return value;
       const message = { ...value, metadata: metadata ?? {} };
@@ -112,9 +127,11 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
   async function listMessages(scope: Scope, threadId: string, page: PageRequest, runId?: string) {
     await read(scope, threadId);
     const partition = threadPartition(scope, threadId);
-    if (!runId) return await pageOf<MessageObject>(records, partition, MESSAGES, page);
+    if (!runId) return pageOf<MessageObject>(records, partition, MESSAGES, page);
     const ids = await pageOf<string>(records, partition, runMessagesList(runId), page);
-    const found = await Promise.all(ids.data.map(async (id) => await records.get<MessageObject>({ partition, list: MESSAGES, id })));
+    const found = await Promise.all(
+      ids.data.map(async (id) => records.get<MessageObject>({ partition, list: MESSAGES, id })),
+    );
     return { data: found.flatMap((record) => (record ? [record.value] : [])), hasMore: ids.hasMore };
   }
 

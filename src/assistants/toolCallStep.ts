@@ -43,9 +43,13 @@ export class ToolCallStep {
   }
 
   private async begin(piece: { index: number; id?: string; name?: string }): Promise<ToolCall> {
-    const known = this.run.tools.some((tool) => (tool.type === 'function' ? tool.function.name : tool.type) === piece.name);
+    const known = this.run.tools.some(
+      (tool) => (tool.type === 'function' ? tool.function.name : tool.type) === piece.name,
+    );
     if (!piece.id || !piece.name || !known || piece.index !== this.calls.length) {
-      throw new InvalidToolCallError(`The model called a tool that the run does not have: '${(piece.name ?? '').slice(0, 64)}'.`);
+      throw new InvalidToolCallError(
+        `The model called a tool that the run does not have: '${(piece.name ?? '').slice(0, 64)}'.`,
+      );
     }
     const call: ToolCall = { id: piece.id, type: 'function', function: { name: piece.name, arguments: '' } };
     this.calls.push(call);
@@ -98,9 +102,17 @@ function queriesOf(call: ToolCall): string[] {
   }
 }
 
-function shownCall(call: ToolCall, passages: FoundPassage[], ranking?: { ranker: string; score_threshold: number }): StepToolCall {
+function shownCall(
+  call: ToolCall,
+  passages: FoundPassage[],
+  ranking?: { ranker: string; score_threshold: number },
+): StepToolCall {
   if (call.function.name !== FILE_SEARCH) {
-    return { id: call.id, type: 'function', function: { name: call.function.name, arguments: call.function.arguments, output: null } };
+    return {
+      id: call.id,
+      type: 'function',
+      function: { name: call.function.name, arguments: call.function.arguments, output: null },
+    };
   }
   const results = passages.map(({ fileId, filename, score, text }) => ({
     file_id: fileId,

@@ -1,5 +1,6 @@
 /** Assistants: operations 9 to 13. */
 import { services } from '../app';
+import { shownSampling } from '../assistants/shownSampling';
 import type { Family } from '../http/family';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
@@ -20,7 +21,10 @@ export const assistantsFamily: Family = {
       number: 9,
       query: pageQuery,
       response: listOf(assistantObject),
-      handle: async ({ scope, query }) => listObject(await (await assistants()).list(scope, query)),
+      handle: async ({ scope, query }) => {
+        const { data, hasMore } = await (await assistants()).list(scope, query);
+        return listObject({ data: data.map(shownSampling), hasMore });
+      },
     }),
     operation({
       method: 'post',
@@ -31,7 +35,7 @@ export const assistantsFamily: Family = {
       response: assistantObject,
       handle: async (call) => {
         const tool_resources = await withVectorStores(call, call.body.tool_resources);
-        return await (await assistants()).create(call.scope, { ...call.body, tool_resources });
+        return shownSampling(await (await assistants()).create(call.scope, { ...call.body, tool_resources }));
       },
     }),
     operation({
@@ -41,7 +45,7 @@ export const assistantsFamily: Family = {
       number: 11,
       params,
       response: assistantObject,
-      handle: async ({ scope, params }) => await (await assistants()).get(scope, params.assistant_id),
+      handle: async ({ scope, params }) => shownSampling(await (await assistants()).get(scope, params.assistant_id)),
     }),
     operation({
       method: 'post',
@@ -51,7 +55,8 @@ export const assistantsFamily: Family = {
       params,
       body: modifyAssistantRequest,
       response: assistantObject,
-      handle: async ({ scope, params, body }) => await (await assistants()).modify(scope, params.assistant_id, body),
+      handle: async ({ scope, params, body }) =>
+        shownSampling(await (await assistants()).modify(scope, params.assistant_id, body)),
     }),
     operation({
       method: 'delete',
@@ -60,7 +65,7 @@ export const assistantsFamily: Family = {
       number: 13,
       params,
       response: deletedObject('assistant.deleted'),
-      handle: async ({ scope, params }) => await (await assistants()).remove(scope, params.assistant_id),
+      handle: async ({ scope, params }) => (await assistants()).remove(scope, params.assistant_id),
     }),
   ],
 };

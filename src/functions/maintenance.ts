@@ -22,11 +22,17 @@ export function registerMaintenance(): void {
     schedule: '*/5 * * * * *',
     runOnStartup: true,
     extraInputs: [df.input.durableClient()],
-    handler: async (_timer, invocation) => await startMaintenance(invocation),
+    handler: async (_timer, invocation) => startMaintenance(invocation),
   });
   df.app.orchestration('maintenance', maintenance);
-  df.app.activity(SWEEP_DUE, { extraInputs: [df.input.durableClient()], handler: async (_input, invocation) => await sweep(invocation) });
-  df.app.activity(PURGE_HISTORY, { extraInputs: [df.input.durableClient()], handler: async (_input, invocation) => await purge(invocation) });
+  df.app.activity(SWEEP_DUE, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (_input, invocation) => sweep(invocation),
+  });
+  df.app.activity(PURGE_HISTORY, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (_input, invocation) => purge(invocation),
+  });
 }
 
 /** One instance at a time; while one is at work there is nothing to start. */
@@ -43,8 +49,8 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 async function sweep(invocation: InvocationContext): Promise<number> {
   const { storage, assistantsPorts, retrieval } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
-    [RUN_DUE]: async (due) => await sweepRun(assistantsPorts, due, async (run) => await wakeRun(invocation, run)),
-    [FILE_BATCH_DUE]: async (due) => await retrieval.ingestion.due(due, async (job) => await startFileBatch(invocation, job)),
+    [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
+    [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
   };
   const due = await storage.records.due(Math.floor(Date.now() / 1000), PORTION);
   for (const record of due) {

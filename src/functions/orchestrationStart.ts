@@ -7,7 +7,12 @@ import { ASSISTANT_RUN, RUN_CHANGED, type RunInput } from '../orchestrations/ass
 const inputOf = ({ scope, threadId, runId }: RunReference): RunInput => ({ ...scope, threadId, runId });
 
 /** Starts an orchestration under an id of its own. That it runs already is as good; any other failure is logged and left to the sweep. */
-export async function startOrchestration(invocation: InvocationContext, name: string, instanceId: string, input: unknown): Promise<void> {
+export async function startOrchestration(
+  invocation: InvocationContext,
+  name: string,
+  instanceId: string,
+  input: unknown,
+): Promise<void> {
   try {
     await df.getClient(invocation).startNew(name, { instanceId, input });
   } catch (error) {

@@ -1,10 +1,12 @@
 /** Runs and run steps: operations 22 to 30. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { shownStep } from '../assistants/runs';
+import { shownSampling } from '../assistants/shownSampling';
 import type { RunSink } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
 import type { Call, Operation } from '../http/operation';
-import { operation, pathParams } from '../http/operation';
+import { operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
 import { isTerminal } from '../assistants/runStatus';
@@ -30,14 +32,19 @@ const runParams = pathParams('thread_id', 'run_id');
 const stepParams = pathParams('thread_id', 'run_id', 'step_id');
 const runs = async () => (await services()).runs;
 
-/** How soon a poller should look again: SDKs read `openai-poll-after-ms`. */
-const POLL_AFTER_MILLISECONDS = '200';
-
 const referenceOf = (scope: Scope, { thread_id, run_id }: { thread_id: string; run_id: string }): RunReference => ({
   scope,
   threadId: thread_id,
   runId: run_id,
 });
+
+interface StreamOptions {
+  /** Events before those of driving the run. */
+  opening: [event: string, data: unknown][];
+  includeContent?: boolean;
+  /** Who has the run's lease already. */
+  owner?: string;
+}
 
 /**
  * Drives the run within this invocation and streams its events, begun by `opening`. The caller's leaving stops neither: the run goes on to its end. Should
@@ -46,42 +53,60 @@ const referenceOf = (scope: Scope, { thread_id, run_id }: { thread_id: string; r
 function streamRun(
   { connection, invocation }: Call,
   reference: RunReference,
-  opening: [event: string, data: unknown][],
-  includeContent = false,
+  { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
   return eventStream(
     connection,
     async (send) => {
-      const sink: RunSink = async (event, data) => await send(event, isStep(data) ? shownStep(data, includeContent) : data);
+      let last = '';
+      const sink: RunSink = async (event, data) => {
+        last = event;
+        await send(event, shown(data, includeContent));
+      };
       for (const [event, data] of opening) await sink(event, data);
-      const state = await (await services()).advance(reference, sink);
-      if (state && !isTerminal(state.run.status)) await wakeRun(invocation, reference);
+      const run = await driven(reference, sink, owner);
+      // Where another owner ended the run, its end was not told yet.
+      if (run && last !== `thread.run.${run.status}`) await sink(`thread.run.${run.status}`, run);
+      if (run && !isTerminal(run.status)) await wakeRun(invocation, reference);
       await send('done', '[DONE]');
     },
     (error) => invocation.error(`Run ${reference.runId}: its stream failed.`, error),
   );
 }
 
-const isStep = (data: unknown): data is RunStepObject =>
-  typeof data === 'object' && data !== null && 'object' in data && data.object === 'thread.run.step';
+/** How often a run that another owner has taken over is looked at. */
+const FOLLOW_MILLISECONDS = 500;
+
+/** Drives the run to its end or to its caller; follows it where another owner took it over. Undefined if it is gone. */
+async function driven(reference: RunReference, sink: RunSink, owner?: string): Promise<RunObject | undefined> {
+  const { advance } = await services();
+  for (;;) {
+    const state = await advance(reference, sink, owner);
+    if (state?.busyUntil === undefined) return state?.run;
+    await sleep(FOLLOW_MILLISECONDS);
+  }
+}
+
+/** The data of an event as callers see it. */
+function shown(data: unknown, includeContent: boolean): unknown {
+  if (isOf<RunStepObject>(data, 'thread.run.step')) return shownStep(data, includeContent);
+  return isOf<RunObject>(data, 'thread.run') ? shownSampling(data) : data;
+}
+
+const isOf = <T extends { object: string }>(data: unknown, object: T['object']): data is T =>
+  typeof data === 'object' && data !== null && 'object' in data && data.object === object;
 
 const created = (run: RunObject): [string, unknown][] => [
   ['thread.run.created', run],
   ['thread.run.queued', run],
 ];
 
-interface StreamOptions {
-  /** Events before the run's own. */
-  opening?: [event: string, data: unknown][];
-  includeContent?: boolean;
-}
-
 /** The answer to a created run: its stream, or the object with its orchestration under way. */
-async function begun(call: Call, run: RunObject, stream: StreamOptions | null): Promise<RunObject | Response> {
+async function begun(call: Call, run: RunObject, stream: Partial<StreamOptions> | null): Promise<RunObject | Response> {
   const reference = referenceOf(call.scope, { thread_id: run.thread_id, run_id: run.id });
-  if (stream) return streamRun(call, reference, [...(stream.opening ?? []), ...created(run)], stream.includeContent);
+  if (stream) return streamRun(call, reference, { ...stream, opening: [...(stream.opening ?? []), ...created(run)] });
   await startRun(call.invocation, reference);
-  return run;
+  return shownSampling(run);
 }
 
 export const runOperations: Operation[] = [
@@ -94,11 +119,14 @@ export const runOperations: Operation[] = [
     response: runObject,
     handle: async (call) => {
       const { thread: described } = call.body;
-      const newThread = described && { ...described, tool_resources: await withVectorStores(call, described.tool_resources) };
+      const newThread = described && {
+        ...described,
+        tool_resources: await withVectorStores(call, described.tool_resources),
+      };
       const run = await (await runs()).createWithThread(call.scope, { ...call.body, thread: newThread });
-      if (!call.body.stream) return await begun(call, run, null);
+      if (!call.body.stream) return begun(call, run, null);
       const thread = await (await services()).threads.get(call.scope, run.thread_id);
-      return await begun(call, run, { opening: [['thread.created', thread]] });
+      return begun(call, run, { opening: [['thread.created', thread]] });
     },
   }),
   operation({
@@ -109,7 +137,10 @@ export const runOperations: Operation[] = [
     params: threadParams,
     query: pageQuery,
     response: listOf(runObject),
-    handle: async ({ scope, params, query }) => listObject(await (await runs()).list(scope, params.thread_id, query)),
+    handle: async ({ scope, params, query }) => {
+      const { data, hasMore } = await (await runs()).list(scope, params.thread_id, query);
+      return listObject({ data: data.map(shownSampling), hasMore });
+    },
   }),
   operation({
     method: 'post',
@@ -122,7 +153,7 @@ export const runOperations: Operation[] = [
     response: runObject,
     handle: async (call) => {
       const run = await (await runs()).create(call.scope, call.params.thread_id, call.body);
-      return await begun(call, run, call.body.stream ? { includeContent: Boolean(call.query['include[]']) } : null);
+      return begun(call, run, call.body.stream ? { includeContent: Boolean(call.query['include[]']) } : null);
     },
   }),
   operation({
@@ -132,10 +163,7 @@ export const runOperations: Operation[] = [
     number: 25,
     params: runParams,
     response: runObject,
-    handle: async ({ scope, params }) =>
-      Response.json(await (await runs()).get(referenceOf(scope, params)), {
-        headers: { 'openai-poll-after-ms': POLL_AFTER_MILLISECONDS },
-      }),
+    handle: async ({ scope, params }) => polled(shownSampling(await (await runs()).get(referenceOf(scope, params)))),
   }),
   operation({
     method: 'post',
@@ -145,7 +173,8 @@ export const runOperations: Operation[] = [
     params: runParams,
     body: modifyMetadataRequest,
     response: runObject,
-    handle: async ({ scope, params, body }) => await (await runs()).modify(referenceOf(scope, params), body.metadata),
+    handle: async ({ scope, params, body }) =>
+      shownSampling(await (await runs()).modify(referenceOf(scope, params), body.metadata)),
   }),
   operation({
     method: 'post',
@@ -157,15 +186,18 @@ export const runOperations: Operation[] = [
     response: runObject,
     handle: async (call) => {
       const reference = referenceOf(call.scope, call.params);
-      const { run, step } = await (await runs()).submitToolOutputs(reference, call.body.tool_outputs);
-      if (call.body.stream) {
-        return streamRun(call, reference, [
+      // Leased in the same write: the run's orchestration, which may look at it just now, must leave it to the stream.
+      const owner = call.body.stream ? call.requestId : undefined;
+      const { run, step } = await (await runs()).submitToolOutputs(reference, call.body.tool_outputs, owner);
+      if (owner !== undefined) {
+        const opening: StreamOptions['opening'] = [
           ['thread.run.step.completed', step],
           ['thread.run.queued', run],
-        ]);
+        ];
+        return streamRun(call, reference, { opening, owner });
       }
       await wakeRun(call.invocation, reference);
-      return run;
+      return shownSampling(run);
     },
   }),
   operation({
@@ -179,7 +211,7 @@ export const runOperations: Operation[] = [
       const reference = referenceOf(scope, params);
       const run = await (await runs()).cancel(reference);
       await wakeRun(invocation, reference);
-      return run;
+      return shownSampling(run);
     },
   }),
   operation({
@@ -202,6 +234,6 @@ export const runOperations: Operation[] = [
     query: includeQuery,
     response: runStepObject,
     handle: async ({ scope, params, query }) =>
-      await (await runs()).getStep(referenceOf(scope, params), params.step_id, Boolean(query['include[]'])),
+      (await runs()).getStep(referenceOf(scope, params), params.step_id, Boolean(query['include[]'])),
   }),
 ];

@@ -29,7 +29,7 @@ export const threadOperations: Operation[] = [
     response: threadObject,
     handle: async (call) => {
       const tool_resources = await withVectorStores(call, call.body.tool_resources);
-      return await (await threads()).create(call.scope, { ...call.body, tool_resources });
+      return (await threads()).create(call.scope, { ...call.body, tool_resources });
     },
   }),
   operation({
@@ -39,7 +39,7 @@ export const threadOperations: Operation[] = [
     number: 15,
     params: threadParams,
     response: threadObject,
-    handle: async ({ scope, params }) => await (await threads()).get(scope, params.thread_id),
+    handle: async ({ scope, params }) => (await threads()).get(scope, params.thread_id),
   }),
   operation({
     method: 'post',
@@ -49,7 +49,7 @@ export const threadOperations: Operation[] = [
     params: threadParams,
     body: modifyThreadRequest,
     response: threadObject,
-    handle: async ({ scope, params, body }) => await (await threads()).modify(scope, params.thread_id, body),
+    handle: async ({ scope, params, body }) => (await threads()).modify(scope, params.thread_id, body),
   }),
   operation({
     method: 'delete',
@@ -58,7 +58,7 @@ export const threadOperations: Operation[] = [
     number: 17,
     params: threadParams,
     response: deletedObject('thread.deleted'),
-    handle: async ({ scope, params }) => await (await threads()).remove(scope, params.thread_id),
+    handle: async ({ scope, params }) => (await threads()).remove(scope, params.thread_id),
   }),
   operation({
     method: 'get',
@@ -79,7 +79,7 @@ export const threadOperations: Operation[] = [
     params: threadParams,
     body: createMessageRequest,
     response: messageObject,
-    handle: async ({ scope, params, body }) => await (await threads()).createMessage(scope, params.thread_id, body),
+    handle: async ({ scope, params, body }) => (await threads()).createMessage(scope, params.thread_id, body),
   }),
   operation({
     method: 'get',
@@ -88,7 +88,7 @@ export const threadOperations: Operation[] = [
     number: 20,
     params: messageParams,
     response: messageObject,
-    handle: async ({ scope, params }) => await (await threads()).getMessage(scope, params.thread_id, params.message_id),
+    handle: async ({ scope, params }) => (await threads()).getMessage(scope, params.thread_id, params.message_id),
   }),
   operation({
     method: 'post',
@@ -99,6 +99,6 @@ export const threadOperations: Operation[] = [
     body: modifyMetadataRequest,
     response: messageObject,
     handle: async ({ scope, params, body }) =>
-      await (await threads()).modifyMessage(scope, params.thread_id, params.message_id, body.metadata),
+      (await threads()).modifyMessage(scope, params.thread_id, params.message_id, body.metadata),
   }),
 ];

@@ -1,7 +1,7 @@
 /** Vector stores, their files, search and file batches (operations 31 to 46). */
 import { services } from '../app';
 import type { Family } from '../http/family';
-import { operation, pathParams } from '../http/operation';
+import { operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
 import { deletedObject, listOf, pageQuery } from '../wire/common';
 import {
@@ -118,7 +118,7 @@ const getVectorStoreFile = operation({
   params: fileParams,
   response: vectorStoreFileObject,
   handle: async ({ scope, params }) =>
-    (await services()).retrieval.vectorStoreFiles.get(scope, params.vector_store_id, params.file_id),
+    polled(await (await services()).retrieval.vectorStoreFiles.get(scope, params.vector_store_id, params.file_id)),
 });
 
 const deleteVectorStoreFile = operation({
@@ -198,7 +198,7 @@ const getFileBatch = operation({
   params: batchParams,
   response: fileBatchObject,
   handle: async ({ scope, params }) =>
-    (await services()).retrieval.fileBatches.get(scope, params.vector_store_id, params.batch_id),
+    polled(await (await services()).retrieval.fileBatches.get(scope, params.vector_store_id, params.batch_id)),
 });
 
 const cancelFileBatch = operation({

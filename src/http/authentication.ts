@@ -8,7 +8,10 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
  * The tenant of the key in `api-key` or `Authorization: Bearer`. Every configured key is compared, as digests in constant time, so
  * that the answer's time tells nothing about keys. Throws 401.
  */
-export function authenticate(headers: { get(name: string): string | null }, apiKeys: ReadonlyMap<string, string>): string {
+export function authenticate(
+  headers: { get(name: string): string | null },
+  apiKeys: ReadonlyMap<string, string>,
+): string {
   const given = headers.get('api-key') ?? /^Bearer\s+(.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
   if (!given) throw errors.missingKey();
   const wanted = digest(given.trim());

@@ -27,7 +27,13 @@ export interface EdgeSettings {
 
 /** The request as it travels through Hono. */
 interface Invocation {
-  Bindings: { invocation: InvocationContext; located: LocatedPath; requestId: string; url: URL; settings: EdgeSettings };
+  Bindings: {
+    invocation: InvocationContext;
+    located: LocatedPath;
+    requestId: string;
+    url: URL;
+    settings: EdgeSettings;
+  };
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -36,7 +42,12 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export function registerFamily(family: Family, settings: () => EdgeSettings): void {
   const router = routerOf(family.operations);
   for (const base of basePaths) {
-    register(`${base.name}-${family.name.replaceAll('_', '-')}`, `${base.route}/${family.name}/{*rest}`, router, settings);
+    register(
+      `${base.name}-${family.name.replaceAll('_', '-')}`,
+      `${base.route}/${family.name}/{*rest}`,
+      router,
+      settings,
+    );
   }
 }
 
@@ -54,7 +65,14 @@ export function registerOpen(name: string, route: string, handle: () => Response
   app.http(name, {
     methods: ['GET'],
     route,
-    handler: (_request, context) => Promise.resolve(answerOf(handle(), context.invocationId)),
+    handler: (_request, context) => {
+      const requestId = randomUUID();
+      try {
+        return Promise.resolve(answerOf(handle(), requestId));
+      } catch (error) {
+        return Promise.resolve(answerOf(failed(error, context, requestId), requestId));
+      }
+    },
   });
 }
 
@@ -82,7 +100,13 @@ async function serve(
     if (!located) throw errors.unknownUrl(request.method, url.pathname);
     const inner = new URL(url);
     inner.pathname = located.rest;
-    const response = await router.fetch(toWebRequest(request, inner), { invocation, located, requestId, url, settings: settings() });
+    const response = await router.fetch(toWebRequest(request, inner), {
+      invocation,
+      located,
+      requestId,
+      url,
+      settings: settings(),
+    });
     return answerOf(response, requestId);
   } catch (error) {
     return answerOf(failed(error, invocation, requestId), requestId);
@@ -138,7 +162,9 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
     try {
       checkApiVersion(url.searchParams.get('api-version'), located.base, true);
       authenticate(c.req.raw.headers, settings.apiKeys);
-      const allowed = operations.filter(({ path }) => matches(path, located.rest)).map(({ method }) => method.toUpperCase());
+      const allowed = operations
+        .filter(({ path }) => matches(path, located.rest))
+        .map(({ method }) => method.toUpperCase());
       if (allowed.length > 0) throw errors.methodNotAllowed(c.req.method, url.pathname, allowed);
       throw errors.unknownUrl(c.req.method, url.pathname);
     } catch (error) {

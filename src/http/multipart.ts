@@ -19,15 +19,22 @@ export interface Upload<T> {
  * Reads a form with at most one file, in part `file`. `store` must consume the stream it is given; the form's fields may come after it. Throws
  * 415 for another content type and 400 for a broken form; rejects with the error of `store`.
  */
-export async function readUpload<T>(request: Request, store: (content: Readable, filename: string) => Promise<T>): Promise<Upload<T>> {
+export async function readUpload<T>(
+  request: Request,
+  store: (content: Readable, filename: string) => Promise<T>,
+): Promise<Upload<T>> {
   const contentType = request.headers.get('content-type') ?? 'none';
-  if (!/^multipart\/form-data\b/i.test(contentType) || !request.body) throw errors.wrongContentType(contentType, 'multipart/form-data');
+  if (!/^multipart\/form-data\b/i.test(contentType) || !request.body)
+    throw errors.wrongContentType(contentType, 'multipart/form-data');
   const upload: Upload<T> = { fields: {}, filename: undefined, file: undefined };
   const form = openForm(contentType);
   let stored: Promise<void> | undefined;
   const parsed = new Promise<void>((resolve, reject) => {
     form.on('field', (name: string, value: string, _nameTruncated: boolean, valueTruncated: boolean) => {
-      if (valueTruncated) reject(errors.invalidParameter(`Invalid '${name}': longer than ${MAX_FIELD_BYTES} bytes.`, 'invalid_value', name));
+      if (valueTruncated)
+        reject(
+          errors.invalidParameter(`Invalid '${name}': longer than ${MAX_FIELD_BYTES} bytes.`, 'invalid_value', name),
+        );
       upload.fields[name] = value;
     });
     form.on('file', (name: string, content: BusboyFileStream, filename: string | undefined) => {
@@ -67,7 +74,10 @@ export async function readUpload<T>(request: Request, store: (content: Readable,
 
 function openForm(contentType: string): BusboyInstance {
   try {
-    return new Busboy({ headers: { 'content-type': contentType }, limits: { fields: MAX_FIELDS, files: 2, fieldSize: MAX_FIELD_BYTES } });
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      limits: { fields: MAX_FIELDS, files: 2, fieldSize: MAX_FIELD_BYTES },
+    });
   } catch (error) {
     throw brokenForm(error);
   }
@@ -75,5 +85,9 @@ function openForm(contentType: string): BusboyInstance {
 
 function brokenForm(error: unknown): Error {
   const reason = error instanceof Error ? error.message : 'not a form';
-  return errors.invalidParameter(`The multipart form is broken: ${reason}. Send multipart/form-data with a 'file' part.`, 'invalid_form', 'file');
+  return errors.invalidParameter(
+    `The multipart form is broken: ${reason}. Send multipart/form-data with a 'file' part.`,
+    'invalid_form',
+    'file',
+  );
 }

@@ -16,12 +16,19 @@ export function openApiDocument(operations: Operation[]): object {
       summary,
       request: { params, query, ...(body ? { body: { content: bodyContent(body) } } : {}) },
       responses: {
-        200: { description: 'Success', content: response === 'raw' ? { 'application/octet-stream': {} } : json(response) },
+        200: {
+          description: 'Success',
+          content: response === 'raw' ? { 'application/octet-stream': {} } : json(response),
+        },
         default: { description: 'Error', content: json(errorResponse) },
       },
     });
   }
-  documented.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'apiKey', in: 'header', name: 'api-key' });
+  documented.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'api-key',
+  });
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   return documented.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -35,4 +42,5 @@ export function openApiDocument(operations: Operation[]): object {
 }
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-const bodyContent = (body: z.ZodType | 'raw') => (body === 'raw' ? { 'multipart/form-data': { schema: {} } } : json(body));
+const bodyContent = (body: z.ZodType | 'raw') =>
+  body === 'raw' ? { 'multipart/form-data': { schema: {} } } : json(body);

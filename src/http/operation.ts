@@ -38,8 +38,10 @@ export interface Operation {
   handle: (call: Call) => Promise<unknown>;
 }
 
-interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>
-  extends Omit<Operation, 'params' | 'query' | 'body' | 'handle'> {
+interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType> extends Omit<
+  Operation,
+  'params' | 'query' | 'body' | 'handle'
+> {
   params?: P;
   query?: Q;
   body?: B | 'raw';
@@ -56,10 +58,18 @@ export function operation<
   B extends z.ZodType = z.ZodUndefined,
 >(declaration: Declaration<P, Q, B>): Operation {
   // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
-  return { ...declaration, params: declaration.params ?? nothing, query: declaration.query ?? nothing } as unknown as Operation;
+  return {
+    ...declaration,
+    params: declaration.params ?? nothing,
+    query: declaration.query ?? nothing,
+  } as unknown as Operation;
 }
 
 /** Path parameters of these names. */
 export function pathParams<K extends string>(...names: K[]): z.ZodObject<Record<K, z.ZodString>> {
   return z.object(Object.fromEntries(names.map((name) => [name, z.string().min(1)])) as Record<K, z.ZodString>);
 }
+
+/** The JSON answer about something that is under way, with the header by which SDKs know how soon to look again. */
+export const polled = (value: unknown): Response =>
+  Response.json(value, { headers: { 'openai-poll-after-ms': '200' } });

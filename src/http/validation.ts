@@ -1,6 +1,6 @@
 /** Validates input with its schema and words what is wrong as the services do. */
 import type { z } from 'zod';
-import { ApiError, errors } from '../errors';
+import { errors, type ApiError } from '../errors';
 
 type Issue = z.core.$ZodIssue;
 
@@ -12,7 +12,8 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown, toleran
   if (parsed.success) return parsed.data;
   const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
   if (tolerant && unknown.length > 0) return validate(schema, without(value, unknown), false);
-  throw toApiError(firstRelevant(parsed.error.issues), value);
+  const issue = firstRelevant(parsed.error.issues);
+  throw toApiError(issue, value, takesFractions(schema, value, issue));
 }
 
 /** A copy of the value without the fields that the issues name. */
@@ -23,6 +24,18 @@ function without(value: unknown, issues: Extract<Issue, { code: 'unrecognized_ke
     if (isObject(parent)) for (const key of issue.keys) delete parent[key];
   }
   return copy;
+}
+
+/** Whether the schema takes fractions at the path: issues about bounds don't tell. */
+function takesFractions(schema: z.ZodType, value: unknown, { code, path }: Issue): boolean {
+  if (code !== 'too_big' && code !== 'too_small') return false;
+  const name = path.at(-1);
+  const copy: unknown = structuredClone(value);
+  const parent = path.slice(0, -1).reduce<unknown>(property, copy);
+  if (name === undefined || !isObject(parent)) return false;
+  parent[name] = 0.5;
+  const issues = schema.safeParse(copy).error?.issues ?? [];
+  return !issues.some((issue) => issue.code === 'invalid_type' && parameterName(issue.path) === parameterName(path));
 }
 
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null;
@@ -47,7 +60,7 @@ function parameterName(path: PropertyKey[]): string {
   }, '');
 }
 
-function toApiError(issue: Issue, input: unknown): ApiError {
+function toApiError(issue: Issue, input: unknown, fractions: boolean): ApiError {
   const param = parameterName(issue.path);
   const given = issue.path.reduce<unknown>(property, input);
   if (issue.code === 'unrecognized_keys') {
@@ -57,28 +70,43 @@ function toApiError(issue: Issue, input: unknown): ApiError {
   if (given === undefined && issue.code !== 'custom') {
     return errors.invalidParameter(`Missing required parameter: '${param}'.`, 'missing_required_parameter', param);
   }
-  const [message, code] = describe(issue, param, given);
+  const [message, code] = describe(issue, param, given, fractions);
   return errors.invalidParameter(message, code, param);
 }
 
-function describe(issue: Issue, param: string, given: unknown): [message: string, code: string] {
+function describe(issue: Issue, param: string, given: unknown, fractions: boolean): [message: string, code: string] {
   switch (issue.code) {
     case 'invalid_type':
-      return [`Invalid type for '${param}': expected ${article(typeName(issue.expected))}, but got ${article(nameOf(given))} instead.`, 'invalid_type'];
+      return [
+        `Invalid type for '${param}': expected ${article(typeName(issue.expected))}, but got ${article(nameOf(given))} instead.`,
+        'invalid_type',
+      ];
     case 'invalid_value':
       return [`Invalid value: '${short(given)}'. Supported values are: ${listing(issue.values)}.`, 'invalid_value'];
     case 'invalid_union':
-      return [`Invalid value for '${param}': ${article(nameOf(given))} of this form is not supported.`, 'invalid_value'];
+      return [
+        `Invalid value for '${param}': ${article(nameOf(given))} of this form is not supported.`,
+        'invalid_value',
+      ];
     case 'too_big':
-      return limit(param, given, issue.origin, 'above', 'maximum', Number(issue.maximum));
+      return limit(param, given, originOf(issue.origin, fractions), 'above', 'maximum', Number(issue.maximum));
     case 'too_small':
-      return limit(param, given, issue.origin, 'below', 'minimum', Number(issue.minimum));
+      return limit(param, given, originOf(issue.origin, fractions), 'below', 'minimum', Number(issue.minimum));
     default:
       return [`Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`, 'invalid_value'];
   }
 }
 
-function limit(param: string, given: unknown, origin: string, side: string, bound: string, value: number): [string, string] {
+const originOf = (origin: string, fractions: boolean): string => (origin === 'number' && !fractions ? 'int' : origin);
+
+function limit(
+  param: string,
+  given: unknown,
+  origin: string,
+  side: string,
+  bound: string,
+  value: number,
+): [string, string] {
   if (origin === 'string') {
     const length = typeof given === 'string' ? given.length : 0;
     const word = side === 'above' ? 'long' : 'short';
@@ -109,7 +137,8 @@ const nameOf = (value: unknown): string => {
   return Array.isArray(value) ? 'array' : typeof value;
 };
 const article = (noun: string): string => (noun === 'null' ? noun : `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`);
-const short = (value: unknown): string => String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 200);
+const short = (value: unknown): string =>
+  String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 200);
 const listing = (values: readonly unknown[]): string => {
   const quoted = values.map((value) => `'${String(value)}'`);
   return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;

@@ -12,7 +12,11 @@ const modified = (file) => (existsSync(join(root, file)) ? statSync(join(root, f
 
 /** Runs a command in the project's folder and ends this process with its exit code when it fails. */
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   if (error) console.error(`Cannot run ${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
 }

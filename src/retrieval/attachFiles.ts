@@ -60,10 +60,8 @@ export function createAttachFiles({ records, now }: Pick<RetrievalPorts, 'record
     let record: JobRecord | undefined;
     for (const [index, group] of groups.entries()) {
       const isLast = index === groups.length - 1;
-      record = await writeStore(
-        scope,
-        storeId,
-        async () => addGroup(job, group, { listed, isFirst: index === 0, isLast }),
+      record = await writeStore(scope, storeId, async () =>
+        addGroup(job, group, { listed, isFirst: index === 0, isLast }),
       );
     }
     if (!record) throw new Error('A job needs at least one file.');

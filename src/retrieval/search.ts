@@ -123,9 +123,7 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
   /** Leaves out chunks of files that are not, or no longer, part of the store. */
   async function passagesOf(scope: Scope, storeId: string, chunks: ScoredChunk[]): Promise<FoundPassage[]> {
     const ids = [...new Set(chunks.map(({ fileId }) => fileId))];
-    const found = await Promise.all(
-      ids.map(async (id) => records.get<StoreFile>(storeFileKey(scope, storeId, id))),
-    );
+    const found = await Promise.all(ids.map(async (id) => records.get<StoreFile>(storeFileKey(scope, storeId, id))));
     const files = new Map(found.flatMap((file) => (file ? [[file.id, file.value]] : [])));
     return chunks.flatMap(({ fileId, ...chunk }) => {
       const file = files.get(fileId);

@@ -51,10 +51,8 @@ export function createSettleFiles({ records }: Pick<RetrievalPorts, 'records'>, 
     const settled: Settled = { counts: undefined, dropped: [], storeIsGone: false };
     for (let start = 0; start < all.length; start += FILES_PER_WRITE) {
       const group = all.slice(start, start + FILES_PER_WRITE);
-      const { counts, dropped, storeIsGone } = await writeStore(
-        job.scope,
-        job.storeId,
-        async () => settleGroup(job, group),
+      const { counts, dropped, storeIsGone } = await writeStore(job.scope, job.storeId, async () =>
+        settleGroup(job, group),
       );
       settled.counts = counts ?? settled.counts;
       settled.dropped.push(...dropped);

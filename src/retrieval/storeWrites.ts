@@ -13,6 +13,5 @@ export type WriteStore = <T>(scope: Scope, storeId: string, attempt: () => Promi
 /** The writers' queues; one for all that write stores in this process. */
 export function storeWrites(): WriteStore {
   const inTurn = keyedQueue();
-  return async (scope, storeId, attempt) =>
-    inTurn(storePartition(scope, storeId), async () => withRetries(attempt));
+  return async (scope, storeId, attempt) => inTurn(storePartition(scope, storeId), async () => withRetries(attempt));
 }

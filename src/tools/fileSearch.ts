@@ -6,11 +6,11 @@ import type { Retrieval } from '../retrieval/retrieval';
 export function fileSearchTool({ search }: Retrieval): FileSearchTool {
   return {
     search: async (scope, vectorStoreIds, queries, options, signal) =>
-      await search.search(scope, vectorStoreIds, queries, options, signal),
+      search.search(scope, vectorStoreIds, queries, options, signal),
   };
 }
 
 /** The vector stores that tool resources may name. */
 export function attachableVectorStores({ vectorStores }: Retrieval): AttachableVectorStores {
-  return { check: async (scope, ids) => await vectorStores.check(scope, ids) };
+  return { check: async (scope, ids) => vectorStores.check(scope, ids) };
 }

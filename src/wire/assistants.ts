@@ -74,8 +74,14 @@ const newVectorStore = z.strictObject({
 export const newToolResources = z.strictObject({
   code_interpreter: codeInterpreterResources.optional(),
   file_search: z
-    .strictObject({ vector_store_ids: vectorStoreIds.optional(), vector_stores: z.array(newVectorStore).max(1).optional() })
-    .refine((given) => !(given.vector_store_ids && given.vector_stores), "takes either 'vector_store_ids' or 'vector_stores', not both")
+    .strictObject({
+      vector_store_ids: vectorStoreIds.optional(),
+      vector_stores: z.array(newVectorStore).max(1).optional(),
+    })
+    .refine(
+      (given) => !(given.vector_store_ids && given.vector_stores),
+      "takes either 'vector_store_ids' or 'vector_stores', not both",
+    )
     .optional(),
 });
 export type NewToolResources = z.infer<typeof newToolResources>;

@@ -4,7 +4,10 @@ import { z } from 'zod';
 /** At most 16 pairs; keys up to 64 characters, values up to 512 (operations.md 2.6). */
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
-  .refine((pairs) => Object.keys(pairs).length <= 16, 'too many properties. Expected an object with at most 16 properties');
+  .refine(
+    (pairs) => Object.keys(pairs).length <= 16,
+    'too many properties. Expected an object with at most 16 properties',
+  );
 export type Metadata = z.infer<typeof metadata>;
 
 export const storedMetadata = z.record(z.string(), z.string());
@@ -40,7 +43,8 @@ export interface ListObject<T> {
 }
 
 /** The body of a delete (operations.md 2.7). */
-export const deletedObject = (object: string) => z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
+export const deletedObject = (object: string) =>
+  z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 
 /** `errorResponse` of the contract. */
 export const errorResponse = z

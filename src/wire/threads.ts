@@ -15,8 +15,14 @@ import { metadata, pageQuery, storedMetadata, timestamp } from './common';
 
 const textRequestPart = z.strictObject({ type: z.literal('text'), text: z.string().min(1).max(256_000) });
 const detail = z.enum(['auto', 'low', 'high']).optional();
-const imageUrlPart = z.strictObject({ type: z.literal('image_url'), image_url: z.strictObject({ url: z.string(), detail }) });
-const imageFilePart = z.strictObject({ type: z.literal('image_file'), image_file: z.strictObject({ file_id: z.string(), detail }) });
+const imageUrlPart = z.strictObject({
+  type: z.literal('image_url'),
+  image_url: z.strictObject({ url: z.string(), detail }),
+});
+const imageFilePart = z.strictObject({
+  type: z.literal('image_file'),
+  image_file: z.strictObject({ file_id: z.string(), detail }),
+});
 
 /** `createMessageRequest`: the seed knows content as a string, OpenAI also as parts. */
 export const createMessageRequest = z
@@ -80,7 +86,9 @@ export const messageObject = z
 export type MessageObject = z.infer<typeof messageObject>;
 
 /** `modifyMessageRequest` and `modifyRunRequest`. */
-export const modifyMetadataRequest = z.strictObject({ metadata: metadata.nullish() }).meta({ id: 'modifyMetadataRequest' });
+export const modifyMetadataRequest = z
+  .strictObject({ metadata: metadata.nullish() })
+  .meta({ id: 'modifyMetadataRequest' });
 
 export const listMessagesQuery = pageQuery.extend({ run_id: z.string().min(1).optional() });
 
@@ -188,7 +196,10 @@ const functionCall = z.object({
   function: z.object({ name: z.string(), arguments: z.string() }),
 });
 
-const lastError = z.object({ code: z.enum(['server_error', 'rate_limit_exceeded', 'invalid_prompt']), message: z.string() });
+const lastError = z.object({
+  code: z.enum(['server_error', 'rate_limit_exceeded', 'invalid_prompt']),
+  message: z.string(),
+});
 export type LastError = z.infer<typeof lastError>;
 
 const usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
@@ -216,7 +227,10 @@ export const runObject = z
     assistant_id: z.string(),
     status: runStatus,
     required_action: z
-      .object({ type: z.literal('submit_tool_outputs'), submit_tool_outputs: z.object({ tool_calls: z.array(functionCall) }) })
+      .object({
+        type: z.literal('submit_tool_outputs'),
+        submit_tool_outputs: z.object({ tool_calls: z.array(functionCall) }),
+      })
       .nullable(),
     last_error: lastError.nullable(),
     expires_at: timestamp.nullable(),

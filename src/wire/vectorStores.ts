@@ -1,5 +1,5 @@
 /** Files, vector stores, their files, batches and search (operations.md sections 13 to 15, components.md section 9). */
-import { z } from 'zod';
+import { z } from '@hono/zod-openapi';
 import { chunkingStrategy, storedChunkingStrategy } from './chunking';
 import { metadata, pageQuery, storedMetadata, timestamp } from './common';
 
@@ -205,18 +205,24 @@ export type Filter =
   | { type: 'in' | 'nin'; key: string; value: (string | number)[] }
   | { type: 'and' | 'or'; filters: Filter[] };
 
-/** `ComparisonFilter` or `CompoundFilter`, nested. */
-export const filter: z.ZodType<Filter> = z.lazy(() =>
-  z.discriminatedUnion('type', [
-    z.strictObject({
-      type: z.enum(['eq', 'ne', 'gt', 'gte', 'lt', 'lte']),
-      key: z.string(),
-      value: z.union([z.string(), z.number(), z.boolean()]),
-    }),
-    z.strictObject({ type: z.enum(['in', 'nin']), key: z.string(), value: z.array(z.union([z.string(), z.number()])) }),
-    z.strictObject({ type: z.enum(['and', 'or']), filters: z.array(filter) }),
-  ]),
-);
+/** `ComparisonFilter` or `CompoundFilter`, nested. It has a name in the OpenAPI document, which would otherwise never end. */
+export const filter: z.ZodType<Filter> = z
+  .lazy(() =>
+    z.discriminatedUnion('type', [
+      z.strictObject({
+        type: z.enum(['eq', 'ne', 'gt', 'gte', 'lt', 'lte']),
+        key: z.string(),
+        value: z.union([z.string(), z.number(), z.boolean()]),
+      }),
+      z.strictObject({
+        type: z.enum(['in', 'nin']),
+        key: z.string(),
+        value: z.array(z.union([z.string(), z.number()])),
+      }),
+      z.strictObject({ type: z.enum(['and', 'or']), filters: z.array(filter) }),
+    ]),
+  )
+  .openapi('Filter');
 
 /** `VectorStoreSearchRequest`. */
 export const searchRequest = z

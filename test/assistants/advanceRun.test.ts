@@ -18,7 +18,9 @@ describe('a run', () => {
 
   const messagesOf = async (threadId: string) => (await open.threads.listMessages(open.scope, threadId, page)).data;
   const textsOf = async (threadId: string) =>
-    (await messagesOf(threadId)).map(({ content }) => content.map((part) => (part.type === 'text' ? part.text.value : part.type)).join());
+    (await messagesOf(threadId)).map(({ content }) =>
+      content.map((part) => (part.type === 'text' ? part.text.value : part.type)).join(),
+    );
 
   it('answers with one message and one completed step, frees its thread and forgets its due record', async () => {
     open.turns.push(says('About 384,400 km.'));
@@ -76,18 +78,27 @@ describe('a run', () => {
   });
 
   it('refuses outputs that are not exactly those it waits for', async () => {
-    open.turns.push(calls({ id: 'call_1', name: 'weather', arguments: '{}' }, { id: 'call_2', name: 'weather', arguments: '{}' }));
+    open.turns.push(
+      calls({ id: 'call_1', name: 'weather', arguments: '{}' }, { id: 'call_2', name: 'weather', arguments: '{}' }),
+    );
     const { reference } = await open.start({ tools: [weather] });
     await expect(open.runs.submitToolOutputs(reference, [])).rejects.toMatchObject({ status: 400 });
     await open.advance(reference);
     for (const ids of [['call_1'], ['call_1', 'call_1'], ['call_1', 'call_3'], ['call_1', 'call_2', 'call_3']]) {
       const outputs = ids.map((tool_call_id) => ({ tool_call_id, output: '' }));
-      await expect(open.runs.submitToolOutputs(reference, outputs)).rejects.toThrow(/Expected tool outputs for call_ids/);
+      await expect(open.runs.submitToolOutputs(reference, outputs)).rejects.toThrow(
+        /Expected tool outputs for call_ids/,
+      );
     }
   });
 
   it('searches files and cites what the model marks, with exact places', async () => {
-    open.passages.push({ fileId: 'file-moon', filename: 'moon.txt', score: 0.9, text: 'The moon is 384,400 km away. Cheese is not.' });
+    open.passages.push({
+      fileId: 'file-moon',
+      filename: 'moon.txt',
+      score: 0.9,
+      text: 'The moon is 384,400 km away. Cheese is not.',
+    });
     open.turns.push(
       calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["distance of the moon"]}' }),
       says('It is 384,400 km away【0:0†moon.txt】. Really 【0:7†invented.txt】【not a marker】.'),
@@ -99,23 +110,43 @@ describe('a run', () => {
     expect(content.text.value).toBe('It is 384,400 km away【0:0†moon.txt】. Really 【not a marker】.');
     expect(content.text.annotations).toHaveLength(1);
     const [annotation] = content.text.annotations;
-    expect(annotation).toMatchObject({ type: 'file_citation', text: '【0:0†moon.txt】', file_citation: { file_id: 'file-moon' } });
+    expect(annotation).toMatchObject({
+      type: 'file_citation',
+      text: '【0:0†moon.txt】',
+      file_citation: { file_id: 'file-moon' },
+    });
     expect(content.text.value.slice(annotation?.start_index, annotation?.end_index)).toBe('【0:0†moon.txt】');
     const tool = open.requests[1]?.messages.at(-1);
     expect(tool).toMatchObject({ role: 'tool', tool_call_id: 'call_1' });
     expect(JSON.parse(String(tool?.content))).toEqual({
-      results: [{ marker: '【0:0†moon.txt】', filename: 'moon.txt', score: 0.9, text: 'The moon is 384,400 km away. Cheese is not.' }],
+      results: [
+        {
+          marker: '【0:0†moon.txt】',
+          filename: 'moon.txt',
+          score: 0.9,
+          text: 'The moon is 384,400 km away. Cheese is not.',
+        },
+      ],
     });
-    const [hidden, shown] = [await open.runs.listSteps(reference, page, false), await open.runs.listSteps(reference, page, true)];
+    const [hidden, shown] = [
+      await open.runs.listSteps(reference, page, false),
+      await open.runs.listSteps(reference, page, true),
+    ];
     expect(JSON.stringify(hidden)).not.toContain('Cheese');
     expect(JSON.stringify(shown)).toContain('Cheese');
   });
 
   it('forces a chosen tool only until it was called', async () => {
     open.turns.push(calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' }), says('Done.'));
-    const { reference } = await open.start({ tools: [{ type: 'file_search' }] }, { tool_choice: { type: 'file_search' } });
+    const { reference } = await open.start(
+      { tools: [{ type: 'file_search' }] },
+      { tool_choice: { type: 'file_search' } },
+    );
     await open.advance(reference);
-    expect(open.requests.map(({ tool_choice }) => tool_choice)).toEqual([{ type: 'function', function: { name: 'file_search' } }, 'auto']);
+    expect(open.requests.map(({ tool_choice }) => tool_choice)).toEqual([
+      { type: 'function', function: { name: 'file_search' } },
+      'auto',
+    ]);
   });
 
   it('emits the events of a stream in order, with deltas that add up to the message', async () => {
@@ -151,7 +182,10 @@ describe('a run', () => {
       incomplete_details: { reason: 'max_completion_tokens' },
     });
     expect(open.requests[0]?.max_completion_tokens).toBe(300);
-    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'max_tokens' } });
+    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'max_tokens' },
+    });
   });
 
   it.each([
@@ -163,8 +197,13 @@ describe('a run', () => {
       throw new ModelError(kind, 'The model said no.');
     });
     const { reference, thread } = await open.start({ tools: [{ type: 'file_search' }] });
-    expect((await open.advance(reference))?.run).toMatchObject({ status: 'failed', last_error: { code, message: 'The model said no.' } });
-    expect((await open.runs.listSteps(reference, page, false)).data).toMatchObject([{ type: 'tool_calls', status: 'completed' }]);
+    expect((await open.advance(reference))?.run).toMatchObject({
+      status: 'failed',
+      last_error: { code, message: 'The model said no.' },
+    });
+    expect((await open.runs.listSteps(reference, page, false)).data).toMatchObject([
+      { type: 'tool_calls', status: 'completed' },
+    ]);
     expect(await textsOf(thread.id)).toHaveLength(1);
     await open.threads.createMessage(open.scope, thread.id, { role: 'user', content: 'Again?' });
   });
@@ -176,8 +215,13 @@ describe('a run', () => {
     });
     const { reference, thread } = await open.start();
     expect((await open.advance(reference))?.run.status).toBe('failed');
-    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'run_failed' } });
-    expect((await open.runs.listSteps(reference, page, false)).data).toMatchObject([{ status: 'failed', last_error: { message: 'Cut.' } }]);
+    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'run_failed' },
+    });
+    expect((await open.runs.listSteps(reference, page, false)).data).toMatchObject([
+      { status: 'failed', last_error: { message: 'Cut.' } },
+    ]);
   });
 
   it('hides an unexpected fault from the caller and logs it', async () => {
@@ -194,7 +238,10 @@ describe('a run', () => {
   it('fails when the model calls a tool that the run does not have', async () => {
     open.turns.push(calls({ id: 'call_1', name: 'other', arguments: '{}' }));
     const { reference } = await open.start({ tools: [weather] });
-    expect((await open.advance(reference))?.run).toMatchObject({ status: 'failed', last_error: { code: 'server_error' } });
+    expect((await open.advance(reference))?.run).toMatchObject({
+      status: 'failed',
+      last_error: { code: 'server_error' },
+    });
   });
 
   it('stops the model call when it is cancelled by anyone', async () => {
@@ -210,7 +257,10 @@ describe('a run', () => {
     const state = await open.advance(reference);
     expect(await cancelled).toMatchObject({ status: 'cancelling' });
     expect(state?.run).toMatchObject({ status: 'cancelled', expires_at: null });
-    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'run_cancelled' } });
+    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'run_cancelled' },
+    });
   });
 
   it('is cancelled while it waits for outputs, with its open step', async () => {
@@ -305,11 +355,12 @@ describe('a run', () => {
     const assistant = await open.assistants.create(open.scope, { model: 'model' });
     const thread = await open.threads.create(open.scope, {});
     const attempts = await Promise.allSettled(
-      Array.from({ length: 10 }, async () => await open.runs.create(open.scope, thread.id, { assistant_id: assistant.id })),
+      Array.from({ length: 10 }, async () => open.runs.create(open.scope, thread.id, { assistant_id: assistant.id })),
     );
     expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const attempt of attempts) {
-      if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ status: 400, message: expect.stringMatching(/active run/) });
+      if (attempt.status === 'rejected')
+        expect(attempt.reason).toMatchObject({ status: 400, message: expect.stringMatching(/active run/) });
     }
     await expect(open.threads.createMessage(open.scope, thread.id, { role: 'user', content: 'Hi' })).rejects.toThrow(
       /Can't add messages to thread_\w+ while a run run_\w+ is active\./,

@@ -29,7 +29,15 @@ export interface HostUnderTest {
 
 /** Starts both; `latency` is the upstream's, in milliseconds. */
 export async function openHost(latency: number): Promise<HostUnderTest> {
-  const upstream = await startProcess(join(DIST, 'test', 'support', 'scriptedUpstream.js'), /(http:\S+)/, {}, '--port', '0', '--latency', String(latency));
+  const upstream = await startProcess(
+    join(DIST, 'test', 'support', 'scriptedUpstream.js'),
+    /(http:\S+)/,
+    {},
+    '--port',
+    '0',
+    '--latency',
+    String(latency),
+  );
   const dataDir = await mkdtemp(join(tmpdir(), 'bench-'));
   const started = performance.now();
   const host = await startProcess(join(DIST, 'src', 'localHost', 'main.js'), /^Listening on (\S+)$/, {
@@ -42,8 +50,18 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
   });
   const pool = new Pool(host.found, { connections: 64, pipelining: 1 });
   const headers = { 'api-key': KEY };
-  const request = async (method: 'GET' | 'POST', path: string, contentType?: string, body?: string | Buffer): Promise<string> => {
-    const answer = await pool.request({ method, path: `/v1${path}`, headers: { ...headers, ...(contentType && { 'content-type': contentType }) }, body });
+  const request = async (
+    method: 'GET' | 'POST',
+    path: string,
+    contentType?: string,
+    body?: string | Buffer,
+  ): Promise<string> => {
+    const answer = await pool.request({
+      method,
+      path: `/v1${path}`,
+      headers: { ...headers, ...(contentType && { 'content-type': contentType }) },
+      body,
+    });
     const text = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
     return text;
@@ -55,12 +73,14 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
   return {
     call,
     firstAnswer,
-    text: async (path, body) => await request('POST', path, 'application/json', JSON.stringify(body)),
+    text: async (path, body) => request('POST', path, 'application/json', JSON.stringify(body)),
     upload: async (name, content) => {
       const form =
         `--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nassistants\r\n` +
         `--b\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: text/plain\r\n\r\n${content}\r\n--b--\r\n`;
-      return JSON.parse(await request('POST', '/files', 'multipart/form-data; boundary=b', Buffer.from(form))) as { id: string };
+      return JSON.parse(await request('POST', '/files', 'multipart/form-data; boundary=b', Buffer.from(form))) as {
+        id: string;
+      };
     },
     peakMemory: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1]) / 1024,
     processorSeconds: () => {

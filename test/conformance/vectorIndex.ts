@@ -56,13 +56,17 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
     });
 
     it('ranks by full text from the first write on, however late the best chunk was written', async () => {
-      const filler = Array.from({ length: 120 }, (_, ordinal) => chunk('file-a', ordinal, `the moon and the tide, part ${ordinal}`));
+      const filler = Array.from({ length: 120 }, (_, ordinal) =>
+        chunk('file-a', ordinal, `the moon and the tide, part ${ordinal}`),
+      );
       await put(index, 'vs_1', 'file-a', filler);
       await put(index, 'vs_1', 'file-b', [chunk('file-b', 0, 'moon, moon, otters below the moon')], 3);
       const [best] = await index.search('vs_1', query('otters moon', towards(3), { limit: 3, textWeight: 10 }));
       expect(best?.fileId).toBe('file-b');
       await index.optimize('vs_1');
-      expect((await index.search('vs_1', query('otters moon', towards(3), { limit: 3, textWeight: 10 })))[0]?.fileId).toBe('file-b');
+      expect(
+        (await index.search('vs_1', query('otters moon', towards(3), { limit: 3, textWeight: 10 })))[0]?.fileId,
+      ).toBe('file-b');
     });
 
     it('answers for a store that was never written', async () => {

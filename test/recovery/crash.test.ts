@@ -17,7 +17,10 @@ let dataDir: string;
 let host: Host;
 
 const start = async (env: Record<string, string> = {}): Promise<Host> =>
-  await startHost({ dataDir, env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'up', EMBEDDING_DEPLOYMENT: 'embed', ...env } });
+  startHost({
+    dataDir,
+    env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'up', EMBEDDING_DEPLOYMENT: 'embed', ...env },
+  });
 
 async function eventually<T>(what: string, look: () => Promise<T | undefined>, seconds = 45): Promise<T> {
   const until = Date.now() + seconds * SECONDS;
@@ -30,7 +33,7 @@ async function eventually<T>(what: string, look: () => Promise<T | undefined>, s
 }
 
 const ended = async (client: OpenAI, threadId: string, runId: string) =>
-  await eventually('the end of the run', async () => {
+  eventually('the end of the run', async () => {
     const run = await client.beta.threads.runs.retrieve(runId, { thread_id: threadId });
     return TERMINAL.includes(run.status) ? run : undefined;
   });
@@ -89,10 +92,18 @@ it(
   'goes on behind the last finished step: a search that was done is not done again',
   async () => {
     const client = host.openai();
-    const file = await client.files.create({ file: await toFile(Buffer.from('Otters sleep on the water.'), 'otters.txt'), purpose: 'assistants' });
+    const file = await client.files.create({
+      file: await toFile(Buffer.from('Otters sleep on the water.'), 'otters.txt'),
+      purpose: 'assistants',
+    });
     const store = await client.vectorStores.create({ file_ids: [file.id] });
-    await eventually('ingestion', async () => ((await client.vectorStores.retrieve(store.id)).status === 'completed' ? true : undefined));
-    upstream.enqueue(reply.toolCalls([{ name: 'file_search', arguments: { queries: ['otters sleep'] } }]), reply.hang());
+    await eventually('ingestion', async () =>
+      (await client.vectorStores.retrieve(store.id)).status === 'completed' ? true : undefined,
+    );
+    upstream.enqueue(
+      reply.toolCalls([{ name: 'file_search', arguments: { queries: ['otters sleep'] } }]),
+      reply.hang(),
+    );
     const { assistant, thread } = await prepare(client, [{ type: 'file_search' }], store.id);
     const run = await client.beta.threads.runs.create(thread.id, { assistant_id: assistant.id });
     await upstream.until(() => upstream.calls.chat === 2);
@@ -161,7 +172,10 @@ it(
   'finishes a batch of 50 files whose host was killed in the middle, with the right number of chunks of each',
   async () => {
     const client = host.openai();
-    const texts = Array.from({ length: 50 }, (_, index) => `File ${index}. ${`Otters number ${index} swim far. `.repeat(20 + index * 12)}`);
+    const texts = Array.from(
+      { length: 50 },
+      (_, index) => `File ${index}. ${`Otters number ${index} swim far. `.repeat(20 + index * 12)}`,
+    );
     const files = await Promise.all(
       texts.map(async (text, index) =>
         client.files.create({ file: await toFile(Buffer.from(text), `otters-${index}.txt`), purpose: 'assistants' }),
@@ -172,7 +186,9 @@ it(
     upstream.enqueueEmbeddings(...Array.from({ length: 200 }, () => reply.slow(150)));
     const batch = await client.vectorStores.fileBatches.create(store.id, { file_ids: files.map(({ id }) => id) });
     const underWay = await eventually('some files', async () => {
-      const { file_counts: counts } = await client.vectorStores.fileBatches.retrieve(batch.id, { vector_store_id: store.id });
+      const { file_counts: counts } = await client.vectorStores.fileBatches.retrieve(batch.id, {
+        vector_store_id: store.id,
+      });
       return counts.completed > 0 ? counts : undefined;
     });
     await host.kill();
@@ -183,13 +199,18 @@ it(
       const found = await after.vectorStores.fileBatches.retrieve(batch.id, { vector_store_id: store.id });
       return found.status === 'in_progress' ? undefined : found;
     });
-    expect(finished).toMatchObject({ status: 'completed', file_counts: { completed: 50, failed: 0, in_progress: 0, total: 50 } });
+    expect(finished).toMatchObject({
+      status: 'completed',
+      file_counts: { completed: 50, failed: 0, in_progress: 0, total: 50 },
+    });
     expect((await after.vectorStores.retrieve(store.id)).file_counts).toMatchObject({ completed: 50, total: 50 });
     await host.kill();
     const index = await lanceDbIndex(join(dataDir, 'lancedb'));
-    const counted = await Promise.all(files.map(async (file) => await index.count(store.id, file.id)));
+    const counted = await Promise.all(files.map(async (file) => index.count(store.id, file.id)));
     await index.close();
-    const expected = texts.map(async (text) => (await chunkText([{ text }], { maxChunkTokens: 800, overlapTokens: 400 })).length);
+    const expected = texts.map(
+      async (text) => (await chunkText([{ text }], { maxChunkTokens: 800, overlapTokens: 400 })).length,
+    );
     expect(counted).toEqual(await Promise.all(expected));
   },
   150 * SECONDS,

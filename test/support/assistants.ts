@@ -86,7 +86,7 @@ export async function openAssistants() {
     scope,
     start,
     advance: async (reference: Awaited<ReturnType<typeof start>>['reference'], sink?: RunSink) =>
-      await advanceRun(ports, reference, sink),
+      advanceRun(ports, reference, sink),
     async close() {
       await records.close();
       await rm(directory, { recursive: true });

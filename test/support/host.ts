@@ -72,7 +72,7 @@ export async function startHost({ dataDir, env = {}, script = MAIN }: HostOption
     openai: (tenant = 'alpha') => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEYS[tenant], maxRetries: 0 }),
     azure: (tenant = 'alpha') =>
       new AzureOpenAI({ endpoint: url, apiKey: KEYS[tenant], apiVersion: '2025-04-01-preview', maxRetries: 0 }),
-    kill: async () => await end('SIGKILL'),
+    kill: async () => end('SIGKILL'),
     stop: async () => {
       await end('SIGTERM');
       await rm(directory, { recursive: true, force: true });
@@ -81,7 +81,7 @@ export async function startHost({ dataDir, env = {}, script = MAIN }: HostOption
 }
 
 async function listening(child: ChildProcess, printed: { text: string }): Promise<string> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const take = (line: string): void => {
       if (printed.text.length < MAX_OUTPUT) printed.text += `${line}\n`;
       const address = /^Listening on (\S+)$/.exec(line)?.[1];

@@ -19,10 +19,14 @@ afterAll(async () => {
   await upstream.close();
 });
 
-const memory = (): number => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1]) / 1024;
+const memory = (): number =>
+  Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1]) / 1024;
 
 /** Uploads a form with a file that is made while it is sent. */
-async function uploadStreamed(filename: string, content: AsyncIterable<Buffer>): Promise<{ id: string; bytes: number }> {
+async function uploadStreamed(
+  filename: string,
+  content: AsyncIterable<Buffer>,
+): Promise<{ id: string; bytes: number }> {
   async function* form(): AsyncGenerator<Buffer> {
     yield Buffer.from('--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nassistants\r\n');
     yield Buffer.from(`--b\r\ncontent-disposition: form-data; name="file"; filename="${filename}"\r\n\r\n`);
@@ -54,12 +58,17 @@ it('a 200 MB text is stored as a stream and fails with a reason, in bounded memo
     const found = await client.vectorStores.files.retrieve(file.id, { vector_store_id: store.id });
     return found.status === 'in_progress' ? undefined : found;
   });
-  expect(ingested).toMatchObject({ status: 'failed', last_error: { code: 'invalid_file', message: expect.stringMatching(/5,000,000 tokens/) } });
+  expect(ingested).toMatchObject({
+    status: 'failed',
+    last_error: { code: 'invalid_file', message: expect.stringMatching(/5,000,000 tokens/) },
+  });
   expect(memory() - before).toBeLessThan(400);
 }, 120_000);
 
 it('a name that climbs out of its folder is cut to its last part', async () => {
-  const file = await host.openai().files.create({ file: await toFile(Buffer.from('Hi.'), '../../../etc/passwd.txt'), purpose: 'assistants' });
+  const file = await host
+    .openai()
+    .files.create({ file: await toFile(Buffer.from('Hi.'), '../../../etc/passwd.txt'), purpose: 'assistants' });
   expect(file.filename).toBe('passwd.txt');
 });
 
@@ -74,7 +83,9 @@ it('unreadable files of a batch fail, each with its reason, and the others compl
     ['music.mp3', Buffer.from('ID3\u0004\u0000\u0000\u0000\u0000\u0000\u0000')],
   ];
   const files = await Promise.all(
-    contents.map(async ([name, content]) => client.files.create({ file: await toFile(content, name), purpose: 'assistants' })),
+    contents.map(async ([name, content]) =>
+      client.files.create({ file: await toFile(content, name), purpose: 'assistants' }),
+    ),
   );
   const store = await client.vectorStores.create({ name: 'mixed' });
   const batch = await client.vectorStores.fileBatches.createAndPoll(
@@ -94,6 +105,9 @@ it('unreadable files of a batch fail, each with its reason, and the others compl
     ['blank.txt', 'invalid_file'],
     ['music.mp3', 'unsupported_file'],
   ]);
-  expect(reasons.get('file-unknown')).toMatchObject({ code: 'invalid_file', message: expect.stringContaining('file-unknown') });
+  expect(reasons.get('file-unknown')).toMatchObject({
+    code: 'invalid_file',
+    message: expect.stringContaining('file-unknown'),
+  });
   for (const reason of reasons.values()) expect(reason?.message.length).toBeGreaterThan(10);
 }, 60_000);

@@ -52,7 +52,11 @@ it('a run whose model takes longer than its life expires, and its call is broken
   const assistant = await client.beta.assistants.create({ model: 'gpt' });
   const thread = await client.beta.threads.create({ messages: [{ role: 'user', content: 'Hm?' }] });
   const abandoned = upstream.abandoned;
-  const run = await client.beta.threads.runs.createAndPoll(thread.id, { assistant_id: assistant.id }, { pollIntervalMs: 50 });
+  const run = await client.beta.threads.runs.createAndPoll(
+    thread.id,
+    { assistant_id: assistant.id },
+    { pollIntervalMs: 50 },
+  );
   expect(run.status).toBe('expired');
   await upstream.until(() => upstream.abandoned === abandoned + 1);
 });

@@ -38,7 +38,11 @@ it('a blob becomes a completed file of the store in its path, and overwriting it
     return results[0]?.content[0]?.text.startsWith('Badgers') ? results : undefined;
   });
   expect(found).toMatchObject([{ file_id: first.id }]);
-  expect((await client.vectorStores.retrieve(store.id)).file_counts).toMatchObject({ completed: 1, total: 1 });
+  // Chunks are found a moment before the counts say so.
+  await eventually('the counts', async () => {
+    const { file_counts: counts } = await client.vectorStores.retrieve(store.id);
+    return counts.completed === 1 && counts.total === 1 ? true : undefined;
+  });
 });
 
 it('a blob of a store that does not exist ends as poison, which the log says, after five tries', async () => {

@@ -1,0 +1,126 @@
+import { ConfigError, readConfig } from '../src/config';
+
+const keys = { API_KEYS: 'a:key-a' };
+const refused = (env: Record<string, string>) => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return { setting: error.setting, message: error.message };
+    throw error;
+  }
+  return undefined;
+};
+
+describe('readConfig', () => {
+  it('has a default for everything but the keys', () => {
+    expect(readConfig(keys)).toEqual({
+      dataDir: '.data',
+      apiKeys: new Map([['key-a', 'a']]),
+      backend: undefined,
+      embeddingDeployment: undefined,
+      runExpiresSeconds: 600,
+      maxBodyBytes: 16 * 1024 * 1024,
+      maxFileBytes: 512 * 1024 * 1024,
+    });
+    expect(refused({})).toMatchObject({ setting: 'API_KEYS' });
+  });
+
+  it('counts an empty setting as absent', () => {
+    expect(readConfig({ ...keys, RUN_EXPIRES_SECONDS: ' ', OPENAI_BASE_URL: '', MODEL_BACKENDS: '' })).toEqual(
+      readConfig(keys),
+    );
+  });
+
+  it('reads keys of several tenants, a tenant having several, and colons within keys', () => {
+    expect([...readConfig({ API_KEYS: 'a:one, a:two ,b:x:y' }).apiKeys]).toEqual([
+      ['one', 'a'],
+      ['two', 'a'],
+      ['x:y', 'b'],
+    ]);
+  });
+
+  it.each(['a', ':key', 'a:', 'a b:key', 'a:one,', `${'t'.repeat(65)}:key`, 'a/b:key'])(
+    'refuses the keys %j',
+    (API_KEYS) => {
+      expect(refused({ API_KEYS })).toMatchObject({
+        setting: 'API_KEYS',
+        message: expect.stringContaining('tenant:key pairs'),
+      });
+    },
+  );
+
+  it('refuses a key that two tenants would share, without telling it', () => {
+    expect(refused({ API_KEYS: 'a:secret,b:secret' })).toEqual({
+      setting: 'API_KEYS',
+      message: 'API_KEYS: gives the same key twice.',
+    });
+  });
+
+  it('reads an OpenAI-compatible upstream', () => {
+    const { backend } = readConfig({ ...keys, OPENAI_BASE_URL: 'https://models.example.com/v1/', OPENAI_API_KEY: 'k' });
+    expect(backend).toMatchObject({ kind: 'openai', baseUrl: 'https://models.example.com/v1', apiKey: 'k' });
+  });
+
+  it.each([
+    'https://a.openai.azure.com',
+    'https://a.openai.azure.com/',
+    'https://a.openai.azure.com/openai',
+    'https://a.openai.azure.com/openai/v1/',
+  ])('reads the Azure endpoint %s', (AZURE_OPENAI_ENDPOINT) => {
+    expect(readConfig({ ...keys, AZURE_OPENAI_ENDPOINT }).backend).toEqual({
+      kind: 'azure',
+      baseUrl: 'https://a.openai.azure.com',
+      apiKey: undefined,
+      apiVersion: '2025-04-01-preview',
+    });
+  });
+
+  it.each([
+    ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '0' }],
+    ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '1.5' }],
+    ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '86401' }],
+    ['OPENAI_BASE_URL', { OPENAI_BASE_URL: 'models.example.com' }],
+    ['OPENAI_BASE_URL', { OPENAI_BASE_URL: 'https://x/v1', AZURE_OPENAI_ENDPOINT: 'https://y' }],
+    ['AZURE_OPENAI_ENDPOINT', { AZURE_OPENAI_ENDPOINT: 'file:///etc/passwd' }],
+    ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
+    ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
+    ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'pyodide' }],
+  ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
+    const error = refused({ ...keys, ...env });
+    expect(error?.setting).toBe(setting);
+    expect(error?.message).toMatch(new RegExp(`^${setting}: [^\\n]+\\.$`));
+  });
+
+  it.each([
+    { STORAGE: 'embedded' },
+    { VECTOR_INDEX: 'lancedb' },
+    { CODE_INTERPRETER: 'off' },
+    { BLOB_TRIGGER_SOURCE: 'polling' },
+  ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {
+    expect(readConfig({ ...keys, ...env })).toEqual(readConfig(keys));
+  });
+
+  it.each([
+    ['localhost:7071', '127.0.0.1', '7071'],
+    ['127.0.0.1:7071', '0.0.0.0', '7071'],
+    ['127.1.2.3:7071', 'localhost', '7071'],
+    ['[::1]:7071', '127.0.0.1', '7071'],
+    ['10.0.0.5:8080', '10.0.0.5', '8080'],
+  ])('refuses the upstream http://%s for a server at %s:%s', (upstream, HOST, PORT) => {
+    const error = refused({ ...keys, HOST, PORT, OPENAI_BASE_URL: `http://${upstream}/v1` });
+    expect(error).toEqual({
+      setting: 'OPENAI_BASE_URL',
+      message: 'OPENAI_BASE_URL: is the address of this server itself.',
+    });
+  });
+
+  it('refuses the function app’s own host name as the upstream, and takes any other', () => {
+    const app = { ...keys, WEBSITE_HOSTNAME: 'mine.azurewebsites.net' };
+    expect(refused({ ...app, AZURE_OPENAI_ENDPOINT: 'https://mine.azurewebsites.net/openai' })).toMatchObject({
+      setting: 'AZURE_OPENAI_ENDPOINT',
+    });
+    expect(refused({ ...app, AZURE_OPENAI_ENDPOINT: 'https://other.azurewebsites.net' })).toBeUndefined();
+    expect(refused({ ...keys, PORT: '7071', OPENAI_BASE_URL: 'http://localhost:11434/v1' })).toBeUndefined();
+  });
+});
