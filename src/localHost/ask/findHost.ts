@@ -1,0 +1,70 @@
+/** The host that a question goes to: the one that runs, or one that is started for it. */
+import { applyLocalSettings, ensureApiKey, readHostSettings, type HostSettings } from '../hostSettings';
+import packageJson from '../../../package.json';
+import { startHost } from './startHost';
+
+/** Milliseconds that a host which runs has to say what it is. */
+const ANSWER_MS = 5_000;
+
+export interface Host {
+  /** Without a trailing slash. */
+  url: string;
+  apiKey: string;
+  /** The last lines of its console if it was started here and has ended by itself, or undefined. */
+  endedWith(): string | undefined;
+  /** Ends it if it was started here. */
+  stop(): Promise<void>;
+}
+
+export interface HostChoice {
+  hostUrl: string | undefined;
+  apiKey: string | undefined;
+}
+
+/**
+ * Uses the host that the choice names, or the one at PORT, or starts one with the same settings. `env` is completed from
+ * local.settings.json, and with the key in DATA_DIR. `onStart` is called before one is started. Throws ConfigError for a wrong setting,
+ * and HostFailure when no host starts.
+ */
+export async function findHost(
+  choice: HostChoice,
+  root: string,
+  env: NodeJS.ProcessEnv,
+  onStart: () => void,
+  signal?: AbortSignal,
+): Promise<Host> {
+  await applyLocalSettings(root, env);
+  const settings = readHostSettings(env);
+  const apiKey = choice.apiKey ?? (await ownKey(settings.dataDir, env));
+  const url = choice.hostUrl ?? (await runningHost(settings));
+  if (url) return { url, apiKey, endedWith: () => undefined, stop: () => Promise.resolve() };
+  onStart();
+  return { ...(await startHost(root, env, signal)), apiKey: await ownKey(settings.dataDir, env) };
+}
+
+/** The first of API_KEYS, or the key in DATA_DIR, which is made if there is none. */
+async function ownKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<string> {
+  await ensureApiKey(dataDir, env);
+  const [first = ''] = env.API_KEYS?.split(',') ?? [];
+  return first.slice(first.indexOf(':') + 1).trim();
+}
+
+async function runningHost({ port, host, tls }: HostSettings): Promise<string | undefined> {
+  if (port === 0) return undefined;
+  const anywhere = host === '0.0.0.0' || host === '::';
+  const name = anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  const url = `${tls ? 'https' : 'http'}://${name}:${port}`;
+  return (await isThisProduct(url)) ? url : undefined;
+}
+
+/** Whether the server is this package; not so if it does not answer, or something else does. */
+async function isThisProduct(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const document: unknown = await response.json();
+    return Object(Object(document).info).title === packageJson.name;
+  } catch {
+    // Nothing listens there, or nothing that speaks JSON: a host will be started.
+    return false;
+  }
+}
