@@ -21,7 +21,7 @@ export class ApiError extends Error {
   }
 }
 
-const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id}'.`);
+const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id.slice(0, 128)}'.`);
 const invalid = (message: string, code: string | null, param: string | null = null) =>
   new ApiError(400, message, { code, param });
 
@@ -41,6 +41,20 @@ const modelFailures = {
   rate_limited: (message, headers) => [429, message, { type: 'requests', code: 'rate_limit_exceeded', headers }],
   unavailable: (message, headers) => [503, message, { type: 'server_error', code: 'service_unavailable', headers }],
 } satisfies Record<string, Failure>;
+
+/** An object would not fit into a write of the store; nothing was stored. Adapters throw it, callers see 413. */
+export class TooLargeError extends ApiError {
+  constructor(maxBytes: number) {
+    super(
+      413,
+      `The object would be larger than the ${maxBytes} bytes that are stored at once. Send less text, or several objects.`,
+      {
+        code: 'object_too_large',
+      },
+    );
+    this.name = 'TooLargeError';
+  }
+}
 
 /** The catalogue: one factory per error, named for what happened. */
 export const errors = {

@@ -1,4 +1,5 @@
 /** Records in one SQLite file. The connection lives in a worker thread (`sqliteWorker.ts`); this side queues, batches and parses. */
+import { TooLargeError } from '../errors';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 // Imported, not global: tests that fake the global timers must not stop the store.
@@ -58,8 +59,7 @@ export async function sqliteRecords(file: string): Promise<Records> {
     async write(partition, changes, due = {}) {
       const text = encodeChanges(changes);
       const bytes = text.reduce((sum, change) => sum + ('value' in change ? Buffer.byteLength(change.value) : 0), 0);
-      if (bytes > MAX_WRITE_BYTES)
-        throw new RangeError(`A write holds at most ${MAX_WRITE_BYTES} bytes of JSON, not ${bytes}.`);
+      if (bytes > MAX_WRITE_BYTES) throw new TooLargeError(MAX_WRITE_BYTES);
       return connection.ask('write', { partition, changes: text, due: encodeDue(due) }, bytes);
     },
     async deletePartition(partition) {

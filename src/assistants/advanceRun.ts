@@ -3,6 +3,7 @@
  * run is terminal or needs the caller's tool outputs. Called again, after a crash or twice, it does no harm: a run has one owner at a time, and a
  * step's result is never applied twice.
  */
+import { ApiError, TooLargeError } from '../errors';
 import { ModelError, type ChatEvent } from '../models/ports';
 import type { MessageObject, RunObject } from '../wire/threads';
 import { chatRequest, passagesOf, readHistory } from './chatRequest';
@@ -128,7 +129,12 @@ class RunWork {
     for await (const event of this.ports.chat.stream(request, signal)) {
       signal.throwIfAborted();
       if (event.type === 'text' || event.type === 'refusal') {
-        if (event.text) await (this.writer ?? (await begin())).append(event.text);
+        const writer = this.writer ?? (await begin());
+        await writer.append(event.text);
+        if (writer.isFull) {
+          finish = { type: 'finish', reason: 'length' };
+          break;
+        }
       } else if (event.type === 'tool_call') {
         tools ??= new ToolCallStep(run, this.sink, this.ports.now);
         if (this.writer) await this.finishMessage(this.writer);
@@ -139,7 +145,6 @@ class RunWork {
     }
     if (!finish) throw new ModelError('unavailable', 'The model ended its answer without saying why.');
     if (tools && tools.calls.length > 0) return this.useTools(tools, finish);
-    if (unfinished || !this.writer) await (this.writer ?? begin());
     return this.answer(this.writer ?? (await begin()), finish);
   }
 
@@ -243,7 +248,12 @@ class RunWork {
       .map((record) => ({ ...record, step: endedStep(record.step, ending, this.at) }));
     const changes = [...(open?.changes() ?? []), ...steps.map((record) => stepChange(record, true, this.ports.now()))];
     const usage = this.usage(this.steps);
-    const run = await this.driven.write((same) => ended({ ...same, usage }, ending, this.at), changes);
+    const end = (same: RunObject): RunObject => ended({ ...same, usage }, ending, this.at);
+    const run = await this.driven.write(end, changes).catch(async (failure: unknown) => {
+      // What cannot be stored must not keep the run from its end.
+      if (!(failure instanceof TooLargeError)) throw failure;
+      return this.driven.write(end);
+    });
     await open?.announceEnd();
     for (const { step } of steps) await this.sink(`thread.run.step.${step.status}`, step);
     await this.sink(`thread.run.${run.status}`, run);
@@ -254,8 +264,8 @@ class RunWork {
     if (error instanceof LeaseLostError) throw error;
     if (error instanceof RunCancelledError) return { status: 'cancelled' };
     if (error instanceof RunExpiredError) return { status: 'expired' };
-    if (error instanceof InvalidToolCallError)
-      return { status: 'failed', error: { code: 'server_error', message: error.message } };
+    const isTold = error instanceof InvalidToolCallError || (error instanceof ApiError && error.status < 500);
+    if (isTold) return { status: 'failed', error: { code: 'server_error', message: error.message } };
     if (error instanceof ModelError) {
       const code = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
       const kind = error.kind === 'rate_limited' || error.kind === 'content_filter' ? code[error.kind] : 'server_error';

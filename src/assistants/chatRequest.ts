@@ -80,7 +80,8 @@ export function chatRequest(
 
 /** The newest messages before the run, oldest first, as the run's truncation strategy bounds them. */
 export async function readHistory(records: Records, partition: string, run: RunObject): Promise<MessageObject[]> {
-  const wanted = run.truncation_strategy.last_messages ?? MAX_MESSAGES;
+  const { type, last_messages: last } = run.truncation_strategy;
+  const wanted = type === 'last_messages' ? (last ?? MAX_MESSAGES) : MAX_MESSAGES;
   const newestFirst: MessageObject[] = [];
   let characters = 0;
   let after: string | undefined;

@@ -3,13 +3,17 @@
  * markers that it invents are removed. Pure.
  */
 import type { FileCitation } from '../wire/threads';
+import { bestQuote } from './bestQuote';
 import type { FoundPassage } from './ports';
 
 const OPEN = '【';
 const CLOSE = '】';
 /** A marker is not longer; text after 【 that goes on beyond is ordinary. */
 const MAX_MARKER = 300;
-const MAX_QUOTE = 400;
+/** Bytes of JSON that a text and its annotations may take: they must fit into a write of the store, with their step and run. */
+const MAX_BYTES = 1024 * 1024;
+/** An annotation beside its marker, about. */
+const ANNOTATION_BYTES = 250;
 
 /** The marker of a passage: the number of its search in the run, and of the passage in its results. */
 export const markerOf = (search: number, result: number, filename: string): string =>
@@ -32,10 +36,16 @@ export class CitationReader {
   value = '';
   readonly annotations: FileCitation[] = [];
   private held = '';
+  private bytes = 0;
   /** Where the text since the last marker begins. */
   private since = 0;
 
   constructor(private readonly passages: ReadonlyMap<string, FoundPassage>) {}
+
+  /** Whether the text is as long as a message may be; what comes then is left out. */
+  get isFull(): boolean {
+    return this.bytes > MAX_BYTES;
+  }
 
   /** The pieces that are certain with this text; what may be the beginning of a marker is held back. */
   push(text: string): Piece[] {
@@ -66,14 +76,17 @@ export class CitationReader {
   }
 
   private plain(text: string): Piece[] {
-    if (!text) return [];
-    this.value += text;
-    return [{ text }];
+    const kept = this.fitting(text);
+    if (!kept) return [];
+    this.value += kept;
+    return [{ text: kept }];
   }
 
   private marker(text: string): Piece[] {
     const passage = this.passages.get(text);
     if (!passage) return /^【\d+:\d+†/.test(text) ? [] : this.plain(text);
+    if (this.fitting(text) !== text) return [];
+    this.bytes += ANNOTATION_BYTES;
     const quote = bestQuote(passage.text, this.value.slice(this.since));
     const annotation: FileCitation = {
       type: 'file_citation',
@@ -87,20 +100,13 @@ export class CitationReader {
     this.annotations.push(annotation);
     return [{ text, annotation, quote }];
   }
-}
 
-const wordsOf = (text: string): Set<string> => new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []);
-
-/** The sentence of the passage that shares most words with what was said, cut to 400 characters. */
-function bestQuote(passage: string, said: string): string {
-  const words = wordsOf(said);
-  let best = '';
-  let most = -1;
-  for (const { segment } of new Intl.Segmenter(undefined, { granularity: 'sentence' }).segment(passage)) {
-    const own = wordsOf(segment);
-    let shared = 0;
-    for (const word of own) if (words.has(word)) shared += 1;
-    if (shared > most && segment.trim()) [best, most] = [segment, shared];
+  /** As much of the text as there is room for; from the first that does not fit on, the message is full. */
+  private fitting(text: string): string {
+    if (this.isFull) return '';
+    const size = Buffer.byteLength(JSON.stringify(text));
+    const room = MAX_BYTES - this.bytes;
+    this.bytes += size;
+    return size <= room ? text : text.slice(0, Math.floor((text.length * room) / size)).toWellFormed();
   }
-  return best.trim().replace(/\s+/g, ' ').slice(0, MAX_QUOTE);
 }

@@ -84,6 +84,11 @@ export class MessageWriter {
     await this.sink('thread.message.in_progress', this.message);
   }
 
+  /** Whether the message is as long as it may be. */
+  get isFull(): boolean {
+    return this.reader.isFull;
+  }
+
   async append(text: string): Promise<void> {
     await this.send(this.reader.push(text));
   }

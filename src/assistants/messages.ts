@@ -56,7 +56,10 @@ function contentOf(body: CreateMessageRequest, path: string): MessageContent[] {
   return body.content.map((part, index) => {
     if (part.type === 'image_file')
       throw errors.unsupported(`${path}content[${index}].image_file`, "Send the image as 'image_url'.");
-    if (part.type === 'image_url') return part;
+    if (part.type === 'image_url') {
+      if (body.role === 'user') return part;
+      throw errors.unsupported(`${path}content[${index}].image_url`, "Only messages of role 'user' hold images.");
+    }
     return { type: 'text', text: { value: part.text, annotations: [] } };
   });
 }

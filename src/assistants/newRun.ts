@@ -2,7 +2,7 @@
 import { errors } from '../errors';
 import { newId } from '../storage/keys';
 import type { AssistantObject, AssistantTool } from '../wire/assistants';
-import type { CreateRunRequest, RunObject, ThreadObject } from '../wire/threads';
+import type { CreateRunRequest, RunObject, ThreadObject, ToolChoice } from '../wire/threads';
 import type { AssistantsPorts } from './ports';
 
 /** The name under which models are offered the file_search tool. */
@@ -29,13 +29,7 @@ export function checkRunSupport(
   if (tools.some(({ type }) => type === 'code_interpreter'))
     throw errors.unsupported('tools', 'There is no code interpreter yet.');
   if (isChoice(body, 'code_interpreter')) throw errors.unsupported('tool_choice', 'There is no code interpreter yet.');
-  if (isChoice(body, FILE_SEARCH) && !tools.some(({ type }) => type === FILE_SEARCH)) {
-    throw errors.invalidParameter(
-      "'tool_choice' names a tool that the run does not have.",
-      'invalid_value',
-      'tool_choice',
-    );
-  }
+  checkToolChoice(body.tool_choice, tools);
   if (body.max_prompt_tokens) throw errors.unsupported('max_prompt_tokens');
   if (body.truncation_strategy?.type === 'last_messages' && !body.truncation_strategy.last_messages) {
     throw errors.invalidParameter(
@@ -44,16 +38,29 @@ export function checkRunSupport(
       'truncation_strategy.last_messages',
     );
   }
-  if (
-    tools.some((tool) => tool.type === 'function' && tool.function.name === FILE_SEARCH) &&
-    tools.some(({ type }) => type === FILE_SEARCH)
-  ) {
+  const names = tools.map(nameOf);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) {
     throw errors.invalidParameter(
-      "A function beside the file_search tool cannot be named 'file_search'.",
+      `Invalid 'tools': more than one tool is named '${repeated}'.`,
       'invalid_value',
       'tools',
     );
   }
+}
+
+/** The name under which the model is offered the tool. */
+const nameOf = (tool: AssistantTool): string => (tool.type === 'function' ? tool.function.name : tool.type);
+
+/** A choice that forces a call must be one that the run's tools allow. */
+function checkToolChoice(choice: ToolChoice | null | undefined, tools: AssistantTool[]): void {
+  if (!choice || choice === 'auto' || choice === 'none') return;
+  const wanted =
+    typeof choice === 'string' ? undefined : choice.type === 'function' ? choice.function.name : choice.type;
+  const possible = wanted === undefined ? tools.length > 0 : tools.some((tool) => nameOf(tool) === wanted);
+  if (possible) return;
+  const message = "Invalid 'tool_choice': it asks for a tool that the run does not have.";
+  throw errors.invalidParameter(message, 'invalid_value', 'tool_choice');
 }
 
 const isChoice = (body: RunSettings, type: string): boolean =>

@@ -82,12 +82,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
         { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
         ...messages.map(creationOf),
       ];
-      try {
-        await records.write(threadPartition(scope, threadId), changes, { add: [due] });
-      } catch (error) {
-        if (error instanceof RangeError) throw errors.bodyTooLarge(1_000_000);
-        throw error;
-      }
+      await records.write(threadPartition(scope, threadId), changes, { add: [due] });
       return run;
     });
   }
@@ -118,7 +113,12 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       ...threadBody,
       tool_resources: tool_resources ?? threadBody?.tool_resources,
     });
-    return create(scope, thread.id, runBody);
+    try {
+      return await create(scope, thread.id, runBody);
+    } catch (error) {
+      await threads.remove(scope, thread.id);
+      throw error;
+    }
   }
 
   async function modify(reference: RunReference, metadata: Metadata | null | undefined): Promise<RunObject> {

@@ -16,10 +16,15 @@ export class InvalidToolCallError extends Error {
 }
 
 const MAX_QUERIES = 5;
+const MAX_QUERY_CHARACTERS = 4000;
+/** Bytes of all arguments, and of all passages, of one step: both must fit into a write of the store. */
+const MAX_ARGUMENT_BYTES = 512 * 1024;
+const MAX_PASSAGE_BYTES = 768 * 1024;
 
 export class ToolCallStep {
   readonly calls: ToolCall[] = [];
   private step: RunStepObject;
+  private argumentBytes = 0;
 
   constructor(
     private readonly run: RunObject,
@@ -36,6 +41,9 @@ export class ToolCallStep {
       await this.sink('thread.run.step.in_progress', this.step);
     }
     const call = this.calls[piece.index] ?? (await this.begin(piece));
+    this.argumentBytes += Buffer.byteLength(JSON.stringify(piece.arguments));
+    if (this.argumentBytes > MAX_ARGUMENT_BYTES)
+      throw new InvalidToolCallError('The model called tools with too long arguments.');
     call.function.arguments += piece.arguments;
     if (piece.arguments && call.function.name !== FILE_SEARCH) {
       await this.sink('thread.run.step.delta', argumentsDelta(this.step.id, piece.index, piece.arguments));
@@ -73,10 +81,14 @@ export class ToolCallStep {
   ): Promise<StepRecord> {
     const queries: Record<string, string[]> = {};
     const shown: StepToolCall[] = [];
+    let room = MAX_PASSAGE_BYTES;
     for (const call of this.calls) {
       const asked = call.function.name === FILE_SEARCH ? queriesOf(call) : [];
       if (asked.length > 0) queries[call.id] = asked;
-      shown.push(shownCall(call, asked.length > 0 ? await search(asked) : [], ranking));
+      const passages = asked.length > 0 ? await search(asked) : [];
+      // The worst passages are left out where they do not fit.
+      const fitting = passages.filter(({ text }) => (room -= Buffer.byteLength(JSON.stringify(text))) >= 0);
+      shown.push(shownCall(call, fitting, ranking));
     }
     const open = this.functionCalls.length > 0;
     this.step = {
@@ -96,7 +108,11 @@ function queriesOf(call: ToolCall): string[] {
     const parsed: unknown = JSON.parse(call.function.arguments);
     const queries: unknown = typeof parsed === 'object' && parsed !== null && 'queries' in parsed ? parsed.queries : [];
     const list: unknown[] = Array.isArray(queries) ? queries : [queries];
-    return list.filter((query) => typeof query === 'string' && query.trim() !== '').slice(0, MAX_QUERIES) as string[];
+    return list
+      .flatMap((query) =>
+        typeof query === 'string' && query.trim() !== '' ? [query.slice(0, MAX_QUERY_CHARACTERS)] : [],
+      )
+      .slice(0, MAX_QUERIES);
   } catch {
     return [];
   }

@@ -33,10 +33,10 @@ export const assistantsFamily: Family = {
       number: 10,
       body: createAssistantRequest,
       response: assistantObject,
-      handle: async (call) => {
-        const tool_resources = await withVectorStores(call, call.body.tool_resources);
-        return shownSampling(await (await assistants()).create(call.scope, { ...call.body, tool_resources }));
-      },
+      handle: async (call) =>
+        withVectorStores(call, call.body.tool_resources, async (tool_resources) =>
+          shownSampling(await (await assistants()).create(call.scope, { ...call.body, tool_resources })),
+        ),
     }),
     operation({
       method: 'get',

@@ -28,14 +28,14 @@ const createFile = operation({
 });
 
 /** The form's fields; `a[b]` is field `b` of `a`. Throws 400. */
-function fieldsOf(form: Record<string, string>): CreateFileFields {
-  const nested: Record<string, string | Record<string, string>> = {};
-  for (const [name, value] of Object.entries(form)) {
+function fieldsOf(form: Map<string, string>): CreateFileFields {
+  const nested = new Map<string, unknown>();
+  for (const [name, value] of form) {
     const [, outer, inner] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
-    if (outer === undefined || inner === undefined) nested[name] = value;
-    else nested[outer] = { ...(typeof nested[outer] === 'object' && nested[outer]), [inner]: value };
+    if (outer === undefined || inner === undefined) nested.set(name, value);
+    else nested.set(outer, Object.fromEntries([...Object.entries(nested.get(outer) ?? {}), [inner, value]]));
   }
-  return validate(createFileFields, nested);
+  return validate(createFileFields, Object.fromEntries(nested));
 }
 
 const listFiles = operation({

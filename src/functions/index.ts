@@ -17,8 +17,9 @@ app.hook.appStart(() => {
 
 for (const family of families) registerFamily(family, edgeSettings);
 registerCatchAll(missingOperations, edgeSettings);
+let openApi: object | undefined;
 registerOpen('openapi', 'openapi.json', () =>
-  Response.json(openApiDocument(families.flatMap(({ operations }) => operations))),
+  Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),
 );
 registerRunActivities();
 registerIngestion();

@@ -8,10 +8,12 @@ import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/mainten
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
-import { wakeRun } from './orchestrationStart';
+import { startOrchestration, wakeRun } from './orchestrationStart';
 
 /** Due records handled by one activity. */
 const PORTION = 100;
+/** How much later a due record that failed is looked at again. */
+const POSTPONED_SECONDS = 300;
 /** How long the history of finished orchestrations is kept. */
 const KEEP_MILLISECONDS = 60 * 60 * 1000;
 /** At most one purge in this time. */
@@ -35,15 +37,12 @@ export function registerMaintenance(): void {
   });
 }
 
-/** One instance at a time; while one is at work there is nothing to start. */
+/** One instance at a time: while one is at work a start does nothing. */
 async function startMaintenance(invocation: InvocationContext): Promise<void> {
-  const client = df.getClient(invocation);
   const { records } = (await services()).storage;
   const due = await records.due(Math.floor(Date.now() / 1000), 1);
   if (due.length === 0 && !purgeIsDue()) return;
-  const { runtimeStatus } = await client.getStatus('maintenance').catch(() => ({ runtimeStatus: 'Unknown' }));
-  if (['Running', 'Pending'].includes(runtimeStatus)) return;
-  await client.startNew('maintenance', { instanceId: 'maintenance' });
+  await startOrchestration(invocation, 'maintenance', 'maintenance', {});
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
@@ -52,13 +51,22 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
   };
-  const due = await storage.records.due(Math.floor(Date.now() / 1000), PORTION);
+  const now = Math.floor(Date.now() / 1000);
+  const due = await storage.records.due(now, PORTION);
+  let handled = 0;
   for (const record of due) {
-    const handle = handlers[record.kind];
-    if (handle) await handle(record);
-    else invocation.error(`Nothing handles due records of kind '${record.kind}'.`);
+    try {
+      const handle = handlers[record.kind];
+      if (!handle) throw new Error('Nothing handles due records of this kind.');
+      await handle(record);
+      handled += 1;
+    } catch (error) {
+      // Put off, so that it does not stand before the others for ever.
+      invocation.error(`The due record ${record.kind} ${record.id} could not be handled:`, error);
+      await storage.records.writeDue({ remove: [record], add: [{ ...record, at: now + POSTPONED_SECONDS }] });
+    }
   }
-  return due.length;
+  return handled;
 }
 
 let lastPurge = 0;

@@ -4,20 +4,29 @@ import type { Call } from '../http/operation';
 import type { NewToolResources, ToolResources } from '../wire/assistants';
 import { startFileBatch } from './ingestion';
 
-/** The tool resources with each described store made, its ingestion begun, and its id in place of the description. Throws 404 for a file that is not there. */
-export async function withVectorStores(
+/**
+ * Calls `work` with the tool resources in which each described store has been made, its ingestion begun, and its id put in place of the description. Throws 404
+ * for a file that is not there; when `work` fails the stores are removed again.
+ */
+export async function withVectorStores<T>(
   { scope, invocation }: Call,
   asked: NewToolResources | null | undefined,
-): Promise<ToolResources | null | undefined> {
+  work: (resources: ToolResources | null | undefined) => Promise<T>,
+): Promise<T> {
   const described = asked?.file_search?.vector_stores;
-  if (!described) return asked;
+  if (!described) return work(asked);
   const { vectorStores } = (await services()).retrieval;
   const ids: string[] = [];
-  for (const store of described) {
-    const chunking_strategy = store.file_ids?.length ? store.chunking_strategy : undefined;
-    const { store: made, job } = await vectorStores.create(scope, { ...store, chunking_strategy });
-    if (job) await startFileBatch(invocation, job);
-    ids.push(made.id);
+  try {
+    for (const store of described) {
+      const chunking_strategy = store.file_ids?.length ? store.chunking_strategy : undefined;
+      const { store: made, job } = await vectorStores.create(scope, { ...store, chunking_strategy });
+      ids.push(made.id);
+      if (job) await startFileBatch(invocation, job);
+    }
+    return await work({ ...asked, file_search: { vector_store_ids: ids } });
+  } catch (error) {
+    for (const id of ids) await vectorStores.remove(scope, id);
+    throw error;
   }
-  return { ...asked, file_search: { vector_store_ids: ids } };
 }

@@ -31,8 +31,9 @@ export async function startRun(invocation: InvocationContext, reference: RunRefe
 export async function wakeRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
   try {
     await df.getClient(invocation).raiseEvent(reference.runId, RUN_CHANGED, {});
-  } catch {
-    // No such instance.
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Run ${reference.runId} was not woken: ${reason}`);
     await startRun(invocation, reference);
   }
 }

@@ -118,15 +118,13 @@ export const runOperations: Operation[] = [
     body: createThreadAndRunRequest,
     response: runObject,
     handle: async (call) => {
-      const { thread: described } = call.body;
-      const newThread = described && {
-        ...described,
-        tool_resources: await withVectorStores(call, described.tool_resources),
-      };
-      const run = await (await runs()).createWithThread(call.scope, { ...call.body, thread: newThread });
+      const { thread } = call.body;
+      const run = await withVectorStores(call, thread?.tool_resources, async (tool_resources) =>
+        (await runs()).createWithThread(call.scope, { ...call.body, thread: thread && { ...thread, tool_resources } }),
+      );
       if (!call.body.stream) return begun(call, run, null);
-      const thread = await (await services()).threads.get(call.scope, run.thread_id);
-      return begun(call, run, { opening: [['thread.created', thread]] });
+      const made = await (await services()).threads.get(call.scope, run.thread_id);
+      return begun(call, run, { opening: [['thread.created', made]] });
     },
   }),
   operation({

@@ -27,10 +27,10 @@ export const threadOperations: Operation[] = [
     number: 14,
     body: createThreadRequest,
     response: threadObject,
-    handle: async (call) => {
-      const tool_resources = await withVectorStores(call, call.body.tool_resources);
-      return (await threads()).create(call.scope, { ...call.body, tool_resources });
-    },
+    handle: async (call) =>
+      withVectorStores(call, call.body.tool_resources, async (tool_resources) =>
+        (await threads()).create(call.scope, { ...call.body, tool_resources }),
+      ),
   }),
   operation({
     method: 'get',

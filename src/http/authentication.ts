@@ -12,7 +12,7 @@ export function authenticate(
   headers: { get(name: string): string | null },
   apiKeys: ReadonlyMap<string, string>,
 ): string {
-  const given = headers.get('api-key') ?? /^Bearer\s+(.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
+  const given = headers.get('api-key') || /^Bearer\s+(.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
   if (!given) throw errors.missingKey();
   const wanted = digest(given.trim());
   let tenant: string | undefined;

@@ -9,8 +9,7 @@ const MAX_FIELDS = 50;
 
 export interface Upload<T> {
   /** Text fields; `a[b]` is a field of its own name. */
-  fields: Record<string, string>;
-  filename: string | undefined;
+  fields: Map<string, string>;
   /** What `store` made of the file, or undefined when the form held none. */
   file: T | undefined;
 }
@@ -26,7 +25,7 @@ export async function readUpload<T>(
   const contentType = request.headers.get('content-type') ?? 'none';
   if (!/^multipart\/form-data\b/i.test(contentType) || !request.body)
     throw errors.wrongContentType(contentType, 'multipart/form-data');
-  const upload: Upload<T> = { fields: {}, filename: undefined, file: undefined };
+  const upload: Upload<T> = { fields: new Map(), file: undefined };
   const form = openForm(contentType);
   let stored: Promise<void> | undefined;
   const parsed = new Promise<void>((resolve, reject) => {
@@ -35,7 +34,7 @@ export async function readUpload<T>(
         reject(
           errors.invalidParameter(`Invalid '${name}': longer than ${MAX_FIELD_BYTES} bytes.`, 'invalid_value', name),
         );
-      upload.fields[name] = value;
+      upload.fields.set(name, value);
     });
     form.on('file', (name: string, content: BusboyFileStream, filename: string | undefined) => {
       // What breaks the part breaks the form or its consumer too, and is reported there.
@@ -45,13 +44,13 @@ export async function readUpload<T>(
         reject(errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name));
         return;
       }
-      upload.filename = filename ?? '';
-      stored = store(content, upload.filename).then((file) => {
+      stored = store(content, filename ?? '').then((file) => {
         upload.file = file;
       });
       // Its consumer may fail long before the form ends: nothing more is read then.
       stored.catch(reject);
     });
+    form.on('fieldsLimit', () => reject(brokenForm(new Error(`more than ${MAX_FIELDS} fields`))));
     form.on('error', (error: Error) => reject(brokenForm(error)));
     form.on('finish', resolve);
   });

@@ -49,7 +49,9 @@ function firstRelevant(issues: Issue[], prefix: PropertyKey[] = []): Issue {
   if (located.code !== 'invalid_union' || located.errors.length === 0) return located;
   const branches = located.errors.map((branch) => firstRelevant(branch, located.path));
   const deepest = branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best));
-  return deepest.path.length > located.path.length ? deepest : located;
+  if (deepest.path.length > located.path.length) return deepest;
+  // The branch of the right type knows the limit that was passed.
+  return branches.find(({ code }) => code === 'too_big' || code === 'too_small') ?? located;
 }
 
 /** `tools[0].function.name`, as the services write it. */

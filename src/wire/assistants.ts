@@ -1,7 +1,7 @@
 /** Assistants: requests are closed, over the union of the seed's fields and OpenAI's current ones. */
 import { z } from 'zod';
 import { chunkingStrategy } from './chunking';
-import { metadata, storedMetadata, timestamp } from './common';
+import { metadata, objectId, storedMetadata, timestamp } from './common';
 
 const codeInterpreterTool = z.strictObject({ type: z.literal('code_interpreter') });
 
@@ -54,8 +54,8 @@ export const responseFormat = z.union([
 
 export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
 
-const vectorStoreIds = z.array(z.string()).max(1);
-const codeInterpreterResources = z.strictObject({ file_ids: z.array(z.string()).max(20).default([]) });
+const vectorStoreIds = z.array(objectId).max(1);
+const codeInterpreterResources = z.strictObject({ file_ids: z.array(objectId).max(20).default([]) });
 
 /** `tool_resources` of modifications and of thread-and-run itself: stores are named, not made. */
 export const toolResources = z.strictObject({
@@ -65,7 +65,7 @@ export const toolResources = z.strictObject({
 export type ToolResources = z.infer<typeof toolResources>;
 
 const newVectorStore = z.strictObject({
-  file_ids: z.array(z.string()).max(10_000).optional(),
+  file_ids: z.array(objectId).max(10_000).optional(),
   chunking_strategy: chunkingStrategy.optional(),
   metadata: metadata.nullish(),
 });
@@ -106,7 +106,7 @@ const settings = {
 /** `createAssistantRequest`. */
 export const createAssistantRequest = z
   .strictObject({
-    model: z.string().min(1),
+    model: z.string().min(1).max(256),
     instructions: z.string().max(256_000).nullish(),
     tool_resources: newToolResources.nullish(),
     ...settings,
@@ -120,7 +120,7 @@ export type CreateAssistantRequest = Omit<z.infer<typeof createAssistantRequest>
 /** `modifyAssistantRequest`: an absent field stays, null clears; instructions are limited to 32,768 here (oddity O7). */
 export const modifyAssistantRequest = z
   .strictObject({
-    model: z.string().min(1).optional(),
+    model: z.string().min(1).max(256).optional(),
     instructions: z.string().max(32_768).nullish(),
     tool_resources: toolResources.nullish(),
     ...settings,

@@ -12,6 +12,9 @@ export type Metadata = z.infer<typeof metadata>;
 
 export const storedMetadata = z.record(z.string(), z.string());
 
+/** The id of an object in a body: ids of services that objects were brought from are taken too. */
+export const objectId = z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be an id of 1 to 128 visible ASCII characters');
+
 /** Unix seconds. */
 export const timestamp = z.int();
 

@@ -9,7 +9,7 @@ import {
   toolResources,
   type ToolResources,
 } from './assistants';
-import { metadata, pageQuery, storedMetadata, timestamp } from './common';
+import { metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Messages
 
@@ -21,7 +21,7 @@ const imageUrlPart = z.strictObject({
 });
 const imageFilePart = z.strictObject({
   type: z.literal('image_file'),
-  image_file: z.strictObject({ file_id: z.string(), detail }),
+  image_file: z.strictObject({ file_id: objectId, detail }),
 });
 
 /** `createMessageRequest`: the seed knows content as a string, OpenAI also as parts. */
@@ -35,7 +35,7 @@ export const createMessageRequest = z
     attachments: z
       .array(
         z.strictObject({
-          file_id: z.string(),
+          file_id: objectId,
           tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })),
         }),
       )
@@ -141,8 +141,8 @@ export const truncationStrategy = z.strictObject({
 });
 
 const runSettings = {
-  assistant_id: z.string(),
-  model: z.string().min(1).nullish(),
+  assistant_id: objectId,
+  model: z.string().min(1).max(256).nullish(),
   instructions: z.string().max(256_000).nullish(),
   tools: z.array(assistantTool).max(20).nullish(),
   metadata: metadata.nullish(),
@@ -184,7 +184,7 @@ export type CreateThreadAndRunRequest = Omit<z.infer<typeof createThreadAndRunRe
 /** `submitToolOutputsRunRequest`. */
 export const submitToolOutputsRequest = z
   .strictObject({
-    tool_outputs: z.array(z.strictObject({ tool_call_id: z.string(), output: z.string().max(512 * 1024) })).max(128),
+    tool_outputs: z.array(z.strictObject({ tool_call_id: objectId, output: z.string().max(512 * 1024) })).max(128),
     stream: z.boolean().nullish(),
   })
   .meta({ id: 'submitToolOutputsRunRequest' });

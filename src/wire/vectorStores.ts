@@ -1,7 +1,7 @@
 /** Files, vector stores, their files, batches and search (operations.md sections 13 to 15, components.md section 9). */
 import { z } from '@hono/zod-openapi';
 import { chunkingStrategy, storedChunkingStrategy } from './chunking';
-import { metadata, pageQuery, storedMetadata, timestamp } from './common';
+import { metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Files
 
@@ -59,9 +59,9 @@ export type Attributes = z.infer<typeof attributes>;
 /** `createVectorStoreRequest`. */
 export const createVectorStoreRequest = z
   .strictObject({
-    file_ids: z.array(z.string()).max(500).optional(),
-    name: z.string().nullish(),
-    description: z.string().nullish(),
+    file_ids: z.array(objectId).max(500).optional(),
+    name: z.string().max(1000).nullish(),
+    description: z.string().max(10_000).nullish(),
     expires_after: expiresAfter.optional(),
     chunking_strategy: chunkingStrategy.optional(),
     metadata: metadata.nullish(),
@@ -76,7 +76,7 @@ export type CreateVectorStoreRequest = z.infer<typeof createVectorStoreRequest>;
 /** `updateVectorStoreRequest`. */
 export const modifyVectorStoreRequest = z
   .strictObject({
-    name: z.string().nullable().optional(),
+    name: z.string().max(1000).nullable().optional(),
     expires_after: expiresAfter.nullable().optional(),
     metadata: metadata.nullable().optional(),
   })
@@ -117,7 +117,7 @@ export type VectorStoreObject = z.infer<typeof vectorStoreObject>;
 /** `createVectorStoreFileRequest`. */
 export const createVectorStoreFileRequest = z
   .strictObject({
-    file_id: z.string(),
+    file_id: objectId,
     chunking_strategy: chunkingStrategy.optional(),
     attributes: attributes.nullish(),
   })
@@ -168,7 +168,7 @@ export const fileContentPage = z
 /** `createVectorStoreFileBatchRequest`: `file_ids`, or `files` with settings of their own. */
 export const createFileBatchRequest = z
   .strictObject({
-    file_ids: z.array(z.string()).min(1).max(500).optional(),
+    file_ids: z.array(objectId).min(1).max(500).optional(),
     files: z.array(createVectorStoreFileRequest).min(1).max(500).optional(),
     chunking_strategy: chunkingStrategy.optional(),
     attributes: attributes.nullish(),
@@ -227,7 +227,7 @@ export const filter: z.ZodType<Filter> = z
 /** `VectorStoreSearchRequest`. */
 export const searchRequest = z
   .strictObject({
-    query: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
+    query: z.union([z.string().min(1).max(10_000), z.array(z.string().min(1).max(10_000)).min(1).max(20)]),
     rewrite_query: z.boolean().default(false),
     max_num_results: z.int().min(1).max(50).default(10),
     filters: filter.optional(),

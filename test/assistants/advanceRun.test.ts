@@ -208,6 +208,43 @@ describe('a run', () => {
     await open.threads.createMessage(open.scope, thread.id, { role: 'user', content: 'Again?' });
   });
 
+  it.each([
+    ['in one piece', 1],
+    ['in many pieces', 300],
+  ])('ends incomplete, with what fits, when the model writes more than a message holds %s', async (_how, pieces) => {
+    open.turns.push(function* () {
+      for (let piece = 0; piece < pieces; piece += 1) yield { type: 'text', text: 'words " '.repeat(400_000 / pieces) };
+      yield { type: 'finish', reason: 'stop', usage };
+    });
+    const { reference, thread } = await open.start();
+    const state = await open.advance(reference);
+    expect(state?.run).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'max_completion_tokens' } });
+    const text = (await textsOf(thread.id)).at(-1) ?? '';
+    expect(text.length).toBeGreaterThan(800_000);
+    expect(text.length).toBeLessThan(1_048_576);
+    expect(open.requests).toHaveLength(1);
+  });
+
+  it('fails, and frees its thread, when the model calls tools with arguments that no write holds', async () => {
+    open.turns.push(calls({ id: 'call_1', name: 'weather', arguments: `{"city":"${'x'.repeat(3_000_000)}"}` }));
+    const { reference, thread } = await open.start({ tools: [weather] });
+    expect((await open.advance(reference))?.run).toMatchObject({
+      status: 'failed',
+      last_error: { code: 'server_error' },
+    });
+    await open.threads.createMessage(open.scope, thread.id, { role: 'user', content: 'Free again.' });
+  });
+
+  it('leaves out the worst passages of a search that found more than a step holds', async () => {
+    const passage = { filename: 'big.txt', score: 0.5, text: 'y'.repeat(100_000) };
+    open.passages.push(...Array.from({ length: 30 }, (_, index) => ({ ...passage, fileId: `file-${index}` })));
+    open.turns.push(calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["y"]}' }), says('Found.'));
+    const { reference } = await open.start({ tools: [{ type: 'file_search' }] });
+    expect((await open.advance(reference))?.run.status).toBe('completed');
+    const [step] = (await open.runs.listSteps(reference, page, true)).data;
+    expect(JSON.stringify(step).match(/file-\d+/g)?.length).toBe(7);
+  });
+
   it('keeps what was said when a stream is cut, as an incomplete message', async () => {
     open.turns.push(function* () {
       yield { type: 'text', text: 'Half' };

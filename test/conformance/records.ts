@@ -1,4 +1,5 @@
 /** The rules that every adapter of the record port keeps. Imported by the adapters' own tests. */
+import { TooLargeError } from '../../src/errors';
 import { randomUUID } from 'node:crypto';
 import { MAX_CHANGES, MAX_WRITE_BYTES, type Change, type Records } from '../../src/storage/ports';
 import { describeDue } from './dueRecords';
@@ -304,11 +305,11 @@ export function describeRecords(name: string, open: () => Promise<Records>): voi
         await expect(records.write(partition, many(MAX_CHANGES + 1))).rejects.toBeInstanceOf(RangeError);
         const half = textOfBytes(MAX_WRITE_BYTES / 2);
         await expect(records.write(partition, [create('a', half), create('b', `${half}x`)])).rejects.toBeInstanceOf(
-          RangeError,
+          TooLargeError,
         );
         // Bytes, not characters.
         const wide = 'é'.repeat(MAX_WRITE_BYTES / 2);
-        await expect(records.write(partition, [create('a', wide)])).rejects.toBeInstanceOf(RangeError);
+        await expect(records.write(partition, [create('a', wide)])).rejects.toBeInstanceOf(TooLargeError);
         expect((await records.list(partition, 'things', { order: 'asc', limit: 10 })).records).toEqual([]);
       });
     });
