@@ -2,6 +2,7 @@
  * All settings of the package: the only reader of process.env. Names and meanings are those of the table in README.md.
  */
 import { z } from 'zod';
+import { isOwnAddress } from './ownAddress';
 
 /** A setting is missing or wrong. The message is one line that names the setting and says what it takes. */
 export class ConfigError extends Error {
@@ -51,12 +52,16 @@ const notYet: Record<string, string[]> = {
   BLOB_TRIGGER_SOURCE: ['polling'],
   CODE_INTERPRETER: ['off'],
   DATA_SOURCES: [],
+  DATA_SOURCE_ALLOWED_HOSTS: [],
+  PINECONE_CONTROLLER_HOST: [],
+  PYODIDE_PACKAGE_DIR: [],
   RESPONSES_MODE: [],
 };
 
 const text = z.string().trim().min(1);
 const url = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine((value) => /^https?:\/\/[^?#@]+$/i.test(value), 'must be a URL without user, query and fragment')
   .transform((value) => value.replace(/\/+$/, ''));
 
 const settings = z.object({
@@ -84,6 +89,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const value = given[name];
     if (value && !same.includes(value))
       throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
+  }
+  if (!given.STORAGE && Object.keys(given).some((name) => /^AzureWebJobsStorage(__|$)/.test(name))) {
+    throw new ConfigError(
+      'STORAGE',
+      "would be 'azure', since AzureWebJobsStorage is set, and that is not available in this version; set it to embedded.",
+    );
   }
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
@@ -144,16 +155,7 @@ function readKeys(value: string | undefined): Map<string, string> {
   return keys;
 }
 
-/** An upstream that is this very server would call itself without end. */
 function refuseSelf(backend: ModelBackend, env: NodeJS.ProcessEnv): void {
   const setting = backend.kind === 'azure' ? 'AZURE_OPENAI_ENDPOINT' : 'OPENAI_BASE_URL';
-  const loopback = (host: string) => (/^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(host) ? 'loopback' : host);
-  const { hostname, port, protocol } = new URL(backend.baseUrl);
-  const upstream = `${loopback(hostname)}:${port || (protocol === 'https:' ? '443' : '80')}`;
-  const own = [env.WEBSITE_HOSTNAME, env.PORT && `${env.HOST ?? '127.0.0.1'}:${env.PORT}`].flatMap((address) => {
-    if (!address) return [];
-    const at = new URL(`http://${address}`);
-    return [`${loopback(at.hostname)}:${at.port || (at.hostname === 'localhost' ? '80' : '443')}`];
-  });
-  if (own.includes(upstream)) throw new ConfigError(setting, 'is the address of this server itself.');
+  if (isOwnAddress(backend.baseUrl, env)) throw new ConfigError(setting, 'is the address of this server itself.');
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { ConfigError, readConfig } from '../src/config';
 
 const keys = { API_KEYS: 'a:key-a' };
@@ -107,12 +108,27 @@ describe('readConfig', () => {
     ['127.1.2.3:7071', 'localhost', '7071'],
     ['[::1]:7071', '127.0.0.1', '7071'],
     ['10.0.0.5:8080', '10.0.0.5', '8080'],
+    ['[::1]:7071', '::', '7071'],
+    ['localhost.:7071', '127.0.0.1', '7071'],
+    [`${hostname()}:7071`, '0.0.0.0', '7071'],
   ])('refuses the upstream http://%s for a server at %s:%s', (upstream, HOST, PORT) => {
     const error = refused({ ...keys, HOST, PORT, OPENAI_BASE_URL: `http://${upstream}/v1` });
     expect(error).toEqual({
       setting: 'OPENAI_BASE_URL',
       message: 'OPENAI_BASE_URL: is the address of this server itself.',
     });
+  });
+
+  it('refuses a URL that holds a password, without repeating it', () => {
+    const error = refused({ ...keys, OPENAI_BASE_URL: 'http://user:hidden@host/v1' });
+    expect(error).toMatchObject({ setting: 'OPENAI_BASE_URL' });
+    expect(JSON.stringify(error)).not.toContain('hidden');
+  });
+
+  it('refuses to keep embedded state silently where storage of Azure is configured', () => {
+    const azure = { ...keys, AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
+    expect(refused(azure)).toMatchObject({ setting: 'STORAGE' });
+    expect(readConfig({ ...azure, STORAGE: 'embedded' })).toEqual(readConfig(keys));
   });
 
   it('refuses the function app’s own host name as the upstream, and takes any other', () => {

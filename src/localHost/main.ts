@@ -1,4 +1,5 @@
 /** `npm start`: settings, the local host, and its start and stop. */
+import { access, constants, mkdir } from 'node:fs/promises';
 import { ConfigError, readConfig, type Config } from '../config';
 import { HostStartError } from './functionTable';
 import { applyLocalSettings, ensureApiKey, readHostSettings } from './hostSettings';
@@ -8,6 +9,7 @@ async function main(): Promise<void> {
   const root = process.cwd();
   await applyLocalSettings(root, process.env);
   const settings = readHostSettings(process.env);
+  await checkDataDir(settings.dataDir);
   const key = await ensureApiKey(settings.dataDir, process.env);
   // An upstream that is this server is recognised by these two.
   if (settings.port > 0) process.env.PORT = String(settings.port);
@@ -18,6 +20,16 @@ async function main(): Promise<void> {
   for (const line of startLines(host.url, key, config)) host.log.plain(line);
   host.log.plain(`Listening on ${host.url}`);
   host.log.flush();
+}
+
+/** Everything is kept there: a folder that cannot be used should be told in one line. */
+async function checkDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.W_OK);
+  } catch (error) {
+    throw new ConfigError('DATA_DIR', `'${dataDir}' cannot be used as a folder (${String(error)}).`);
+  }
 }
 
 /** What a newcomer needs: where to point the SDKs, with which key, and who answers. */
