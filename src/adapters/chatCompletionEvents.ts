@@ -92,8 +92,9 @@ class AnswerReader {
   private hasChoice = false;
   private reason: string | undefined;
   private usage: Usage | undefined;
-  /** The service's numbers of the tool calls seen → ours, which have no gaps. */
-  private readonly callIndexes = new Map<number, number>();
+  /** The service's numbers of the tool calls seen → ours, which have no gaps, and the id it gave. */
+  private readonly calls = new Map<number, { index: number; id: string }>();
+  private callCount = 0;
   private lastCall = { number: -1, id: '' };
 
   constructor(private readonly refusal: (errorBody: string) => UpstreamError) {}
@@ -123,18 +124,19 @@ class AnswerReader {
     // Without a number, another id begins another call.
     const number = piece.index ?? (isOther ? this.lastCall.number + 1 : Math.max(0, this.lastCall.number));
     const text = piece.function?.arguments ?? '';
-    const known = this.callIndexes.get(number);
-    if (known !== undefined) {
+    const name = piece.function?.name;
+    const known = this.calls.get(number);
+    // Some servers number every call 0: another id with a name begins another call all the same.
+    if (known && !(name && piece.id && piece.id !== known.id)) {
       this.lastCall.number = number;
-      if (text) yield { type: 'tool_call', index: known, arguments: text };
+      if (text) yield { type: 'tool_call', index: known.index, arguments: text };
       return;
     }
-    const name = piece.function?.name;
     if (!name) throw malformed('a tool call has no name');
     // Some local servers give no id, but the outputs are handed in by it.
     const id = piece.id || `call_${randomUUID().replaceAll('-', '')}`;
-    const index = this.callIndexes.size;
-    this.callIndexes.set(number, index);
+    const index = this.callCount++;
+    this.calls.set(number, { index, id });
     this.lastCall = { number, id };
     yield { type: 'tool_call', index, id, name, arguments: text };
   }
@@ -149,6 +151,6 @@ class AnswerReader {
   /** Services say `stop` for a call of a function that was demanded by name, and local ones have words of their own. */
   private finishReason(): 'stop' | 'length' | 'tool_calls' | 'content_filter' {
     if (this.reason === 'length' || this.reason === 'content_filter') return this.reason;
-    return this.callIndexes.size ? 'tool_calls' : 'stop';
+    return this.callCount > 0 ? 'tool_calls' : 'stop';
   }
 }

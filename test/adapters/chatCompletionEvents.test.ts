@@ -183,6 +183,18 @@ describe('tool calls', () => {
     ]);
   });
 
+  it('are told apart by id where all have index 0', async () => {
+    const call = (id: string, args: string) =>
+      chunk({ tool_calls: [{ index: 0, id, function: { name: 'f', arguments: args } }] });
+    const more = chunk({ tool_calls: [{ index: 0, function: { arguments: ':1}' } }] });
+    expect(await eventsOf(call('a', '{}') + call('b', '{"x"') + more + chunk({}, 'tool_calls') + done)).toEqual([
+      { type: 'tool_call', index: 0, id: 'a', name: 'f', arguments: '{}' },
+      { type: 'tool_call', index: 1, id: 'b', name: 'f', arguments: '{"x"' },
+      { type: 'tool_call', index: 1, arguments: ':1}' },
+      { type: 'finish', reason: 'tool_calls', usage: undefined },
+    ]);
+  });
+
   it('are told apart by id where they have no index', async () => {
     const stream =
       calls(call(undefined, { id: 'call_a', name: 'search', arguments: '{' })) +
