@@ -1,6 +1,8 @@
 /** Finds the sentences of search results that answer a question. */
 import type { EmbeddingModel } from '../models/ports';
-import { sentencesOf, wordsOf } from './sentences';
+import { sentencesOf, wordsOf, type Sentence } from '../retrieval/sentences';
+import { readQuestion, type Question } from './questionWords';
+import { knows, overlaps, type FileTerms } from './wordOverlap';
 
 /** A passage that a search found, best first among its like; `marker` cites it. */
 export interface Passage {
@@ -17,11 +19,14 @@ export interface Quotation {
 }
 
 interface Candidate extends Quotation {
+  sentence: Sentence;
   /** Where it stands: which passage, and where in it. */
   passage: number;
   position: number;
   terms: Set<string>;
-  /** Share of the question's words, weighted by their rarity, that it holds: 0 to 1. Words of its passage count less. */
+  /** Whether its file speaks of all that the question names. */
+  isAbout: boolean;
+  /** Share of the question's words that it holds, or that stand around it. */
   overlap: number;
   score: number;
 }
@@ -29,32 +34,19 @@ interface Candidate extends Quotation {
 const MAX_QUOTATIONS = 4;
 const MAX_PASSAGES = 20;
 /** Sentences whose vectors are computed, about 10 ms each on one core; chosen by word overlap and place. */
-const MAX_EMBEDDED = 24;
-/** What a word of the question counts that only the rest of the passage or the file's name holds. */
-const PASSAGE_SHARE = 0.4;
+const MAX_EMBEDDED = 32;
 /** A paraphrase shares no word with the question; sentences of other subjects stayed below a similarity of 0.4. */
-const SIMILARITY_ALONE = 0.85;
-/** Of a score that is half word overlap and half similarity; found on real texts: what does not answer stays below. */
-const MIN_SCORE = 0.45;
+const SIMILARITY_ALONE = 0.8;
+/** Lines of forms, and sentences of other languages, have no similarity to speak of. */
+const OVERLAP_ALONE = 0.8;
+/** Of the score of a sentence whose file does not speak of what the question names. */
+const UNKNOWN_NAME = 0.65;
+/** Found on real texts: what does not answer stays below. */
+const MIN_SCORE = 0.48;
 /** Further sentences must come this close to the best one. */
 const MIN_SHARE_OF_BEST = 0.75;
-
-/** Words that say nothing of what a question is about. */
-const STOP_WORDS = new Set(
-  (
-    'a about after all also am an and any are as at be been before being between both but by can could did do does doing for from ' +
-    'give had has have having he her here him his how i if in into is it its just know list made make many may me mean means might more ' +
-    'most much must my name no not of off on one only or other our out over please s shall she should so some such t tell than that the ' +
-    'their them then there these they this those to too under up us use used uses very was we were what when where which while who whom ' +
-    'whose why will with within would you your explain describe say says show find give according'
-  ).split(' '),
-);
-/** With nothing else in it, a question asks for the documents as a whole. */
-const OVERVIEW_WORDS = new Set(
-  'document documents file files text texts content contents summarize summarise summary overview page pages pdf'.split(
-    ' ',
-  ),
-);
+/** And hold this share of the question's words that it holds: lines beside the right one are much like it. */
+const MIN_OVERLAP_OF_BEST = 0.6;
 
 /**
  * The sentences of `passages` that answer `question`, at most four, in reading order, the best one's document first; none if nothing
@@ -66,91 +58,78 @@ export async function answerFrom(
   embeddings: EmbeddingModel,
   signal?: AbortSignal,
 ): Promise<Quotation[]> {
-  const terms = new Set(termsOf(question));
-  const candidates = candidatesOf(passages.slice(0, MAX_PASSAGES), terms);
-  if (terms.size === 0 && isOverview(question)) return overview(candidates);
-  const likely = [...candidates].sort((a, b) => b.overlap - a.overlap || a.passage - b.passage).slice(0, MAX_EMBEDDED);
-  const [[asked], vectors] = await Promise.all([
-    embeddings.embed([question], 'query', signal),
-    embeddings.embed(
-      likely.map(({ text }) => text),
-      'query',
-      signal,
-    ),
-  ]);
+  const read = readQuestion(question);
+  const candidates = candidatesOf(passages.slice(0, MAX_PASSAGES), read);
+  if (read.terms.size === 0 && read.isOverview) return overview(candidates);
+  const likely = distinct(candidates.sort((a, b) => b.overlap - a.overlap || a.passage - b.passage));
+  const similarities = await similaritiesOf(likely, question, read, embeddings, signal);
   likely.forEach((candidate, index) => {
-    const similarity = Math.max(0, dot(asked, vectors[index]));
-    const score = Math.max((candidate.overlap + similarity) / 2, similarity * SIMILARITY_ALONE);
-    candidate.score = score * wholeness(candidate.text);
+    candidate.score = scoreOf(candidate, similarities[index] ?? 0, read);
   });
   return inReadingOrder(best(likely));
 }
 
-function candidatesOf(passages: Passage[], asked: Set<string>): Candidate[] {
-  const seen = new Set<string>();
-  const found = passages.flatMap(({ marker, filename, text }, passage) =>
-    sentencesOf(text).flatMap((sentence, position) => {
-      // Chunks of a file overlap, so that a sentence may come twice.
-      if (seen.has(sentence)) return [];
-      seen.add(sentence);
-      const terms = new Set(termsOf(sentence));
-      return [{ text: sentence, marker, filename, passage, position, terms, overlap: 0, score: 0 }];
+function candidatesOf(passages: Passage[], question: Question): Candidate[] {
+  const files = Map.groupBy(passages, ({ filename }) => filename);
+  const termsOfFiles = new Map([...files].map(([name, parts]) => [name, termsOfFile(name, parts, question)]));
+  const found = passages.map(({ marker, filename, text }, passage) =>
+    sentencesOf(text).map((sentence, position): Candidate => {
+      const whole = sentence.heading ? `${sentence.heading}: ${sentence.text}` : sentence.text;
+      const terms = new Set(question.termsOf(whole));
+      return { text: whole, marker, filename, sentence, passage, position, terms, isAbout: true, overlap: 0, score: 0 };
     }),
   );
-  const around = passages.map(({ filename, text }) => new Set(termsOf(`${filename.replace(/[_-]/g, ' ')} ${text}`)));
-  const weights = [...asked].map((term) => ({ term, weight: rarity(term, found) }));
-  for (const candidate of found) candidate.overlap = overlapOf(candidate.terms, around[candidate.passage], weights);
-  return found;
+  const shares = overlaps(
+    found.map((candidates, passage) => ({
+      file: termsOfFiles.get(passages[passage]?.filename ?? '') ?? { name: new Set(), text: new Set() },
+      sentences: candidates.map(({ terms }) => terms),
+    })),
+    question,
+  );
+  for (const candidate of found.flat()) {
+    const file = termsOfFiles.get(candidate.filename);
+    candidate.overlap = shares[candidate.passage]?.[candidate.position] ?? 0;
+    candidate.isAbout = [...question.names].every((name) => !file || knows(file, name));
+  }
+  return found.flat();
 }
 
-function overlapOf(
-  own: Set<string>,
-  around: Set<string> | undefined,
-  weights: { term: string; weight: number }[],
-): number {
-  const all = sum(weights.map(({ weight }) => weight));
-  const held = sum(weights.map(({ term, weight }) => (own.has(term) ? weight : 0)));
-  if (held === 0) return 0;
-  const near = sum(weights.map(({ term, weight }) => (!own.has(term) && around?.has(term) ? weight : 0)));
-  return (held + near * PASSAGE_SHARE) / all;
+function termsOfFile(filename: string, passages: Passage[], { termsOf }: Question): FileTerms {
+  return {
+    name: new Set(termsOf(filename.replace(/[^\p{L}\p{N}]+/gu, ' '))),
+    // With the headings that stand before no sentence.
+    text: new Set(passages.flatMap(({ text }) => termsOf(text))),
+  };
 }
 
-function rarity(term: string, candidates: Candidate[]): number {
-  const holding = candidates.filter(({ terms }) => terms.has(term)).length;
-  const weight = Math.log(1 + (candidates.length + 1) / (holding + 0.5));
-  // What the question is about and nothing speaks of is a strong sign that nothing answers it.
-  return holding === 0 ? weight * 1.5 : weight;
+/** The first of each text, as many as are worth a closer look; chunks of a file overlap, so that a sentence may come twice. */
+function distinct(candidates: Candidate[]): Candidate[] {
+  const byText = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    if (!byText.has(candidate.text)) byText.set(candidate.text, candidate);
+    if (byText.size === MAX_EMBEDDED) break;
+  }
+  return [...byText.values()];
 }
 
-const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
-
-/** The words that tell what a text is about, without their commonest endings. */
-function termsOf(text: string): string[] {
-  return wordsOf(text)
-    .filter((word) => !STOP_WORDS.has(word) && !OVERVIEW_WORDS.has(word))
-    .map(stemOf);
-}
-
-function stemOf(word: string): string {
-  const stem = word.replace(/ies$/, 'y').replace(/(?:ing|ed|es|s|ly|e)$/, '');
-  return stem.length >= 3 ? stem : word;
-}
-
-/** The first sentences of the first passage, whole ones if there are any. */
-function overview(candidates: Candidate[]): Candidate[] {
-  const first = candidates.filter(({ passage }) => passage === 0);
-  const whole = first.filter(({ text }) => wholeness(text) === 1);
-  return (whole.length > 0 ? whole : first).slice(0, 3);
-}
-
-/** Questions answer nothing, and what has no end is often a title or a fragment. */
-function wholeness(sentence: string): number {
-  if (/[?？]$/.test(sentence)) return 0.6;
-  return /[.!。！]["'”’)]*$/.test(sentence) ? 1 : 0.85;
-}
-
-function isOverview(question: string): boolean {
-  return wordsOf(question).some((word) => OVERVIEW_WORDS.has(word));
+/** How near in meaning each candidate is to the question, from 0 to 1; 0 if it is not in the language of the embeddings. */
+async function similaritiesOf(
+  candidates: Candidate[],
+  question: string,
+  { isEnglish }: Question,
+  embeddings: EmbeddingModel,
+  signal?: AbortSignal,
+): Promise<number[]> {
+  if (!isEnglish) return candidates.map(() => 0);
+  const [[asked], vectors] = await Promise.all([
+    embeddings.embed([question], 'query', signal),
+    embeddings.embed(
+      candidates.map(({ text }) => text),
+      'query',
+      signal,
+    ),
+  ]);
+  return vectors.map((vector) => Math.max(0, dot(asked, vector)));
 }
 
 function dot(a: Float32Array | undefined, b: Float32Array | undefined): number {
@@ -159,12 +138,78 @@ function dot(a: Float32Array | undefined, b: Float32Array | undefined): number {
   return product;
 }
 
+function scoreOf(candidate: Candidate, similarity: number, question: Question): number {
+  const { overlap, sentence } = candidate;
+  const byWords = sentence.isLine || !question.isEnglish ? overlap * OVERLAP_ALONE : 0;
+  const likeness = Math.max((overlap + similarity) / 2, similarity * SIMILARITY_ALONE, byWords);
+  return (
+    likeness *
+    (candidate.isAbout ? 1 : UNKNOWN_NAME) *
+    wholeness(candidate) *
+    newness(candidate, question) *
+    fitness(candidate, question) *
+    exactness(candidate, question)
+  );
+}
+
+/** Words in the question's own form count a little more: what was founded is no founding member. */
+function exactness({ text, terms }: Candidate, question: Question): number {
+  const held = [...question.terms].filter((term) => terms.has(term)).length;
+  const exact = wordsOf(text).filter((word) => question.words.has(word));
+  return held === 0 ? 1 : 0.9 + 0.1 * Math.min(1, new Set(exact).size / held);
+}
+
+/** Questions answer nothing, and what has no end is often a title or a fragment. */
+function wholeness({ text, sentence }: Candidate): number {
+  if (/[?？]$/.test(text) || isQuestionLike(text)) return 0.6;
+  return sentence.isLine || /[.!。！]["'”’)]*$/.test(text) ? 1 : 0.85;
+}
+
+/** Without its question mark, as what was typed into a search. */
+const isQuestionLike = (text: string): boolean =>
+  !/[.!。！]/.test(text) &&
+  /^[\s\p{P}]*(?:who|whom|what|when|where|which|why|how|is|are|was|were|does|did)\s/iu.test(text);
+
+/** What only repeats the question does not answer it. */
+function newness({ terms }: Candidate, question: Question): number {
+  return question.asked === 'yes or no' || [...terms].some((term) => !question.terms.has(term)) ? 1 : 0.5;
+}
+
+/** Whether it holds what was asked for: a number, a name, or what something is. */
+function fitness({ text, terms }: Candidate, { asked, terms: known, subject, termsOf }: Question): number {
+  if (asked === 'money') return /\p{Sc}|\b(?:euros?|dollars?|eur|usd|billions?|millions?)\b/iu.test(text) ? 1.1 : 0.85;
+  if (asked === 'number') return [...terms].some((term) => /\d/.test(term) && !known.has(term)) ? 1.1 : 0.85;
+  if (asked === 'name') {
+    const names = text.match(/(?<=\S\s)\p{Lu}[\p{L}\p{N}]+/gu) ?? [];
+    return names.some((name) => termsOf(name).some((term) => !known.has(term))) ? 1.1 : 0.85;
+  }
+  return subject !== undefined && defines(text.toLowerCase(), subject) ? 1.3 : 1;
+}
+
+/** Whether the text says "X is …" of the subject X, at its start or behind a heading. */
+function defines(text: string, subject: string): boolean {
+  return [' is ', ' are ', ' was ', ' were '].some((verb) => {
+    const start = text.indexOf(subject + verb);
+    return start >= 0 && /(?:^|: )(?:an? |the )?$/.test(text.slice(0, start));
+  });
+}
+
+/** The first sentences of the first passage, whole ones if there are any. */
+function overview(candidates: Candidate[]): Candidate[] {
+  const first = candidates.filter(({ passage }) => passage === 0);
+  const whole = first.filter((candidate) => wholeness(candidate) === 1);
+  return (whole.length > 0 ? whole : first).slice(0, 3);
+}
+
 function best(candidates: Candidate[]): Candidate[] {
   const sorted = [...candidates].sort((a, b) => b.score - a.score);
-  const least = Math.max(MIN_SCORE, (sorted[0]?.score ?? 0) * MIN_SHARE_OF_BEST);
+  const [first] = sorted;
+  if (!first) return [];
+  const least = Math.max(MIN_SCORE, first.score * MIN_SHARE_OF_BEST);
   const chosen: Candidate[] = [];
   for (const candidate of sorted) {
     if (candidate.score < least || chosen.length === MAX_QUOTATIONS) break;
+    if (candidate.overlap < first.overlap * MIN_OVERLAP_OF_BEST) continue;
     if (!chosen.some((other) => saysTheSame(other.terms, candidate.terms))) chosen.push(candidate);
   }
   return chosen;

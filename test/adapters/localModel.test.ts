@@ -122,6 +122,61 @@ describe('localChatModel', () => {
     expect(await answer(question)).toContain(expected);
   });
 
+  const till: Result[] = [
+    {
+      marker: '【4:0†RECEIPT-77.pdf】',
+      filename: 'RECEIPT-77.pdf',
+      score: 0.5,
+      text: `GREENGROCER SMITH\n12 High Street\n\nCashier: Maria Lopez\nTill: 3\n--------\n4 apples 3.20\nDiscount -0.20\n--------\nTOTAL £3.00\n--------\nRETURN POLICY\nReturns within 14 days\nBring the bag`,
+    },
+    {
+      marker: '【4:1†people.csv】',
+      filename: 'people.csv',
+      score: 0.4,
+      text: '名前; 年齢; 住所\n名前: 佐藤太郎; 年齢: 30; 住所: 東京\n名前: 三木英子; 年齢: 25; 住所: 大阪',
+    },
+    {
+      marker: '【4:2†settings.json】',
+      filename: 'settings.json',
+      score: 0.3,
+      text: 'retries: 5\ntimeout: 30\nbase.url: /v1',
+    },
+    {
+      marker: '【4:3†Skript.pdf】',
+      filename: 'Skript.pdf',
+      score: 0.2,
+      text: 'Das Skript ist kostenlos. Es wurde im Winter 2013 von Anna Thoma geschrieben. Die Vorlesung hielt Dr. Herr.',
+    },
+    {
+      marker: '【4:4†results.html】',
+      filename: 'results.html',
+      score: 0.1,
+      text: '- who was acme founded by\n\nAcme was founded by Jo Park on 4 May 1985.\n\n- acme founded',
+    },
+  ];
+
+  it.each([
+    ['Who is the cashier on the Smith receipt?', 'Cashier: Maria Lopez'],
+    ['What is the total of the Smith receipt?', 'TOTAL £3.00'],
+    ['What is the return policy?', 'RETURN POLICY: Returns within 14 days'],
+    ['How old is 三木英子?', '名前: 三木英子; 年齢: 25; 住所: 大阪'],
+    ['What is the timeout in the JSON file?', 'timeout: 30'],
+    ['Wer hat das Skript geschrieben?', 'von Anna Thoma geschrieben'],
+    ['Who was Acme founded by?', 'Acme was founded by Jo Park on 4 May 1985.'],
+  ])('answers "%s" with the line that says so', async (question, expected) => {
+    expect(quotations(await answer(question, till))).toContainEqual(expect.stringContaining(expected));
+  });
+
+  it.each([
+    'What is the capital of Mongolia?',
+    'Who is the cashier at Walmart?',
+    'What is the wifi password?',
+    'Wie wird das Wetter morgen in Hamburg?',
+    'Quel est le prix du billet pour Lyon ?',
+  ])('does not answer "%s" with a line that shares a word', async (question) => {
+    expect(await answer(question, till)).toBe('The documents that were searched do not answer this question.');
+  });
+
   it('says nothing but sentences of the passages, at most four, each with the marker of its passage', async () => {
     for (const question of [
       'How many vacation days?',
