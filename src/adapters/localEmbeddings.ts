@@ -183,12 +183,18 @@ class EmbeddingWorkers {
       if ('vectors' in answer) job?.resolve(answer.vectors);
       else job?.reject(new ModelError('unavailable', `The built-in embedding model failed: ${answer.error}`));
       slot.worker.unref();
-      slot.idle = setTimeout(() => void slot.worker.terminate(), this.idleMilliseconds).unref();
+      slot.idle = setTimeout(() => this.#retire(slot), this.idleMilliseconds).unref();
       this.#dispatch();
     });
     slot.worker.on('error', (cause) => this.#end(slot, cause));
     slot.worker.on('exit', () => this.#end(slot));
     return slot;
+  }
+
+  /** Ends an idle worker; from now on it gets no job, though its thread takes a while to end. */
+  #retire(slot: Slot): void {
+    this.#slots.delete(slot);
+    void slot.worker.terminate();
   }
 
   #end(slot: Slot, cause?: unknown): void {
