@@ -16,6 +16,8 @@ export interface Family {
   /** First segment of its operations' paths, and part of its functions' names. */
   name: string;
   operations: Operation[];
+  /** Its operations start no orchestration, so its calls need not carry what that takes. */
+  isStateless?: boolean;
 }
 
 /** What the edge needs of the settings. */
@@ -27,7 +29,13 @@ export interface EdgeSettings {
 
 /** The request as it travels through Hono. */
 interface Invocation {
-  Bindings: { invocation: InvocationContext; located: LocatedPath; requestId: string; url: URL; settings: EdgeSettings };
+  Bindings: {
+    invocation: InvocationContext;
+    located: LocatedPath;
+    requestId: string;
+    url: URL;
+    settings: EdgeSettings;
+  };
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -36,7 +44,13 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export function registerFamily(family: Family, settings: () => EdgeSettings): void {
   const router = routerOf(family.operations);
   for (const base of basePaths) {
-    register(`${base.name}-${family.name.replaceAll('_', '-')}`, `${base.route}/${family.name}/{*rest}`, router, settings);
+    register(
+      `${base.name}-${family.name.replaceAll('_', '-')}`,
+      `${base.route}/${family.name}/{*rest}`,
+      router,
+      settings,
+      family.isStateless,
+    );
   }
 }
 
@@ -46,7 +60,7 @@ export function registerFamily(family: Family, settings: () => EdgeSettings): vo
  */
 export function registerCatchAll(operations: Operation[], settings: () => EdgeSettings): void {
   const router = routerOf(operations);
-  for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings);
+  for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings, true);
 }
 
 /** Registers a function for a path below no base path, which needs no key. */
@@ -58,12 +72,18 @@ export function registerOpen(name: string, route: string, handle: () => Response
   });
 }
 
-function register(name: string, route: string, router: OpenAPIHono<Invocation>, settings: () => EdgeSettings): void {
+function register(
+  name: string,
+  route: string,
+  router: OpenAPIHono<Invocation>,
+  settings: () => EdgeSettings,
+  isStateless = false,
+): void {
   app.http(name, {
     methods: [...METHODS],
     authLevel: 'anonymous',
     route,
-    extraInputs: [df.input.durableClient()],
+    extraInputs: isStateless ? [] : [df.input.durableClient()],
     handler: (request, context) => serve(request, context, router, settings),
   });
 }
@@ -82,7 +102,13 @@ async function serve(
     if (!located) throw errors.unknownUrl(request.method, url.pathname);
     const inner = new URL(url);
     inner.pathname = located.rest;
-    const response = await router.fetch(toWebRequest(request, inner), { invocation, located, requestId, url, settings: settings() });
+    const response = await router.fetch(toWebRequest(request, inner), {
+      invocation,
+      located,
+      requestId,
+      url,
+      settings: settings(),
+    });
     return answerOf(response, requestId);
   } catch (error) {
     return answerOf(failed(error, invocation, requestId), requestId);
@@ -101,7 +127,8 @@ function toWebRequest(request: HttpRequest, url: URL): Request {
 function answerOf(response: Response, requestId: string): HttpResponseInit {
   const headers = new Headers(response.headers);
   headers.set('x-request-id', requestId);
-  headers.set('apim-request-id', requestId);
+  // That of the service behind, where it gave one, is what its operators ask for.
+  if (!headers.has('apim-request-id')) headers.set('apim-request-id', requestId);
   return { status: response.status, headers, body: response.body as HttpResponseInit['body'] };
 }
 
@@ -123,7 +150,7 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
         scope: { tenant: authenticate(c.req.raw.headers, settings.apiKeys), project: located.project },
         params: validate(declared.params, c.req.param()),
         query: validate(declared.query, queryOf(url)),
-        body: await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes),
+        ...(await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes)),
         request: c.req.raw,
         requestId,
         invocation,
@@ -138,7 +165,9 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
     try {
       checkApiVersion(url.searchParams.get('api-version'), located.base, true);
       authenticate(c.req.raw.headers, settings.apiKeys);
-      const allowed = operations.filter(({ path }) => matches(path, located.rest)).map(({ method }) => method.toUpperCase());
+      const allowed = operations
+        .filter(({ path }) => matches(path, located.rest))
+        .map(({ method }) => method.toUpperCase());
       if (allowed.length > 0) throw errors.methodNotAllowed(c.req.method, url.pathname, allowed);
       throw errors.unknownUrl(c.req.method, url.pathname);
     } catch (error) {
@@ -163,7 +192,13 @@ function queryOf(url: URL): Record<string, string | string[]> {
   return query;
 }
 
-async function bodyOf(declared: Operation, request: Request, base: BasePath, maxBytes: number): Promise<unknown> {
-  if (!declared.body || declared.body === 'raw') return undefined;
-  return validate(declared.body, await readJsonBody(request, maxBytes), base.toleratesUnknownFields);
+async function bodyOf(
+  declared: Operation,
+  request: Request,
+  base: BasePath,
+  maxBytes: number,
+): Promise<Pick<Call, 'body' | 'bytes'>> {
+  if (!declared.body || declared.body === 'raw') return { body: undefined, bytes: new Uint8Array() };
+  const { bytes, value } = await readJsonBody(request, declared.maxBodyBytes ?? maxBytes);
+  return { body: validate(declared.body, value, base.toleratesUnknownFields), bytes };
 }

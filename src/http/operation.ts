@@ -14,6 +14,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   params: P;
   query: Q;
   body: B;
+  /** The JSON body as it was sent; empty where there is none, or the handler reads `request` itself. */
+  bytes: Uint8Array;
   request: Request;
   requestId: string;
   invocation: InvocationContext;
@@ -33,13 +35,17 @@ export interface Operation {
   query: z.ZodObject;
   /** `raw`: the handler reads `request` itself. */
   body?: z.ZodType | 'raw';
+  /** Largest JSON body in bytes, where it is not that of the settings. */
+  maxBodyBytes?: number;
   /** Of the success answer. `raw`: bytes. */
   response: z.ZodType | 'raw';
   handle: (call: Call) => Promise<unknown>;
 }
 
-interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>
-  extends Omit<Operation, 'params' | 'query' | 'body' | 'handle'> {
+interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType> extends Omit<
+  Operation,
+  'params' | 'query' | 'body' | 'handle'
+> {
   params?: P;
   query?: Q;
   body?: B | 'raw';
@@ -56,7 +62,11 @@ export function operation<
   B extends z.ZodType = z.ZodUndefined,
 >(declaration: Declaration<P, Q, B>): Operation {
   // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
-  return { ...declaration, params: declaration.params ?? nothing, query: declaration.query ?? nothing } as unknown as Operation;
+  return {
+    ...declaration,
+    params: declaration.params ?? nothing,
+    query: declaration.query ?? nothing,
+  } as unknown as Operation;
 }
 
 /** Path parameters of these names. */

@@ -1,6 +1,7 @@
 /** `npm run bench`: what the package costs beyond its upstream, from one run on one machine. Prints Markdown for docs/benchmarks.md. */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { benchGateway } from './gateway';
 import { openHost, type HostUnderTest } from './hostUnderTest';
 
 const UPSTREAM_MILLISECONDS = 50;
@@ -40,7 +41,8 @@ async function polledRun(host: HostUnderTest, threadId: string, assistantId: str
 async function streamedRun(host: HostUnderTest, threadId: string, assistantId: string): Promise<number> {
   const started = performance.now();
   const text = await host.text(`/threads/${threadId}/runs`, { assistant_id: assistantId, stream: true });
-  if (!text.includes('event: thread.run.completed')) throw new Error(`A streamed run did not complete: ${text.slice(-500)}`);
+  if (!text.includes('event: thread.run.completed'))
+    throw new Error(`A streamed run did not complete: ${text.slice(-500)}`);
   return performance.now() - started;
 }
 
@@ -64,22 +66,35 @@ async function benchRuns(): Promise<void> {
   const { assistantId, thread } = await prepare(host);
   const warm = await thread();
   for (let index = 0; index < 30; index += 1) await polledRun(host, warm, assistantId);
-  for (const [name, run] of [['polled', polledRun], ['streamed', streamedRun]] as const) {
+  for (const [name, run] of [
+    ['polled', polledRun],
+    ['streamed', streamedRun],
+  ] as const) {
     const times: number[] = [];
-    for (let index = 0; index < 100; index += 1) times.push((await run(host, await thread(), assistantId)) - UPSTREAM_MILLISECONDS);
-    row(`Run, ${name}, one at a time: time beyond the upstream's`, `p50 ${percentile(times, 0.5).toFixed(1)} ms, p95 ${percentile(times, 0.95).toFixed(1)} ms`);
+    for (let index = 0; index < 100; index += 1)
+      times.push((await run(host, await thread(), assistantId)) - UPSTREAM_MILLISECONDS);
+    row(
+      `Run, ${name}, one at a time: time beyond the upstream's`,
+      `p50 ${percentile(times, 0.5).toFixed(1)} ms, p95 ${percentile(times, 0.95).toFixed(1)} ms`,
+    );
   }
   const limit = (CLIENTS * 1000) / UPSTREAM_MILLISECONDS;
-  for (const [name, run] of [['polled', polledRun], ['streamed', streamedRun]] as const) {
+  for (const [name, run] of [
+    ['polled', polledRun],
+    ['streamed', streamedRun],
+  ] as const) {
     const before = host.processorSeconds();
     // A thread of its own for each run: a long thread would measure the model's history instead.
-    const rate = await throughput(async () => await run(host, await thread(), assistantId));
+    const rate = await throughput(async () => run(host, await thread(), assistantId));
     const cost = ((host.processorSeconds() - before) / (rate * SECONDS)) * 1000;
-    row(`Runs per second, ${name}, ${CLIENTS} clients, upstream ${UPSTREAM_MILLISECONDS} ms (limit ${limit})`, `${rate.toFixed(0)} (${cost.toFixed(1)} ms of the host's processor time each)`);
+    row(
+      `Runs per second, ${name}, ${CLIENTS} clients, upstream ${UPSTREAM_MILLISECONDS} ms (limit ${limit})`,
+      `${rate.toFixed(0)} (${cost.toFixed(1)} ms of the host's processor time each)`,
+    );
   }
   const threads = await Promise.all(Array.from({ length: CLIENTS }, thread));
-  const messages = await throughput(
-    async (client) => await host.call('POST', `/threads/${threads[client]}/messages`, { role: 'user', content: 'Hello again.' }),
+  const messages = await throughput(async (client) =>
+    host.call('POST', `/threads/${threads[client]}/messages`, { role: 'user', content: 'Hello again.' }),
   );
   row(`Messages created per second, ${CLIENTS} clients`, messages.toFixed(0));
   row('Peak memory of the host in these', `${host.peakMemory().toFixed(0)} MB`);
@@ -100,18 +115,26 @@ async function benchIngestion(): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
-  row(`Files of 4 KB uploaded per second, ${CLIENTS} clients`, (FILES / ((performance.now() - uploads) / 1000)).toFixed(0));
+  row(
+    `Files of 4 KB uploaded per second, ${CLIENTS} clients`,
+    (FILES / ((performance.now() - uploads) / 1000)).toFixed(0),
+  );
   const started = performance.now();
   for (let at = 0; at < ids.length; at += 500) {
     await host.call('POST', `/vector_stores/${store.id}/file_batches`, { file_ids: ids.slice(at, at + 500) });
   }
   for (;;) {
     await sleep(100);
-    const { file_counts: counts } = await host.call<{ file_counts: { completed: number; total: number; failed: number } }>('GET', `/vector_stores/${store.id}`);
+    const { file_counts: counts } = await host.call<{
+      file_counts: { completed: number; total: number; failed: number };
+    }>('GET', `/vector_stores/${store.id}`);
     if (counts.failed > 0) throw new Error(`${counts.failed} files failed.`);
     if (counts.completed === ids.length) break;
   }
-  row(`Files ingested per second, ${FILES} files, 2 chunks each, embeddings of the upstream`, (FILES / ((performance.now() - started) / 1000)).toFixed(0));
+  row(
+    `Files ingested per second, ${FILES} files, 2 chunks each, embeddings of the upstream`,
+    (FILES / ((performance.now() - started) / 1000)).toFixed(0),
+  );
   row('Peak memory of the host in these', `${host.peakMemory().toFixed(0)} MB`);
   await host.stop();
 }
@@ -119,9 +142,13 @@ async function benchIngestion(): Promise<void> {
 async function main(): Promise<void> {
   await benchRuns();
   await benchIngestion();
-  console.log(`On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`);
+  const gateway = await benchGateway();
+  console.log(
+    `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`,
+  );
   console.log('| what | measured |\n|---|---|');
   for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
+  console.log(`\n${gateway}`);
 }
 
 void main();
