@@ -2,40 +2,27 @@
  * All settings of the package: the only reader of process.env. Names and meanings are those of the table in README.md.
  */
 import { z } from 'zod';
-import { isOwnAddress } from './ownAddress';
+import { ConfigError } from './configError';
+import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
+import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 
-/** A setting is missing or wrong. The message is one line that names the setting and says what it takes. */
-export class ConfigError extends Error {
-  constructor(
-    readonly setting: string,
-    message: string,
-  ) {
-    super(`${setting}: ${message}`);
-    this.name = 'ConfigError';
-  }
-}
-
-/** A service that answers chat completions and embeddings. */
-export interface ModelBackend {
-  kind: 'azure' | 'openai';
-  /** Without a trailing slash. `azure`: the resource's endpoint; `openai`: the base below which `/chat/completions` lies. */
-  baseUrl: string;
-  /** Absent for `azure`: a token of the managed identity. */
-  apiKey?: string;
-  /** `azure` only. */
-  apiVersion: string;
-}
+export { ConfigError };
 
 export interface Config {
   dataDir: string;
   /** Key → tenant. */
   apiKeys: ReadonlyMap<string, string>;
-  /** Absent: the built-in local model answers. */
-  backend?: ModelBackend;
+  /** None: the built-in local model answers. */
+  backends: ModelBackend[];
+  /** Addresses on this machine where a model server may answer; it is used where there is no backend. */
+  localModelServers: string[];
+  /** What tenants may use of the backends. */
+  tenantLimits: TenantLimits;
   /** Deployment that embeds; absent: the built-in embeddings. */
   embeddingDeployment?: string;
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
   /** Largest uploaded file, in bytes. */
@@ -44,7 +31,6 @@ export interface Config {
 
 /** Settings of the design that this version does not have yet, with the values that are no different from not setting them. */
 const notYet: Record<string, string[]> = {
-  MODEL_BACKENDS: [],
   ENTRA_TENANT_ID: [],
   ENTRA_AUDIENCE: [],
   STORAGE: ['embedded'],
@@ -59,19 +45,16 @@ const notYet: Record<string, string[]> = {
 };
 
 const text = z.string().trim().min(1);
-const url = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((value) => /^https?:\/\/[^?#@]+$/i.test(value), 'must be a URL without user, query and fragment')
-  .transform((value) => value.replace(/\/+$/, ''));
-
 const settings = z.object({
   DATA_DIR: text.default('.data'),
   API_KEYS: text.optional(),
-  AZURE_OPENAI_ENDPOINT: url.optional(),
+  AZURE_OPENAI_ENDPOINT: serviceUrl.optional(),
   AZURE_OPENAI_API_KEY: text.optional(),
   AZURE_OPENAI_API_VERSION: text.default('2025-04-01-preview'),
-  OPENAI_BASE_URL: url.optional(),
+  OPENAI_BASE_URL: serviceUrl.optional(),
   OPENAI_API_KEY: text.optional(),
+  MODEL_BACKENDS: text.optional(),
+  LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
@@ -102,41 +85,52 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     throw new ConfigError(String(issue?.path[0]), `${issue?.message ?? 'is not valid'}.`);
   }
   const values = parsed.data;
-  const backend = readBackend(values);
-  if (backend) refuseSelf(backend, env);
-  if (values.EMBEDDING_DEPLOYMENT && !backend) {
-    throw new ConfigError('EMBEDDING_DEPLOYMENT', 'needs AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL beside it.');
-  }
+  const { backends, tenantLimits } = readModelBackends(values.MODEL_BACKENDS, values, env);
+  checkEmbeddings(values.EMBEDDING_DEPLOYMENT, backends);
   return {
     dataDir: values.DATA_DIR,
     apiKeys: readKeys(values.API_KEYS),
-    backend,
+    backends,
+    localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
+    tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,
   };
 }
 
-function readBackend(values: z.infer<typeof settings>): ModelBackend | undefined {
-  if (values.AZURE_OPENAI_ENDPOINT && values.OPENAI_BASE_URL) {
-    throw new ConfigError('OPENAI_BASE_URL', 'set either AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL, not both.');
+function checkEmbeddings(deployment: string | undefined, backends: ModelBackend[]): void {
+  if (deployment === undefined) return;
+  if (backends.length === 0) {
+    throw new ConfigError(
+      'EMBEDDING_DEPLOYMENT',
+      'needs AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS beside it.',
+    );
   }
-  if (values.AZURE_OPENAI_ENDPOINT) {
-    return {
-      kind: 'azure',
-      baseUrl: values.AZURE_OPENAI_ENDPOINT.replace(/\/openai(\/v1)?$/, ''),
-      apiKey: values.AZURE_OPENAI_API_KEY,
-      apiVersion: values.AZURE_OPENAI_API_VERSION,
-    };
+  if (!backends.some((backend) => nameAt(backend, deployment))) {
+    throw new ConfigError('EMBEDDING_DEPLOYMENT', `no backend of MODEL_BACKENDS serves '${deployment}'.`);
   }
-  if (!values.OPENAI_BASE_URL) return undefined;
-  return {
-    kind: 'openai',
-    baseUrl: values.OPENAI_BASE_URL,
-    apiKey: values.OPENAI_API_KEY,
-    apiVersion: values.AZURE_OPENAI_API_VERSION,
-  };
+}
+
+/** Where Ollama and LM Studio listen unless they are told otherwise. */
+const usualModelServers = ['http://127.0.0.1:11434/v1', 'http://127.0.0.1:1234/v1'];
+
+/** `off`, or addresses joined by commas; by default the usual ones, where this is somebody's own machine. */
+function readLocalModelServers(value: string | undefined, env: NodeJS.ProcessEnv): string[] {
+  if (value === 'off') return [];
+  if (value === undefined)
+    return /^(localhost|127\.0\.0\.1)(:|$)/.test(env.WEBSITE_HOSTNAME ?? '') ? usualModelServers : [];
+  return value.split(',').map((address) => {
+    const parsed = serviceUrl.safeParse(address.trim());
+    if (!parsed.success)
+      throw new ConfigError(
+        'LOCAL_MODEL_SERVERS',
+        "must be 'off', or http addresses joined by commas, such as http://127.0.0.1:11434/v1.",
+      );
+    return parsed.data;
+  });
 }
 
 /** `tenant:key,tenant:key` → key → tenant. */
@@ -153,9 +147,4 @@ function readKeys(value: string | undefined): Map<string, string> {
     keys.set(key, tenant);
   }
   return keys;
-}
-
-function refuseSelf(backend: ModelBackend, env: NodeJS.ProcessEnv): void {
-  const setting = backend.kind === 'azure' ? 'AZURE_OPENAI_ENDPOINT' : 'OPENAI_BASE_URL';
-  if (isOwnAddress(backend.baseUrl, env)) throw new ConfigError(setting, 'is the address of this server itself.');
 }

@@ -56,6 +56,9 @@ export class TooLargeError extends ApiError {
   }
 }
 
+const upstreamFailure = (status: number, message: string, code: string, cause?: unknown) =>
+  new ApiError(status, message, { type: 'server_error', code }, { cause });
+
 /** The catalogue: one factory per error, named for what happened. */
 export const errors = {
   // The edge
@@ -103,6 +106,7 @@ export const errors = {
     new ApiError(415, `Unsupported content type: '${got}'. This operation takes '${expected}'.`, {
       code: 'unsupported_content_type',
     }),
+  brokenForm: (reason: string) => invalid(`The multipart form is broken: ${reason}.`, 'invalid_form'),
   misconfigured: (message: string) =>
     new ApiError(500, `The server has a wrong setting. ${message}`, { type: 'server_error', code: 'wrong_setting' }),
   internal: () =>
@@ -114,6 +118,44 @@ export const errors = {
         code: 'internal_error',
       },
     ),
+
+  // Answers of model services on their way to the caller
+  /** The answer broke off or fell silent; an ApiError is told as it is. */
+  answerBroken: (cause?: unknown) => {
+    if (cause instanceof ApiError) return cause;
+    const { code, status } = Object(cause) as { code?: unknown; status?: unknown };
+    if (code === 'UND_ERR_BODY_TIMEOUT' || status === 504) {
+      return upstreamFailure(
+        504,
+        'The model service fell silent in the middle of its answer.',
+        'upstream_timeout',
+        cause,
+      );
+    }
+    return upstreamFailure(502, 'The model service broke off before its answer was complete.', 'upstream_error', cause);
+  },
+  answerNotJson: (cause?: unknown) =>
+    upstreamFailure(
+      502,
+      'The model service gave an answer that cannot be read: it is not valid JSON.',
+      'upstream_error',
+      cause,
+    ),
+  answerHoldsKey: () =>
+    upstreamFailure(
+      502,
+      'The model service gave its own key in place of an ephemeral one, which is not handed on.',
+      'upstream_error',
+    ),
+  noEphemeralKey: () => upstreamFailure(502, 'The model service gave no ephemeral key.', 'upstream_error'),
+  tooLongForOneAnswer: (seconds: number) =>
+    upstreamFailure(
+      504,
+      `The model service did not answer within ${seconds} s, the longest that a whole answer may take. Ask for it with 'stream': true.`,
+      'timeout',
+    ),
+  /** Told to nobody. */
+  callerLeft: () => new ApiError(499, 'The caller has left.'),
 
   // Parameters
   invalidParameter: (message: string, code: string, param: string) => invalid(message, code, param),
@@ -139,6 +181,12 @@ export const errors = {
   noFile: (id: string) => new ApiError(404, `No such File object: ${id}`, { param: 'id' }),
   emptyFile: () => invalid('File is empty.', 'invalid_value', 'file'),
   vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
+
+  modelNotFound: (model: string) =>
+    new ApiError(404, `The model '${model}' does not exist or you do not have access to it.`, {
+      code: 'model_not_found',
+      param: 'model',
+    }),
 
   // Runs
   threadHasActiveRun: (thread: string, run: string) =>

@@ -17,7 +17,10 @@ describe('readConfig', () => {
     expect(readConfig(keys)).toEqual({
       dataDir: '.data',
       apiKeys: new Map([['key-a', 'a']]),
-      backend: undefined,
+      backends: [],
+      localModelServers: [],
+      tenantLimits: expect.anything(),
+      telemetry: expect.anything(),
       embeddingDeployment: undefined,
       runExpiresSeconds: 600,
       maxBodyBytes: 16 * 1024 * 1024,
@@ -58,8 +61,12 @@ describe('readConfig', () => {
   });
 
   it('reads an OpenAI-compatible upstream', () => {
-    const { backend } = readConfig({ ...keys, OPENAI_BASE_URL: 'https://models.example.com/v1/', OPENAI_API_KEY: 'k' });
-    expect(backend).toMatchObject({ kind: 'openai', baseUrl: 'https://models.example.com/v1', apiKey: 'k' });
+    const { backends } = readConfig({
+      ...keys,
+      OPENAI_BASE_URL: 'https://models.example.com/v1/',
+      OPENAI_API_KEY: 'k',
+    });
+    expect(backends).toMatchObject([{ kind: 'openai', baseUrl: 'https://models.example.com/v1', apiKey: 'k' }]);
   });
 
   it.each([
@@ -68,12 +75,9 @@ describe('readConfig', () => {
     'https://a.openai.azure.com/openai',
     'https://a.openai.azure.com/openai/v1/',
   ])('reads the Azure endpoint %s', (AZURE_OPENAI_ENDPOINT) => {
-    expect(readConfig({ ...keys, AZURE_OPENAI_ENDPOINT }).backend).toEqual({
-      kind: 'azure',
-      baseUrl: 'https://a.openai.azure.com',
-      apiKey: undefined,
-      apiVersion: '2025-04-01-preview',
-    });
+    expect(readConfig({ ...keys, AZURE_OPENAI_ENDPOINT }).backends).toMatchObject([
+      { kind: 'azure', baseUrl: 'https://a.openai.azure.com', apiVersion: '2025-04-01-preview' },
+    ]);
   });
 
   it.each([

@@ -4,7 +4,8 @@ import { createParser } from 'eventsource-parser';
 import { z } from 'zod';
 import type { ChatEvent, Usage } from '../models/ports';
 import { parseJson, readJson } from './answerBody';
-import { malformed, UpstreamError } from './openAiErrors';
+import { UpstreamError } from '../models/upstream';
+import { malformed } from './openAiErrors';
 
 /** Largest answer that is not streamed, and largest single event of one that is. */
 const MAX_BYTES = 16 * 1024 * 1024;

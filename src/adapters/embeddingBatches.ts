@@ -1,6 +1,6 @@
 /** What an embeddings call may hold, and how its answer reads. */
 import { z } from 'zod';
-import type { UpstreamError } from './openAiErrors';
+import type { UpstreamError } from '../models/upstream';
 import { malformed } from './openAiErrors';
 
 /** Texts of one call. */

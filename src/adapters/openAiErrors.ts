@@ -1,33 +1,14 @@
-/** What went wrong at a model service, as a {@link ModelError} that is fit to be shown and says whether to try again. */
+/** What went wrong at a model service, as a {@link UpstreamError} that is fit to be shown and says whether to try again. */
 import { z } from 'zod';
-import type { ModelBackend } from '../config';
 import { ModelError } from '../models/ports';
-import type { RetryHint } from '../models/retry';
 import { readRetryAfter } from '../models/retry';
-
-/** A failure of the model service. `retry` is absent where the same request would fail again. */
-export class UpstreamError extends ModelError {
-  constructor(
-    kind: ModelError['kind'],
-    message: string,
-    readonly retry: RetryHint | undefined,
-    options?: { cause?: unknown; retryAfterSeconds?: number },
-  ) {
-    super(kind, message, options);
-  }
-}
-
-/** The settings that an operator would have to look at, by kind of backend. */
-export const backendSettings = {
-  azure: { address: 'AZURE_OPENAI_ENDPOINT', key: 'AZURE_OPENAI_API_KEY' },
-  openai: { address: 'OPENAI_BASE_URL', key: 'OPENAI_API_KEY' },
-} as const;
+import { UpstreamError } from '../models/upstream';
 
 /** An answer other than success; `status` is guessed from the error object when that came inside of a stream. */
 export interface RefusedAnswer {
   status: number;
-  headers: Record<string, string | string[] | undefined>;
-  /** The body, or the part of it that was read. */
+  headers: Headers;
+  /** The body, or the part of it that was read, without credentials. */
   body: string;
 }
 
@@ -61,70 +42,54 @@ function readErrorObject(body: string): ErrorObject {
   return errorObject.safeParse(error).data ?? nothing;
 }
 
-/** Removes what may be a credential, then cuts to a length that fits into an error. */
-function presentable(message: string, backend: ModelBackend): string {
-  const scrubbed = (backend.apiKey ? message.replaceAll(backend.apiKey, '***') : message)
-    .replace(/\b(sk|sess|pk)-[\w*.-]{6,}/g, '***')
-    .replace(/\beyJ[\w-]{8,}(\.[\w-]*){0,2}/g, '***')
-    .replace(/\bBearer\s+[\w.~+/=-]{8,}/gi, 'Bearer ***')
-    .replace(/((?:api|subscription|access)[-_ ]?key["']?\s*[:=]\s*["']?)[\w*.-]{8,}/gi, '$1***');
-  return scrubbed.length > MAX_MESSAGE ? `${scrubbed.slice(0, MAX_MESSAGE)}…` : scrubbed;
-}
+const presentable = (message: string): string =>
+  message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
 
-/** The error of an answer other than 2xx. */
-export function refusalOf(answer: RefusedAnswer, backend: ModelBackend, model: string, now: number): UpstreamError {
+/** The error of an answer that the gateway passes on because repeating it is useless, or has been of no use. */
+export function refusalOf(answer: RefusedAnswer, setting: string, model: string, now: number): UpstreamError {
   const { status, headers } = answer;
   const error = readErrorObject(answer.body);
-  const own = error.message ? presentable(error.message, backend) : undefined;
+  const own = error.message ? presentable(error.message) : undefined;
   const detail = own ? `: ${own}` : '.';
-  const { address, key } = backendSettings[backend.kind];
   const inner = error.innererror?.code ?? error.inner_error?.code;
 
   if (error.code === 'content_filter' || inner === 'ResponsibleAIPolicyViolation') {
     return new UpstreamError('content_filter', own ?? 'The request was refused by the content filter.', undefined);
   }
-  if (status === 401 || status === 403) {
-    return new UpstreamError(
-      'unavailable',
-      `The model service refused the credentials (${status}). ${advice(backend)}`,
-      undefined,
-    );
-  }
   if (status === 404 || error.code === 'model_not_found' || error.code === 'DeploymentNotFound') {
-    const message = `The service that ${address} names has no model or deployment '${model}' (${status}${detail === '.' ? '' : detail}).`;
+    const message = `The service that ${setting} names has no model or deployment '${model}' (${status}${detail === '.' ? '' : detail}).`;
     return new UpstreamError('not_found', message, undefined);
   }
-  const afterMs = readRetryAfter(headers, now);
-  const hopeless = headers['x-should-retry'] === 'false' || error.code === 'insufficient_quota';
-  const retry = hopeless ? undefined : { afterMs };
+  const afterMs = readRetryAfter(
+    {
+      'retry-after': headers.get('retry-after') ?? undefined,
+      'retry-after-ms': headers.get('retry-after-ms') ?? undefined,
+    },
+    now,
+  );
+  const retryAfterSeconds = afterMs === undefined ? undefined : Math.ceil(afterMs / 1000);
   if (status === 429) {
-    const retryAfterSeconds = afterMs === undefined ? undefined : Math.ceil(afterMs / 1000);
-    return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, retry, {
+    return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, undefined, {
       retryAfterSeconds,
     });
   }
   if (status === 408 || status === 409 || status >= 500) {
-    return new UpstreamError('unavailable', `The model service failed (${status})${detail}`, retry);
-  }
-  if (status < 400) {
-    return new UpstreamError(
-      'unavailable',
-      `The model service answered ${status}; check ${address} and ${key}.`,
-      undefined,
-    );
+    return new UpstreamError('unavailable', `The model service failed (${status})${detail}`, undefined);
   }
   return new UpstreamError('invalid_request', own ?? `The model service refused the request (${status}).`, undefined);
 }
 
-function advice(backend: ModelBackend): string {
-  const { key } = backendSettings[backend.kind];
-  if (backend.kind === 'openai' || backend.apiKey) return `Check ${key}.`;
-  return `Set ${key}, or give the identity the role 'Cognitive Services OpenAI User'.`;
-}
-
-/** The error of an error object that came in an answer that had begun as a success. */
-export function refusalInside(body: string, backend: ModelBackend, model: string, now: number): UpstreamError {
-  return refusalOf({ status: statusOf(readErrorObject(body)), headers: {}, body }, backend, model, now);
+/** The error of an error object that came in an answer that had begun as a success; the service may do better the next time if it was at fault. */
+export function refusalInside(body: string, setting: string, model: string, now: number): UpstreamError {
+  const { kind, message } = refusalOf(
+    { status: statusOf(readErrorObject(body)), headers: new Headers(), body },
+    setting,
+    model,
+    now,
+  );
+  const isItsFault = kind === 'unavailable' || kind === 'rate_limited';
+  const isHopeless = readErrorObject(body).code === 'insufficient_quota';
+  return new UpstreamError(kind, message, isItsFault && !isHopeless ? {} : undefined);
 }
 
 function statusOf(error: ErrorObject): number {
@@ -137,17 +102,34 @@ function statusOf(error: ErrorObject): number {
   return 500;
 }
 
-const connectionError = z.object({ code: z.string() });
+const connectionError = z.object({ code: z.string(), syscall: z.string().optional(), message: z.string().optional() });
 
 /** The error of a connection that failed, timed out or broke off; any other error as it is. */
-export function connectionFailure(error: unknown, backend: ModelBackend): unknown {
+export function connectionFailure(error: unknown, setting: string): unknown {
   if (error instanceof ModelError) return error;
-  const code = connectionError.safeParse(error).data?.code;
-  if (!code) return error;
-  return new UpstreamError('unavailable', connectionMessage(code, backend), {}, { cause: error });
+  const failure = connectionError.safeParse(error).data;
+  if (!failure) return error;
+  const status = /TIMEOUT|ETIMEDOUT/.test(failure.code) ? 504 : 502;
+  return new UpstreamError(
+    'unavailable',
+    connectionMessage(failure.code, setting),
+    {},
+    { cause: error, status, reached: !wasNotReached(failure) },
+  );
 }
 
-function connectionMessage(code: string, backend: ModelBackend): string {
+/** The connection was never made: its address is unknown, nobody listens there, or there was no agreement on TLS. */
+function wasNotReached({ code, syscall, message = '' }: z.infer<typeof connectionError>): boolean {
+  if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
+  if (/^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) return true;
+  // Node's and OpenSSL's codes of certificates and handshakes.
+  return (
+    /^(?:ERR_TLS|ERR_SSL|EPROTO|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/.test(code) ||
+    message.includes('before secure TLS connection')
+  );
+}
+
+function connectionMessage(code: string, setting: string): string {
   switch (code) {
     case 'UND_ERR_HEADERS_TIMEOUT':
       return 'The model service did not answer in time.';
@@ -158,7 +140,7 @@ function connectionMessage(code: string, backend: ModelBackend): string {
     case 'EPIPE':
       return 'The model service closed the connection before its answer was complete.';
     default:
-      return `The model service that ${backendSettings[backend.kind].address} names cannot be reached (${code}).`;
+      return `The model service that ${setting} names cannot be reached (${code}).`;
   }
 }
 

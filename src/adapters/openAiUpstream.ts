@@ -1,123 +1,104 @@
-/** One POST to an OpenAI-compatible service: address, credentials, pooled connections, timeouts, and what its failures mean. */
+/** Calls to Azure OpenAI and OpenAI-compatible services: addresses, credentials, pooled connections and timeouts. */
 import type { TokenCredential } from '@azure/identity';
-import type { Dispatcher } from 'undici';
 // The built-in fetch gives up after 300 s without headers and cannot be told otherwise; undici's `request` takes both timeouts per call.
-import { Agent, request } from 'undici';
-import type { ModelBackend } from '../config';
-import type { Clock, RetryPolicy } from '../models/retry';
-import { defaultRetryPolicy, systemClock, withRetries } from '../models/retry';
-import { readText } from './answerBody';
+import { Agent } from 'undici';
+import type { ModelBackend } from '../modelBackends';
+import { UpstreamError, type Upstream } from '../models/upstream';
 import { azureToken } from './azureToken';
-import { backendSettings, connectionFailure, refusalInside, refusalOf, UpstreamError } from './openAiErrors';
+import { connectionFailure } from './openAiErrors';
 
-export interface OpenAiHttpOptions {
-  /** Milliseconds until the headers of an answer; 600,000. */
-  headersTimeoutMs?: number;
-  /** Milliseconds between two pieces of an answer; 60,000. Not counted while the reader holds back. */
-  bytesTimeoutMs?: number;
-  /** What differs from {@link defaultRetryPolicy}. */
-  retry?: Partial<RetryPolicy>;
-  clock?: Clock;
+export interface OpenAiUpstreamOptions {
+  /** Unix milliseconds. */
+  now?: () => number;
   /** Signs in where an `azure` backend has no key; default `DefaultAzureCredential`. */
   credential?: TokenCredential;
 }
 
-export type AnswerBody = Dispatcher.ResponseData['body'];
-
-/** A service with its retries. */
-export interface OpenAiUpstream {
-  /** Sends the request and resolves with an answer that is a success. Throws {@link UpstreamError}, or the signal's reason. */
-  post(
-    operation: 'chat/completions' | 'embeddings',
-    model: string,
-    body: unknown,
-    signal?: AbortSignal,
-  ): Promise<Answer>;
-  /** Tries again what failed with an {@link UpstreamError} that allows it. */
-  retrying<T>(attempt: () => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** What an error from reading an answer's body means: the signal's reason, an {@link UpstreamError}, or the error itself. */
-  failure(error: unknown, signal?: AbortSignal): unknown;
-  /** The error that an answer which began as a success holds. */
-  refusal(errorBody: string, model: string): UpstreamError;
-}
-
-export interface Answer {
-  contentType: string;
-  body: AnswerBody;
-}
-
-const MAX_ERROR_BYTES = 64 * 1024;
+/** Connections to one service at most; further calls wait for a free one. */
+const MAX_CONNECTIONS = 1_024;
 
 // Shared by all backends; idle connections do not keep the process alive.
-const connections = new Agent({ connections: 256, keepAliveTimeout: 30_000, connect: { timeout: 10_000 } });
+const connections = new Agent({ connections: MAX_CONNECTIONS, keepAliveTimeout: 30_000, connect: { timeout: 10_000 } });
 
-/** The service behind a configured backend. */
-export function openAiUpstream(backend: ModelBackend, options: OpenAiHttpOptions): OpenAiUpstream {
-  const { clock = systemClock, headersTimeoutMs = 600_000, bytesTimeoutMs = 60_000 } = options;
-  const policy = { ...defaultRetryPolicy, ...options.retry };
-  const credentials = credentialHeaders(backend, azureToken({ credential: options.credential, now: clock.now }));
+/** A backend as it is called. */
+interface Target {
+  origin: string;
+  /** Path of the base, without a trailing slash. */
+  path: string;
+  credentials: Record<string, string> | (() => Promise<Record<string, string>>);
+}
 
-  const failure = (error: unknown, signal?: AbortSignal) =>
-    signal?.aborted ? signal.reason : connectionFailure(error, backend);
-
-  async function send(url: string, body: unknown, signal?: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const headers = await orAborted(credentials(), signal);
-    const sent = request(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'azure-openai-functions', ...headers },
-      body: JSON.stringify(body),
-      dispatcher: connections,
-      headersTimeout: headersTimeoutMs,
-      bodyTimeout: bytesTimeoutMs,
-      signal,
-    });
-    // Undici alone would wait for the connection before it gives up.
-    return orAborted(sent, signal);
-  }
+/** The services behind configured backends. */
+export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
+  const token = azureToken({ credential: options.credential, now: options.now ?? Date.now });
+  const targets = new WeakMap<ModelBackend, Target>();
+  const targetOf = (backend: ModelBackend): Target => {
+    let target = targets.get(backend);
+    if (!target) {
+      const { origin, pathname } = new URL(backend.baseUrl);
+      target = { origin, path: pathname.replace(/\/+$/, ''), credentials: credentialsOf(backend, token) };
+      targets.set(backend, target);
+    }
+    return target;
+  };
 
   return {
-    failure,
-    refusal: (errorBody, model) => refusalInside(errorBody, backend, model, clock.now()),
-    retrying: (attempt, signal) =>
-      withRetries(attempt, {
-        policy,
-        clock,
-        signal,
-        hintOf: (error) => (error instanceof UpstreamError ? error.retry : undefined),
-      }),
-    async post(operation, model, body, signal) {
+    modelInBody,
+    async send({ backend, operation, method, model, headers, body, signal }) {
       try {
-        const {
-          statusCode: status,
-          headers,
-          body: answer,
-        } = await send(addressOf(backend, operation, model), body, signal);
-        if (status >= 200 && status < 300) return { contentType: String(headers['content-type'] ?? ''), body: answer };
-        const text = (await readText(answer, MAX_ERROR_BYTES)).text;
-        throw refusalOf({ status, headers, body: text }, backend, model, clock.now());
+        signal?.throwIfAborted();
+        const { origin, path, credentials } = targetOf(backend);
+        const credential = typeof credentials === 'function' ? await orAborted(credentials(), signal) : credentials;
+        const sent = connections.request({
+          origin,
+          path: path + pathOf(backend, operation, model),
+          method,
+          headers: { 'user-agent': 'azure-openai-functions', ...headers, ...credential },
+          // Undici takes any iterable, though its types name only Node's streams.
+          body: body as Uint8Array | undefined,
+          headersTimeout: backend.headersTimeoutMs,
+          bodyTimeout: backend.idleTimeoutMs,
+          signal,
+        });
+        // Undici alone would wait for the connection before it gives up.
+        const answer = await orAborted(sent, signal);
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
-        throw failure(error, signal);
+        throw signal?.aborted ? signal.reason : connectionFailure(error, backend.settings.address);
       }
     },
   };
 }
 
-function addressOf(backend: ModelBackend, operation: string, model: string): string {
-  if (backend.kind === 'openai') return `${backend.baseUrl}/${operation}`;
-  const version = encodeURIComponent(backend.apiVersion);
-  return `${backend.baseUrl}/openai/deployments/${encodeURIComponent(model)}/${operation}?api-version=${version}`;
+const usesV1 = ({ kind, apiVersion }: ModelBackend): boolean =>
+  kind === 'azure' && (apiVersion === 'v1' || apiVersion === 'preview');
+
+const modelInBody = (backend: ModelBackend, operation: string): boolean =>
+  backend.kind === 'openai' || usesV1(backend) || operation.startsWith('realtimeapi/');
+
+/** Path and query below the backend's base. */
+function pathOf(backend: ModelBackend, operation: string, model: string): string {
+  const named = operation.startsWith('models/') ? `models/${encodeURIComponent(model)}` : operation;
+  const current = named.replace(/^realtimeapi\//, 'realtime/');
+  if (backend.kind === 'openai') return `/${current}`;
+  const version = `?api-version=${encodeURIComponent(backend.apiVersion)}`;
+  // Dated versions do not have it.
+  if (operation === 'realtime/client_secrets' && !usesV1(backend)) return `/openai/v1/${operation}`;
+  if (usesV1(backend)) return `/openai/v1/${current}${backend.apiVersion === 'preview' ? version : ''}`;
+  const isOfResource = /^(?:models(?:\/|$)|realtimeapi\/)/.test(named);
+  return `/openai/${isOfResource ? '' : `deployments/${encodeURIComponent(model)}/`}${named}${version}`;
 }
 
-function credentialHeaders(backend: ModelBackend, token: () => Promise<string>): () => Promise<Record<string, string>> {
-  const { kind, apiKey } = backend;
-  return async (): Promise<Record<string, string>> => {
-    if (kind === 'openai') return apiKey ? { authorization: `Bearer ${apiKey}` } : {};
-    if (apiKey) return { 'api-key': apiKey };
+function credentialsOf(backend: ModelBackend, token: () => Promise<string>): Target['credentials'] {
+  const { kind, apiKey, settings } = backend;
+  if (kind === 'openai') return apiKey ? { authorization: `Bearer ${apiKey}` } : {};
+  if (apiKey) return { 'api-key': apiKey };
+  return async () => {
     try {
       return { authorization: `Bearer ${await token()}` };
     } catch (cause) {
-      const message = `${backendSettings.azure.key} is not set, and neither a managed identity nor an Azure sign-in gave a token.`;
-      throw new UpstreamError('unavailable', message, undefined, { cause });
+      const message = `${settings.key} is not set, and neither a managed identity nor an Azure sign-in gave a token.`;
+      throw new UpstreamError('unavailable', message, undefined, { cause, status: 503, reached: false });
     }
   };
 }
@@ -129,6 +110,16 @@ async function orAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const settled = () => signal.removeEventListener('abort', abort);
+    promise.then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settled();
+        reject(error);
+      },
+    );
   });
 }

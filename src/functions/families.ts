@@ -1,12 +1,42 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
 import { assistantsFamily } from './assistants';
+import { chatCompletions, completions, embeddings } from './chat';
 import { filesFamily } from './files';
+import {
+  imageEdits,
+  imageGenerations,
+  imageVariations,
+  moderations,
+  speech,
+  transcriptions,
+  translations,
+} from './media';
+import { modelsFamily } from './models';
+import { realtimeApiFamily, realtimeFamily } from './realtime';
 import { runOperations } from './runs';
 import { threadOperations } from './threads';
 import { vectorStoresFamily } from './vectorStores';
 
+const audio = [transcriptions, translations, speech];
+const images = [imageGenerations, imageEdits, imageVariations];
+const everyModel = [completions, embeddings, chatCompletions, ...audio, ...images];
+
+const modelFamilies: Family[] = [
+  { name: 'deployments', operations: everyModel.map(({ deployments }) => deployments) },
+  { name: 'completions', operations: [completions.model] },
+  { name: 'embeddings', operations: [embeddings.model] },
+  { name: 'chat', operations: [chatCompletions.model] },
+  { name: 'audio', operations: audio.map(({ model }) => model) },
+  { name: 'images', operations: images.map(({ model }) => model) },
+  { name: 'moderations', operations: [moderations] },
+  modelsFamily,
+  realtimeApiFamily,
+  realtimeFamily,
+];
+
 export const families: Family[] = [
+  ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
   assistantsFamily,
   { name: 'threads', operations: [...threadOperations, ...runOperations] },
   filesFamily,

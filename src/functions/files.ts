@@ -18,24 +18,24 @@ const createFile = operation({
   summary: 'Upload a file',
   body: 'raw',
   response: fileObject,
-  handle: async ({ scope, request }) => {
+  handle: async ({ scope, request, toleratesUnknownFields }) => {
     const { files } = (await services()).retrieval;
     return files.create(scope, async (take) => {
       const { fields, file } = await readUpload(request, take);
-      return { fields: fieldsOf(fields), file };
+      return { fields: fieldsOf(fields, toleratesUnknownFields), file };
     });
   },
 });
 
 /** The form's fields; `a[b]` is field `b` of `a`. Throws 400. */
-function fieldsOf(form: Map<string, string>): CreateFileFields {
+function fieldsOf(form: Map<string, string>, tolerant: boolean): CreateFileFields {
   const nested = new Map<string, unknown>();
   for (const [name, value] of form) {
     const [, outer, inner] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
     if (outer === undefined || inner === undefined) nested.set(name, value);
     else nested.set(outer, Object.fromEntries([...Object.entries(nested.get(outer) ?? {}), [inner, value]]));
   }
-  return validate(createFileFields, Object.fromEntries(nested));
+  return validate(createFileFields, Object.fromEntries(nested), tolerant);
 }
 
 const listFiles = operation({

@@ -13,6 +13,10 @@ export interface Connection {
   signal: AbortSignal;
   /** Resolves when the caller has read enough that more may be written, or has left. */
   drained(): Promise<void>;
+  /** Whether so much waits for the caller that no more should be written before `drained` has resolved. */
+  isFull(): boolean;
+  /** Cuts the connection: the only way to tell a caller that an answer which has begun will not be whole. */
+  cut(): void;
 }
 
 const open = new Map<string, ServerResponse>();
@@ -28,15 +32,27 @@ diagnostics.subscribe('http.server.request.start', (message) => {
 /** The connection of the invocation; one that never ends where the host does not stream. */
 export function connectionOf(invocationId: string): Connection {
   const response = open.get(invocationId);
-  if (!response) return { signal: new AbortController().signal, drained: () => Promise.resolve() };
+  if (!response) return unknown();
   const controller = new AbortController();
   const left = (): void => {
     if (!response.writableFinished) controller.abort(new DOMException('The caller has left.', 'AbortError'));
   };
   if (response.destroyed) left();
   else response.once('close', left);
-  return { signal: controller.signal, drained: () => drained(response) };
+  return {
+    signal: controller.signal,
+    drained: () => drained(response),
+    isFull: () => !response.destroyed && response.writableLength >= HIGH_WATER_MARK,
+    cut: () => void response.destroy(),
+  };
 }
+
+const unknown = (): Connection => ({
+  signal: new AbortController().signal,
+  drained: () => Promise.resolve(),
+  isFull: () => false,
+  cut: () => undefined,
+});
 
 async function drained(response: ServerResponse): Promise<void> {
   if (response.destroyed || response.writableLength < HIGH_WATER_MARK) return;

@@ -16,6 +16,8 @@ export interface Family {
   /** First segment of its operations' paths, and part of its functions' names. */
   name: string;
   operations: Operation[];
+  /** Its operations start no orchestration, so its calls need not carry what that takes. */
+  isStateless?: boolean;
 }
 
 /** What the edge needs of the settings. */
@@ -36,7 +38,8 @@ interface Invocation {
   };
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+/** All of them: a method that no function lists would be answered by the host, with an empty 404. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /** Registers the family's functions. `settings` is called per request: a wrong setting answers, it doesn't throw at import. */
 export function registerFamily(family: Family, settings: () => EdgeSettings): void {
@@ -47,17 +50,18 @@ export function registerFamily(family: Family, settings: () => EdgeSettings): vo
       `${base.route}/${family.name}/{*rest}`,
       router,
       settings,
+      family.isStateless,
     );
   }
 }
 
 /**
- * Registers one function per base path that answers every other path: operations that this version lacks, `GET openapi.json` and unknown paths. The host
+ * Registers one function per base path that answers every other path: operations that this version lacks, and unknown paths. The host
  * takes the first function by name whose route matches, so these names sort last.
  */
 export function registerCatchAll(operations: Operation[], settings: () => EdgeSettings): void {
   const router = routerOf(operations);
-  for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings);
+  for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings, true);
 }
 
 /** Registers a function for a path below no base path, which needs no key. */
@@ -76,12 +80,18 @@ export function registerOpen(name: string, route: string, handle: () => Response
   });
 }
 
-function register(name: string, route: string, router: OpenAPIHono<Invocation>, settings: () => EdgeSettings): void {
+function register(
+  name: string,
+  route: string,
+  router: OpenAPIHono<Invocation>,
+  settings: () => EdgeSettings,
+  isStateless = false,
+): void {
   app.http(name, {
     methods: [...METHODS],
     authLevel: 'anonymous',
     route,
-    extraInputs: [df.input.durableClient()],
+    extraInputs: isStateless ? [] : [df.input.durableClient()],
     handler: (request, context) => serve(request, context, router, settings),
   });
 }
@@ -114,7 +124,7 @@ async function serve(
 }
 
 function toWebRequest(request: HttpRequest, url: URL): Request {
-  const hasBody = request.method !== 'GET' && request.body !== null;
+  const hasBody = !['GET', 'HEAD'].includes(request.method) && request.body !== null;
   return new Request(url, {
     method: request.method,
     headers: request.headers,
@@ -125,7 +135,8 @@ function toWebRequest(request: HttpRequest, url: URL): Request {
 function answerOf(response: Response, requestId: string): HttpResponseInit {
   const headers = new Headers(response.headers);
   headers.set('x-request-id', requestId);
-  headers.set('apim-request-id', requestId);
+  // That of the service behind, where it gave one, is what its operators ask for.
+  if (!headers.has('apim-request-id')) headers.set('apim-request-id', requestId);
   return { status: response.status, headers, body: response.body as HttpResponseInit['body'] };
 }
 
@@ -147,7 +158,8 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
         scope: { tenant: authenticate(c.req.raw.headers, settings.apiKeys), project: located.project },
         params: validate(declared.params, c.req.param()),
         query: validate(declared.query, queryOf(url)),
-        body: await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes),
+        ...(await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes)),
+        toleratesUnknownFields: located.base.toleratesUnknownFields,
         request: c.req.raw,
         requestId,
         invocation,
@@ -189,7 +201,13 @@ function queryOf(url: URL): Record<string, string | string[]> {
   return query;
 }
 
-async function bodyOf(declared: Operation, request: Request, base: BasePath, maxBytes: number): Promise<unknown> {
-  if (!declared.body || declared.body === 'raw') return undefined;
-  return validate(declared.body, await readJsonBody(request, maxBytes), base.toleratesUnknownFields);
+async function bodyOf(
+  declared: Operation,
+  request: Request,
+  base: BasePath,
+  maxBytes: number,
+): Promise<Pick<Call, 'body' | 'bytes'>> {
+  if (!declared.body || declared.body === 'raw') return { body: undefined, bytes: new Uint8Array() };
+  const { bytes, value } = await readJsonBody(request, declared.maxBodyBytes ?? maxBytes);
+  return { body: validate(declared.body, value, base.toleratesUnknownFields), bytes };
 }

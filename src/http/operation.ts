@@ -14,6 +14,10 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   params: P;
   query: Q;
   body: B;
+  /** The JSON body as it was sent; empty where there is none, or the handler reads `request` itself. */
+  bytes: Uint8Array;
+  /** Whether the base path has unknown fields of a body dropped instead of refused; JSON bodies are validated by it already. */
+  toleratesUnknownFields: boolean;
   request: Request;
   requestId: string;
   invocation: InvocationContext;
@@ -33,6 +37,8 @@ export interface Operation {
   query: z.ZodObject;
   /** `raw`: the handler reads `request` itself. */
   body?: z.ZodType | 'raw';
+  /** Largest JSON body in bytes, where it is not that of the settings. */
+  maxBodyBytes?: number;
   /** Of the success answer. `raw`: bytes. */
   response: z.ZodType | 'raw';
   handle: (call: Call) => Promise<unknown>;

@@ -5,17 +5,18 @@ import { errorBody, toApiError } from './errorResponse';
 /** Silence after which a comment keeps proxies from closing the stream. */
 const KEEP_ALIVE_MILLISECONDS = 15_000;
 
-/** Sends one event; resolves when the reader has room for more. A reader that has left is not written to. */
-export type SendEvent = (event: string, data: unknown) => Promise<void>;
+/** Sends one event, without a name where `event` is undefined; resolves when the reader has room for more. A reader that has left is not written to. */
+export type SendEvent = (event: string | undefined, data: unknown) => Promise<void>;
 
 /**
  * An event stream that `produce` writes. Whatever happens the stream ends properly: an error becomes an `error` event, and comments go between events
- * while nothing else does. `onFault` is told of errors.
+ * while nothing else does. `onFault` is told of errors. Where events are not `named`, as in chat completions, the error is `{"error": …}`.
  */
 export function eventStream(
   connection: Connection,
   produce: (send: SendEvent) => Promise<void>,
   onFault: (error: unknown) => void,
+  named = true,
 ): Response {
   const encoder = new TextEncoder();
   let read = true;
@@ -34,7 +35,8 @@ export function eventStream(
       void produce(send)
         .catch((error: unknown) => {
           onFault(error);
-          write(frame('error', errorBody(toApiError(error)).error));
+          const body = errorBody(toApiError(error));
+          write(named ? frame('error', body.error) : frame(undefined, body));
         })
         .finally(() => {
           clearInterval(keepAlive);
@@ -54,6 +56,6 @@ export function eventStream(
   });
 }
 
-function frame(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
+function frame(event: string | undefined, data: unknown): string {
+  return `${event === undefined ? '' : `event: ${event}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }

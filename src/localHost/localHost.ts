@@ -13,6 +13,7 @@ import { readHostJson, type HostJson } from './hostJson';
 import { HostLog } from './hostLog';
 import { HostStore } from './hostStore';
 import { HttpListener, type HttpFront, type TlsFiles } from './httpListener';
+import { findLibraryServer } from './libraryServer';
 import { secretMask } from './maskSecrets';
 import { Router } from './router';
 import { StreamingProxy } from './streamingProxy';
@@ -106,7 +107,6 @@ class Host implements LocalHost {
   private readonly triggers: (BlobTrigger | TimerTrigger)[] = [];
   private runtime: FunctionRuntime | undefined;
   private durable: Durable | undefined;
-  private proxy: StreamingProxy | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -137,7 +137,7 @@ class Host implements LocalHost {
     this.runtime = runtime;
     const capabilities = await model.getCapabilities(workerCapabilities());
     await this.startDurable(table, runtime);
-    this.serve(router, this.httpHandler(runtime, capabilities.HttpUri));
+    this.serve(router, await this.httpHandler(runtime, capabilities.HttpUri));
     await this.startTriggers(table, runtime);
     this.durable?.start();
   }
@@ -179,12 +179,13 @@ class Host implements LocalHost {
     });
   }
 
-  private httpHandler(runtime: FunctionRuntime, httpUri: string | undefined): HttpFront['handle'] {
+  private async httpHandler(runtime: FunctionRuntime, httpUri: string | undefined): Promise<HttpFront['handle']> {
     const options = { protocol: this.protocol, maxBodyBytes: this.maxBodyBytes() };
     if (httpUri === undefined) return (exchange) => void answerBuffered(exchange, runtime, this.log, options);
     const idleMs = this.options.idleMs ?? 240_000;
-    const proxy = new StreamingProxy(runtime, this.log, { ...options, port: Number(new URL(httpUri).port), idleMs });
-    this.proxy = proxy;
+    const port = Number(new URL(httpUri).port);
+    const server = await findLibraryServer(port).catch(refuse("The library's HTTP server cannot be reached"));
+    const proxy = new StreamingProxy(runtime, this.log, { ...options, server, port, idleMs });
     return (exchange) => proxy.handle(exchange);
   }
 
@@ -233,7 +234,6 @@ class Host implements LocalHost {
     await inTime(this.runtime?.idle());
     await within(STOP_MS, this.core.runHooks('appTerminate', { hookData: this.core.appHookData }));
     this.listener.close();
-    this.proxy?.close();
     this.store.close();
     this.log.flush();
   }

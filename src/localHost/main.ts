@@ -34,16 +34,17 @@ async function checkDataDir(dataDir: string): Promise<void> {
 
 /** What a newcomer needs: where to point the SDKs, with which key, and who answers. */
 function startLines(url: string, key: string | undefined, config: Config): string[] {
-  const { backend } = config;
+  const kinds = { azure: 'Azure OpenAI', openai: 'OpenAI-compatible' };
+  const services = config.backends.map(({ kind, baseUrl }) => `${kinds[kind]} at ${baseUrl}`).join(', ');
   const embeddings = config.embeddingDeployment ?? 'the built-in embeddings';
   return [
     '',
     `OpenAI SDK       base_url ${url}/v1`,
     `Azure OpenAI SDK azure_endpoint ${url}`,
     `Key              ${key ?? 'one of API_KEYS'}`,
-    backend
-      ? `Models           ${backend.kind === 'azure' ? 'Azure OpenAI' : 'OpenAI-compatible'} at ${backend.baseUrl}; embeddings: ${embeddings}`
-      : 'Models           built-in: local-extractive answers with sentences of your documents',
+    services
+      ? `Models           ${services}; embeddings: ${embeddings}`
+      : 'Models           those named above; local-extractive answers with sentences of your documents',
     `State            ${config.dataDir}`,
     '',
   ];

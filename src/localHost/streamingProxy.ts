@@ -1,16 +1,19 @@
 /**
- * HTTP functions in streaming mode: the request goes on, body and all, to the HTTP server that the library runs for this, while the
- * invocation tells the library which function it is for; the answer streams back. The hot path: nothing is parsed or copied twice.
+ * HTTP functions in streaming mode: the request goes, body and all, to the HTTP server that the library runs for this, while the invocation
+ * tells the library which function it is for; the library writes the answer. The real host is another process and sends both over a connection. Here they are
+ * handed over as they are. The hot path: nothing is parsed or copied twice.
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
-import type { Readable, Writable } from 'node:stream';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FunctionRuntime } from './functionRuntime';
 import type { HostLog } from './hostLog';
 import { answerEmpty, answerTooLarge, type HttpExchange } from './httpExchange';
+import { handOver } from './libraryServer';
 import type { TypedData } from './typedData';
+import { isUpload, separateBody } from './uploadBody';
 
 export interface StreamingProxyOptions {
+  /** The library's. */
+  server: Server;
   /** Port of the library's server on this machine. */
   port: number;
   protocol: 'http' | 'https';
@@ -20,79 +23,45 @@ export interface StreamingProxyOptions {
   idleMs: number;
 }
 
-/** Headers that belong to one connection, and those that the proxy sets itself. */
-const notForwarded = new Set([
-  'connection',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-ms-invocation-id',
-]);
-const notReturned = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade']);
-
 export class StreamingProxy {
-  // Each exchange of the listener uses one socket, so the listener's limit of connections bounds this pool.
-  private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' });
-
   constructor(
     private readonly runtime: FunctionRuntime,
     private readonly log: HostLog,
     private readonly options: StreamingProxyOptions,
-  ) {
-    keepConnectionsOpen(options.port);
-  }
+  ) {}
 
   /** Runs the function for the exchange; everything that happens afterwards is answered or logged here. */
   handle(exchange: HttpExchange): void {
-    const proxied = httpRequest({
-      agent: this.agent,
-      host: '127.0.0.1',
-      port: this.options.port,
-      method: exchange.request.method,
-      path: exchange.target,
-      headers: this.forwardedHeaders(exchange),
+    const { request, response } = exchange;
+    // Before the headers for the library are added.
+    const metadata = triggerMetadata(exchange);
+    this.addHeaders(exchange);
+    const idle = setTimeout(() => this.giveUp(exchange), this.options.idleMs);
+    watchAnswer(exchange, idle);
+    // Writing to a client that has left: the library does not listen for it.
+    response.on('error', () => undefined);
+    const input = isUpload(request) ? this.separate(exchange, idle) : request;
+    response.once('close', () => {
+      clearTimeout(idle);
+      // An answer given before the upload was over: the rest is read and dropped.
+      if (input !== request && !request.complete) input.destroy(new Error('aborted'));
     });
-    proxied.on('response', (answer) => this.returnAnswer(exchange, answer));
-    proxied.on('error', (error) => this.onProxyError(exchange, error));
-    proxied.setTimeout(this.options.idleMs, () => {
-      proxied.destroy(new Error(`no byte for ${this.options.idleMs / 1000} s`));
-    });
-    exchange.response.once('close', () => this.onAnswerClosed(exchange, proxied));
-    this.forwardBody(exchange, proxied);
-    void this.invoke(exchange);
+    handOver(this.options.server, input, response);
+    void this.invoke(exchange, metadata);
   }
 
-  /** Ends the pooled connections. */
-  close(): void {
-    this.agent.destroy();
-  }
-
-  private async invoke(exchange: HttpExchange): Promise<void> {
-    const { entry, invocationId } = exchange;
+  private async invoke(exchange: HttpExchange, metadata: Record<string, TypedData>): Promise<void> {
+    const { entry, invocationId, response } = exchange;
     try {
       const inputData = [{ name: entry.trigger.name, data: { http: {} } }];
-      const { result } = await this.runtime.run(entry, invocationId, inputData, triggerMetadata(exchange));
+      const { result } = await this.runtime.run(entry, invocationId, inputData, metadata);
       if (result === undefined || result === null) this.logTrap(exchange, 'returned no response');
     } catch (error) {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      if (!exchange.response.destroyed) this.logTrap(exchange, `failed: ${message}`);
-      else this.log.warn(`Function '${entry.name}' failed after its client had left: ${message}`);
+      if (response.destroyed) this.log.warn(`Function '${entry.name}' failed after its client had left: ${message}`);
+      // The host has answered in its place.
+      else if (!response.writableEnded && !exchange.isTooLarge) this.logTrap(exchange, `failed: ${message}`);
     }
-  }
-
-  /** A client that left, or an answer given before the upload was over, ends the forwarding; the rest of the upload is read and dropped. */
-  private onAnswerClosed({ request, response }: HttpExchange, proxied: ClientRequest): void {
-    if (response.writableFinished && request.complete) return;
-    proxied.destroy();
-    request.resume();
   }
 
   /** The real host leaves the client hanging here; so does this one, but says it. */
@@ -104,107 +73,49 @@ export class StreamingProxy {
     );
   }
 
-  private forwardedHeaders({ request, invocationId }: HttpExchange): string[] {
-    const host = request.headers.host ?? 'localhost';
-    const headers = [
-      ...['Host', `localhost:${this.options.port}`],
-      ...['X-Forwarded-For', request.socket.remoteAddress ?? ''],
-      ...['X-Forwarded-Proto', this.options.protocol],
-      ...['X-Forwarded-Host', host],
-      ...['x-ms-invocation-id', invocationId],
-    ];
-    copyHeaders(request, headers, notForwarded);
-    if (request.headers['transfer-encoding']) headers.push('Transfer-Encoding', 'chunked');
-    return headers;
+  /** What the real host adds, and the library and the edge read. */
+  private addHeaders({ request, invocationId, target }: HttpExchange): void {
+    const { headers } = request;
+    headers['x-forwarded-for'] = request.socket.remoteAddress ?? '';
+    headers['x-forwarded-host'] = headers.host ?? 'localhost';
+    headers['x-forwarded-proto'] = this.options.protocol;
+    headers['x-ms-invocation-id'] = invocationId;
+    headers.host = `localhost:${this.options.port}`;
+    request.url = target;
   }
 
-  private forwardBody(exchange: HttpExchange, proxied: ClientRequest): void {
+  private separate(exchange: HttpExchange, idle: NodeJS.Timeout): IncomingMessage {
     const { request, response } = exchange;
-    const { headers } = request;
-    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
-      proxied.end();
-      return;
-    }
     let received = 0;
-    pump(request, proxied, (length) => {
+    return separateBody(request, (length) => {
+      idle.refresh();
       received += length;
       if (received <= this.options.maxBodyBytes) return true;
+      if (exchange.isTooLarge) return false;
       exchange.isTooLarge = true;
-      proxied.destroy();
       answerTooLarge(request, response);
       return false;
     });
   }
 
-  private returnAnswer(exchange: HttpExchange, answer: IncomingMessage): void {
-    const { response } = exchange;
-    if (response.headersSent) {
-      answer.destroy();
-      return;
-    }
-    const headers: string[] = [];
-    copyHeaders(answer, headers, notReturned);
-    response.writeHead(answer.statusCode ?? 500, headers);
-    // Whoever flushes the head of an event stream wants it seen before the first event.
-    if (answer.headers['content-type']?.startsWith('text/event-stream')) response.flushHeaders();
-    answer.once('error', () => response.destroy());
-    pump(answer, response, (length) => {
-      exchange.sentBytes += length;
-      return true;
-    });
-  }
-
-  private onProxyError({ request, response, entry, isTooLarge }: HttpExchange, error: Error): void {
-    // The client left, or was answered already: only the rest of its upload failed.
-    if (response.destroyed || response.writableEnded || isTooLarge) return;
-    this.log.error(`Forwarding to function '${entry.name}' failed: ${error.message}`);
+  private giveUp({ entry, request, response }: HttpExchange): void {
+    if (response.destroyed || response.writableEnded) return;
+    this.log.error(`Function '${entry.name}' was given up: no byte for ${this.options.idleMs / 1000} s`);
     if (response.headersSent) response.destroy();
     else answerEmpty(response, 500);
     request.resume();
   }
 }
 
-/**
- * Lets only the pool close idle connections to the library's server: when both ends do, a request now and then meets a connection
- * that is just being closed.
- */
-function keepConnectionsOpen(port: number): void {
-  const channel = 'http.server.request.start';
-  const onStart = (message: unknown) => {
-    const { request, server } = message as { request: IncomingMessage; server: Server };
-    if (request.socket.localPort !== port) return;
-    server.keepAliveTimeout = 0;
-    unsubscribe(channel, onStart);
-  };
-  subscribe(channel, onStart);
-}
-
-/** Copies raw headers less those named, and less those that `Connection` names. */
-function copyHeaders(from: IncomingMessage, to: string[], without: Set<string>): void {
-  const raw = from.rawHeaders;
-  const connection = from.headers.connection;
-  const named =
-    connection && !/^(keep-alive|close)$/i.test(connection) ? connection.toLowerCase().split(/\s*,\s*/) : [];
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = raw[at] ?? '';
-    const lower = name.toLowerCase();
-    if (!without.has(lower) && !named.includes(lower)) to.push(name, raw[at + 1] ?? '');
-  }
-}
-
-/** Passes chunks on at the pace of the slower side. `onChunk` hears each one's length, and ends the passing by returning false. */
-function pump(source: Readable, target: Writable, onChunk: (length: number) => boolean): void {
-  let stopped = false;
-  source.on('data', (chunk: Buffer) => {
-    if (stopped || target.destroyed) return;
-    stopped = !onChunk(chunk.length);
-    if (stopped || target.write(chunk)) return;
-    source.pause();
-    target.once('drain', () => source.resume());
-  });
-  source.once('end', () => {
-    if (!stopped) target.end();
-  });
+/** Counts the bytes of the answer, and takes each as a sign of life. */
+function watchAnswer(exchange: HttpExchange, idle: NodeJS.Timeout): void {
+  const { response } = exchange;
+  const write = response.write as (chunk: Uint8Array, ...rest: unknown[]) => boolean;
+  response.write = function (this: ServerResponse, chunk: Uint8Array, ...rest: unknown[]) {
+    exchange.sentBytes += chunk.length;
+    idle.refresh();
+    return write.call(this, chunk, ...rest);
+  } as ServerResponse['write'];
 }
 
 /** The library takes the request's headers, and nothing else, from here; query values and route parameters become `request.params`. */

@@ -11,7 +11,7 @@ export function modelRouter(models: ChatModel[]): ChatModel {
       if (!model) {
         throw new ModelError(
           'not_found',
-          `Nothing serves the model '${request.model}'. Set AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL to a service that has it.`,
+          `Nothing serves the model '${request.model}'. Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has it.`,
         );
       }
       return model.stream(request, signal);

@@ -93,33 +93,3 @@ export function readRetryAfter(
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
-
-/**
- * Calls `attempt` until it succeeds or the policy ends it; rejects with the last attempt's error, or with the signal's reason as soon as it is
- * aborted.
- *
- * @param options.hintOf Undefined for an error that is not to be retried.
- */
-export async function withRetries<T>(
-  attempt: () => Promise<T>,
-  options: {
-    policy: RetryPolicy;
-    clock: Clock;
-    hintOf: (error: unknown) => RetryHint | undefined;
-    signal?: AbortSignal;
-  },
-): Promise<T> {
-  const { policy, clock, hintOf, signal } = options;
-  const began = clock.now();
-  for (let failed = 1; ; failed++) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (error) {
-      const hint = hintOf(error);
-      const wait = hint && retryDelay(policy, failed, clock.now() - began, hint, clock.random());
-      if (wait === undefined) throw error;
-      await clock.sleep(wait, signal);
-    }
-  }
-}

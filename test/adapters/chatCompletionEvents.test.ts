@@ -1,5 +1,5 @@
 import { chatCompletionEvents } from '../../src/adapters/chatCompletionEvents';
-import { UpstreamError } from '../../src/adapters/openAiErrors';
+import { UpstreamError } from '../../src/models/upstream';
 import type { ChatEvent } from '../../src/models/ports';
 
 const refusal = (body: string) => new UpstreamError('invalid_request', body, undefined);

@@ -1,11 +1,12 @@
-import { openAiEmbeddings } from '../../src/adapters/openAiHttp';
+import { openAiEmbeddings } from '../../src/adapters/openAiEmbeddings';
+import { embeddingIds } from '../../src/models/backendChoice';
+import type { ModelBackend } from '../../src/modelBackends';
 import type { EmbeddingModel } from '../../src/models/ports';
+import { azureBackend, gatewayOver, KEY, openAiBackend } from '../support/gateway';
 import { manualClock } from '../support/manualClock';
 import { errorBody, failureOf } from '../support/modelFailure';
 import type { ScriptedUpstream } from '../support/scriptedUpstream';
 import { reply, startScriptedUpstream, wordVector } from '../support/scriptedUpstream';
-
-const KEY = 'test-key-0123456789';
 
 let upstream: ScriptedUpstream;
 beforeEach(async () => {
@@ -17,14 +18,10 @@ afterEach(async () => {
 
 const clock = manualClock();
 const deployment = 'text-embedding-3-small';
-const embeddings = () =>
-  openAiEmbeddings({ kind: 'openai', baseUrl: upstream.url, apiKey: KEY, apiVersion: '' }, deployment, { clock });
-const azureEmbeddings = () =>
-  openAiEmbeddings(
-    { kind: 'azure', baseUrl: upstream.azureEndpoint, apiKey: KEY, apiVersion: '2025-04-01-preview' },
-    deployment,
-    { clock },
-  );
+const over = (backend: ModelBackend) =>
+  openAiEmbeddings(gatewayOver([backend], { clock }), deployment, embeddingIds([backend], deployment)[0] ?? '');
+const embeddings = () => over(openAiBackend(upstream));
+const azureEmbeddings = () => over(azureBackend(upstream));
 
 describe('embeddings', () => {
   const embed = (model: EmbeddingModel, texts: string[]) => model.embed(texts, 'document');

@@ -1,15 +1,10 @@
 /** A host and a test upstream, each in a process of its own, and a client without the SDK's overhead. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Pool } from 'undici';
+import { DIST, peakMemory, processorSeconds, startProcess } from './processes';
 
-const DIST = join(__dirname, '..', '..');
-const ROOT = join(DIST, '..');
 const KEY = 'bench-key';
 
 export interface HostUnderTest {
@@ -29,24 +24,24 @@ export interface HostUnderTest {
 
 /** Starts both; `latency` is the upstream's, in milliseconds. */
 export async function openHost(latency: number): Promise<HostUnderTest> {
-  const upstream = await startProcess(
-    join(DIST, 'test', 'support', 'scriptedUpstream.js'),
-    /(http:\S+)/,
-    {},
-    '--port',
-    '0',
-    '--latency',
-    String(latency),
-  );
+  const upstream = await startProcess({
+    script: join(DIST, 'test', 'support', 'scriptedUpstream.js'),
+    pattern: /(http:\S+)/,
+    args: ['--port', '0', '--latency', String(latency)],
+  });
   const dataDir = await mkdtemp(join(tmpdir(), 'bench-'));
   const started = performance.now();
-  const host = await startProcess(join(DIST, 'src', 'localHost', 'main.js'), /^Listening on (\S+)$/, {
-    PORT: '0',
-    DATA_DIR: dataDir,
-    API_KEYS: `bench:${KEY}`,
-    LOCAL_HOST_QUIET: '1',
-    OPENAI_BASE_URL: upstream.found.endsWith('/v1') ? upstream.found : `${upstream.found}/v1`,
-    EMBEDDING_DEPLOYMENT: 'embed',
+  const host = await startProcess({
+    script: join(DIST, 'src', 'localHost', 'main.js'),
+    pattern: /^Listening on (\S+)$/,
+    env: {
+      PORT: '0',
+      DATA_DIR: dataDir,
+      API_KEYS: `bench:${KEY}`,
+      LOCAL_HOST_QUIET: '1',
+      OPENAI_BASE_URL: upstream.found.endsWith('/v1') ? upstream.found : `${upstream.found}/v1`,
+      EMBEDDING_DEPLOYMENT: 'embed',
+    },
   });
   const pool = new Pool(host.found, { connections: 64, pipelining: 1 });
   const headers = { 'api-key': KEY };
@@ -82,40 +77,13 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
         id: string;
       };
     },
-    peakMemory: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1]) / 1024,
-    processorSeconds: () => {
-      const fields = readFileSync(`/proc/${host.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-      return (Number(fields[11]) + Number(fields[12])) / 100;
-    },
+    peakMemory: () => peakMemory(host.pid),
+    processorSeconds: () => processorSeconds(host.pid),
     stop: async () => {
       await pool.close();
       await host.stop();
       await upstream.stop();
       await rm(dataDir, { recursive: true, force: true });
-    },
-  };
-}
-
-async function startProcess(script: string, pattern: RegExp, env: Record<string, string>, ...args: string[]) {
-  const child = spawn(process.execPath, [script, ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const found = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const match = pattern.exec(line)?.[1];
-      if (match) resolve(match);
-    });
-    child.once('exit', (code) => reject(new Error(`${script} ended with ${code}.`)));
-  });
-  return {
-    found,
-    pid: child.pid ?? 0,
-    stop: async () => {
-      const exited = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exited;
     },
   };
 }

@@ -1,6 +1,7 @@
 /** `npm run bench`: what the package costs beyond its upstream, from one run on one machine. Prints Markdown for docs/benchmarks.md. */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { benchGateway } from './gateway';
 import { openHost, type HostUnderTest } from './hostUnderTest';
 
 const UPSTREAM_MILLISECONDS = 50;
@@ -141,11 +142,13 @@ async function benchIngestion(): Promise<void> {
 async function main(): Promise<void> {
   await benchRuns();
   await benchIngestion();
+  const gateway = await benchGateway();
   console.log(
     `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`,
   );
   console.log('| what | measured |\n|---|---|');
   for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
+  console.log(`\n${gateway}`);
 }
 
 void main();

@@ -3,7 +3,12 @@ import { errors } from '../../src/errors';
 import type { Connection } from '../../src/http/connection';
 import { eventStream, type SendEvent } from '../../src/http/serverSentEvents';
 
-const present: Connection = { signal: new AbortController().signal, drained: () => Promise.resolve() };
+const present: Connection = {
+  signal: new AbortController().signal,
+  drained: () => Promise.resolve(),
+  isFull: () => false,
+  cut: () => undefined,
+};
 
 /** The text of a whole stream, and the faults it told of. */
 async function streamed(produce: (send: SendEvent) => Promise<void>, connection = present) {

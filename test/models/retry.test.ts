@@ -1,5 +1,4 @@
-import { defaultRetryPolicy, readRetryAfter, retryDelay, systemClock, withRetries } from '../../src/models/retry';
-import { manualClock } from '../support/manualClock';
+import { defaultRetryPolicy, readRetryAfter, retryDelay } from '../../src/models/retry';
 
 const policy = defaultRetryPolicy;
 const now = Date.UTC(2026, 0, 1);
@@ -50,75 +49,5 @@ describe('readRetryAfter', () => {
     [{}, undefined],
   ])('reads %j as %j ms', (headers, expected) => {
     expect(readRetryAfter(headers, now)).toBe(expected);
-  });
-});
-
-describe('withRetries', () => {
-  const always = () => ({});
-
-  it('returns what the first successful try returns', async () => {
-    const clock = manualClock();
-    let calls = 0;
-    const attempt = async () => {
-      if (++calls < 3) throw new Error('not yet');
-      return calls;
-    };
-    await expect(withRetries(attempt, { policy, clock, hintOf: always })).resolves.toBe(3);
-    expect(clock.sleeps).toEqual([250, 500]);
-  });
-
-  it('rejects with the last error once the tries are used up', async () => {
-    const clock = manualClock();
-    let calls = 0;
-    const attempt = async () => {
-      throw new Error(`try ${++calls}`);
-    };
-    await expect(withRetries(attempt, { policy, clock, hintOf: always })).rejects.toThrow('try 4');
-    expect(clock.sleeps).toHaveLength(3);
-  });
-
-  it('counts the time that the tries themselves take against the budget', async () => {
-    const clock = manualClock();
-    let calls = 0;
-    const attempt = async () => {
-      calls++;
-      clock.time += 100_000;
-      throw new Error('slow failure');
-    };
-    await expect(withRetries(attempt, { policy, clock, hintOf: always })).rejects.toThrow('slow failure');
-    expect(calls).toBe(2);
-  });
-
-  it('does not repeat what has no hint', async () => {
-    const clock = manualClock();
-    let calls = 0;
-    const attempt = async () => {
-      calls++;
-      throw new Error('final');
-    };
-    await expect(withRetries(attempt, { policy, clock, hintOf: () => undefined })).rejects.toThrow('final');
-    expect([calls, clock.sleeps]).toEqual([1, []]);
-  });
-
-  it('does not begin when the signal is aborted already', async () => {
-    const reason = new Error('left');
-    let calls = 0;
-    const attempt = async () => ++calls;
-    const signal = AbortSignal.abort(reason);
-    await expect(withRetries(attempt, { policy, clock: manualClock(), hintOf: always, signal })).rejects.toBe(reason);
-    expect(calls).toBe(0);
-  });
-
-  it('gives up its wait with the reason of the signal', async () => {
-    const reason = new Error('left');
-    const controller = new AbortController();
-    const attempt = async () => {
-      setImmediate(() => controller.abort(reason));
-      throw new Error('busy');
-    };
-    const hintOf = () => ({ afterMs: 50_000 });
-    await expect(withRetries(attempt, { policy, clock: systemClock, hintOf, signal: controller.signal })).rejects.toBe(
-      reason,
-    );
   });
 });

@@ -48,6 +48,8 @@ export async function startHost({ dataDir, env = {}, script = MAIN }: HostOption
     env: {
       PATH: process.env.PATH,
       PORT: '0',
+      // Whatever runs on this machine.
+      LOCAL_MODEL_SERVERS: 'off',
       HOST: '127.0.0.1',
       DATA_DIR: directory,
       API_KEYS: `alpha:${KEYS.alpha},beta:${KEYS.beta}`,

@@ -27,6 +27,8 @@ export interface RecordedRequest {
   path: string;
   headers: IncomingHttpHeaders;
   body: UpstreamBody;
+  /** The body as it came. */
+  raw: string;
 }
 
 /** Decides on a reply; undefined leaves it to the default. */
@@ -153,8 +155,9 @@ async function readRequest(message: IncomingMessage): Promise<RecordedRequest> {
   const pieces: Buffer[] = [];
   for await (const piece of message as AsyncIterable<Buffer>) pieces.push(piece);
   const { method = '', url: path = '', headers } = message;
-  const body = pieces.length ? (JSON.parse(Buffer.concat(pieces).toString('utf8')) as UpstreamBody) : {};
-  return { kind: kindOf(method, path), method, path, headers, body };
+  const raw = Buffer.concat(pieces).toString('utf8');
+  const body = raw ? (JSON.parse(raw) as UpstreamBody) : {};
+  return { kind: kindOf(method, path), method, path, headers, body, raw };
 }
 
 function kindOf(method: string, path: string): CallKind {

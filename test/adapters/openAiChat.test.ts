@@ -1,16 +1,15 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import type { OpenAiHttpOptions } from '../../src/adapters/openAiHttp';
-import { openAiChat } from '../../src/adapters/openAiHttp';
-import type { ModelBackend } from '../../src/config';
+import { openAiChat } from '../../src/adapters/openAiChat';
+import type { ModelBackend } from '../../src/modelBackends';
 import type { ChatEvent, ChatModel, ChatRequest } from '../../src/models/ports';
+import { azureBackend, gatewayOver, KEY, openAiBackend, type GatewayOptions } from '../support/gateway';
 import { manualClock } from '../support/manualClock';
 import { errorBody, failureOf } from '../support/modelFailure';
 import type { ScriptedUpstream } from '../support/scriptedUpstream';
 import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
 
-const KEY = 'test-key-0123456789';
 const request: ChatRequest = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] };
 
 let upstream: ScriptedUpstream;
@@ -23,14 +22,10 @@ afterEach(async () => {
   await upstream.close();
 });
 
-const openAi = (): ModelBackend => ({ kind: 'openai', baseUrl: upstream.url, apiKey: KEY, apiVersion: '' });
-const azure = (apiKey?: string): ModelBackend => ({
-  kind: 'azure',
-  baseUrl: upstream.azureEndpoint,
-  apiKey,
-  apiVersion: '2025-04-01-preview',
-});
-const chat = (options: OpenAiHttpOptions = {}, backend = openAi()) => openAiChat(backend, { clock, ...options });
+const openAi = (more: Partial<ModelBackend> = {}): ModelBackend => openAiBackend(upstream, more);
+const azure = (apiKey?: string): ModelBackend => azureBackend(upstream, { apiKey });
+const chat = (options: GatewayOptions = {}, backend = openAi()) =>
+  openAiChat(gatewayOver([backend], { clock, ...options }));
 
 async function eventsOf(model: ChatModel, signal?: AbortSignal, asked = request): Promise<ChatEvent[]> {
   const events: ChatEvent[] = [];
@@ -290,7 +285,7 @@ describe('retries', () => {
 
   it('repeat a call that nobody answers in time, then fail as unavailable', async () => {
     upstream.on(() => reply.hang());
-    const failure = await failureOf(eventsOf(chat({ headersTimeoutMs: 30, retry: { tries: 2 } })));
+    const failure = await failureOf(eventsOf(chat({ retry: { tries: 2 } }, openAi({ headersTimeoutMs: 30 }))));
     expect(failure).toMatchObject({ kind: 'unavailable', message: 'The model service did not answer in time.' });
     expect(upstream.calls.chat).toBe(2);
   });
@@ -379,7 +374,7 @@ describe('retries', () => {
 
   it('do not follow a silence in mid-stream: it fails as unavailable', async () => {
     upstream.enqueue(reply.stallAfter(3));
-    const failure = await failureOf(eventsOf(chat({ bytesTimeoutMs: 40 })));
+    const failure = await failureOf(eventsOf(chat({}, openAi({ idleTimeoutMs: 40 }))));
     expect(failure).toMatchObject({ kind: 'unavailable' });
     expect(failure.message).toContain('silent');
     expect(upstream.calls.chat).toBe(1);

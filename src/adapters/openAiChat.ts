@@ -1,0 +1,87 @@
+/** Chat completions over the gateway. */
+import type { Readable } from 'node:stream';
+import type { Gateway, GatewayAnswer } from '../models/gateway';
+import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
+import { chatCompletionEvents } from './chatCompletionEvents';
+import { answerFailure, refusal } from './openAiAnswer';
+import { refusalInside } from './openAiErrors';
+
+const headers = new Headers({ 'content-type': 'application/json', accept: 'text/event-stream' });
+/** What may follow the end of an answer before its connection is closed instead of kept. */
+const REST = { bytes: 64 * 1024, ms: 1_000 };
+
+/**
+ * A chat model behind the gateway. Always asks for a stream, and reads a whole answer as well.
+ *
+ * Tried again before the first event: what the gateway repeats, and answers that break off or cannot be read.
+ */
+export function openAiChat(gateway: Gateway): ChatModel {
+  return {
+    serves: (model) => gateway.serves(model),
+    async *stream(request, signal) {
+      const asked = { ...request, stream: true, stream_options: { include_usage: true } };
+      const { first, events } = await gateway.exchange(
+        {
+          operation: 'chat/completions',
+          method: 'POST',
+          model: request.model,
+          headers,
+          body: { kind: 'json', bytes: Buffer.from(JSON.stringify(asked)) },
+          repeatable: true,
+          estimatedTokens: 0,
+          signal,
+        },
+        async (answer) => {
+          const events = eventsOf(answer, gateway, request, signal);
+          return { first: await events.next(), events };
+        },
+      );
+      try {
+        if (!first.done) yield first.value;
+        yield* events;
+      } finally {
+        await events.return();
+      }
+    },
+  };
+}
+
+async function* eventsOf(
+  answer: GatewayAnswer,
+  gateway: Gateway,
+  { model }: ChatRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<ChatEvent, void, void> {
+  if (answer.status >= 300) throw await refusal(answer, model);
+  const { body, setting } = answer;
+  let isFinished = false;
+  try {
+    const pieces: AsyncIterable<Uint8Array> = body.iterator({ destroyOnReturn: false });
+    const inside = (errorBody: string) => refusalInside(gateway.scrub(errorBody), setting, model, Date.now());
+    for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
+      signal?.throwIfAborted();
+      isFinished = event.type === 'finish';
+      yield event;
+    }
+  } catch (error) {
+    throw answerFailure(error, setting, signal);
+  } finally {
+    release(body, isFinished);
+  }
+}
+
+/** After a whole answer the connection goes back to the pool, given that the end comes soon; otherwise it is closed. */
+function release(body: Readable, isFinished: boolean): void {
+  // What fails from here on closes the connection, and the answer is complete, or given up, all the same.
+  body.on('error', () => undefined);
+  if (!isFinished) return void body.destroy();
+  let bytes = 0;
+  const giveUp = setTimeout(() => body.destroy(), REST.ms).unref();
+  body
+    .on('close', () => clearTimeout(giveUp))
+    .on('data', (piece: Uint8Array) => {
+      bytes += piece.length;
+      if (bytes > REST.bytes) body.destroy();
+    });
+  body.resume();
+}

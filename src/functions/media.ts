@@ -1,0 +1,97 @@
+/** Audio, images and moderations: operations 4 to 8 and those beside them. */
+import { errors } from '../errors';
+import { readJsonBody } from '../http/jsonBody';
+import { operation, type Call } from '../http/operation';
+import { readForm } from '../http/passedForm';
+import { validate } from '../http/validation';
+import { imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
+import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from './modelCall';
+
+const DEFAULT_MODERATION_MODEL = 'omni-moderation-latest';
+const DEFAULT_VARIATION_MODEL = 'dall-e-2';
+
+export const transcriptions = bothStyles({
+  number: 4,
+  path: 'audio/transcriptions',
+  summary: 'Create a transcription',
+  body: 'raw',
+  response: 'raw',
+  handle: async (call, deployment) => forwardForm(call, 'audio/transcriptions', deployment, [['file']]),
+});
+
+export const translations = bothStyles({
+  number: 5,
+  path: 'audio/translations',
+  summary: 'Create a translation',
+  body: 'raw',
+  response: 'raw',
+  handle: async (call, deployment) => forwardForm(call, 'audio/translations', deployment, [['file']]),
+});
+
+/** Takes JSON, as services do, and a form, as the contract says (oddity O10); services get JSON. */
+export const speech = bothStyles({
+  number: 6,
+  path: 'audio/speech',
+  summary: 'Create speech',
+  body: 'raw',
+  response: 'raw',
+  handle: async (call, deployment) => {
+    const { value, bytes } = await readSpeechRequest(call);
+    const body = validate(speechRequest, value);
+    const request = { ...body, stream: body.stream_format === 'sse' };
+    return forwardJson(call, 'audio/speech', modelOf(deployment, body), request, bytes);
+  },
+});
+
+async function readSpeechRequest({ request }: Call): Promise<{ value: Record<string, unknown>; bytes: Uint8Array }> {
+  if (!/^multipart\//i.test(request.headers.get('content-type') ?? '')) return readJsonBody(request, MAX_JSON_BYTES);
+  const form = await readForm(request, {
+    required: [['input'], ['voice']],
+    needsModel: false,
+    maxBytes: MAX_JSON_BYTES,
+  });
+  if (!form.body.reopenable) throw errors.bodyTooLarge(MAX_JSON_BYTES);
+  const fields = Object.fromEntries(form.fields);
+  const value = { ...fields, ...(fields.speed !== undefined && { speed: Number(fields.speed) }) };
+  // The form's content type must not go with the JSON.
+  request.headers.set('content-type', 'application/json');
+  return { value, bytes: Buffer.from(JSON.stringify(value)) };
+}
+
+export const imageGenerations = bothStyles({
+  number: 7,
+  path: 'images/generations',
+  summary: 'Generate images',
+  body: imageRequest,
+  response: imageList,
+  handle: async (call, deployment) =>
+    forwardJson(call, 'images/generations', modelOf(deployment, call.body), call.body),
+});
+
+export const imageEdits = bothStyles({
+  number: 8,
+  path: 'images/edits',
+  summary: 'Edit images',
+  body: 'raw',
+  response: imageList,
+  handle: async (call, deployment) => forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']]),
+});
+
+export const imageVariations = bothStyles({
+  path: 'images/variations',
+  summary: 'Create variations of an image',
+  body: 'raw',
+  response: imageList,
+  handle: async (call, deployment) =>
+    forwardForm(call, 'images/variations', deployment, [['image']], DEFAULT_VARIATION_MODEL),
+});
+
+export const moderations = operation({
+  method: 'post',
+  path: '/moderations',
+  summary: 'Classify text and images by harm',
+  body: moderationRequest,
+  maxBodyBytes: MAX_JSON_BYTES,
+  response: moderation,
+  handle: async (call) => forwardJson(call, 'moderations', call.body.model ?? DEFAULT_MODERATION_MODEL, call.body),
+});

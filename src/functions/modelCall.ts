@@ -1,0 +1,153 @@
+/** How the operations of the model families reach the gateway, and how they are declared in both styles. */
+import { services, settings } from '../app';
+import { errors } from '../errors';
+import { operation, pathParams, type Call, type Operation } from '../http/operation';
+import { readForm, type FormRules } from '../http/passedForm';
+import { passThrough } from '../http/passThrough';
+import type { GatewayBody } from '../models/gateway';
+import { ModelError } from '../models/ports';
+import type { z } from 'zod';
+
+/** Largest JSON body of a model family, in bytes: pictures and sounds travel in it. */
+export const MAX_JSON_BYTES = 25 * 1024 * 1024;
+
+/** Pictures and sounds may have been billed before their call failed, so it is not repeated. */
+const repeatable = (operation: string): boolean => !/^(audio|images)\//.test(operation);
+
+/** What every JSON body of the families may say. */
+interface JsonRequest {
+  model?: string;
+  stream?: boolean | null;
+}
+
+interface Forwarded {
+  operation: string;
+  method?: 'POST' | 'GET';
+  model: string;
+  body?: GatewayBody;
+  streamed?: boolean;
+  estimatedTokens?: number;
+  uploaded?: Promise<void>;
+}
+
+/** Makes the call by the gateway, and answers with what comes. */
+export async function forward(call: Call, given: Forwarded): Promise<Response> {
+  const { operation, method = 'POST', model, body, streamed = false, estimatedTokens = 0, uploaded } = given;
+  const { gateway } = await services();
+  return passThrough({
+    connection: call.connection,
+    streamed,
+    uploaded,
+    onFault: (error) =>
+      call.invocation.error(`Request ${call.requestId}, ${operation}, broke after its answer had begun:`, error),
+    ask: async (signal) =>
+      gateway.forward({
+        operation,
+        method,
+        model,
+        headers: call.request.headers,
+        body,
+        tenant: call.scope.tenant,
+        repeatable: repeatable(operation),
+        estimatedTokens,
+        signal,
+      }),
+  });
+}
+
+/** Sends the caller's JSON body on. */
+export async function forwardJson(
+  call: Call,
+  operation: string,
+  model: string,
+  body: JsonRequest,
+  bytes = call.bytes,
+): Promise<Response> {
+  return forward(call, {
+    operation,
+    model,
+    body: { kind: 'json', bytes },
+    streamed: body.stream === true,
+    estimatedTokens: Math.ceil(bytes.length / 4) + maxTokensOf(body),
+  });
+}
+
+function maxTokensOf(body: object): number {
+  const { max_tokens, max_completion_tokens, n } = body as Record<string, unknown>;
+  const most = max_completion_tokens ?? max_tokens;
+  return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
+}
+
+/** Sends the caller's form on. `model`: of the path; absent where the form names it, or `fallback` where it need not. */
+export async function forwardForm(
+  call: Call,
+  operation: string,
+  model: string | undefined,
+  required: FormRules['required'],
+  fallback?: string,
+): Promise<Response> {
+  // An upload without a body: the service says what it lacks.
+  if (model !== undefined && !call.request.headers.has('content-type')) return forward(call, { operation, model });
+  const needsModel = model === undefined && fallback === undefined;
+  const form = await readForm(call.request, { required, needsModel, maxBytes: settings().maxFileBytes });
+  try {
+    const named = model ?? form.fields.get('model')?.trim() ?? fallback;
+    if (!named) throw errors.missingParameter('model');
+    const streamed = form.fields.get('stream') === 'true';
+    return await forward(call, { operation, model: named, body: form.body, streamed, uploaded: form.uploaded });
+  } finally {
+    await form.release();
+  }
+}
+
+/** The built-in models' errors as the caller's. */
+export async function orModelError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof ModelError ? errors.modelFailed(error, error) : error;
+  }
+}
+
+interface Declared<B extends z.ZodType> {
+  number?: number;
+  /** Below the deployment or the base path. */
+  path: string;
+  summary: string;
+  body: B | 'raw';
+  response: z.ZodType | 'raw';
+  /** `deployment`: of the path. */
+  handle: (call: Call<unknown, unknown, z.output<B>>, deployment: string | undefined) => Promise<unknown>;
+}
+
+const deploymentParams = pathParams('deployment_id');
+
+/** The operation with the deployment in its path, and with the model in its body. */
+export function bothStyles<B extends z.ZodType>({
+  number,
+  path,
+  handle,
+  ...rest
+}: Declared<B>): { deployments: Operation; model: Operation } {
+  const shared = { method: 'post', maxBodyBytes: MAX_JSON_BYTES, ...rest } as const;
+  return {
+    deployments: operation({
+      ...shared,
+      number,
+      path: `/deployments/{deployment_id}/${path}`,
+      params: deploymentParams,
+      handle: async (call) => handle(call, decodeSlashes(call.params.deployment_id)),
+    }),
+    model: operation({ ...shared, path: `/${path}`, handle: async (call) => handle(call, undefined) }),
+  };
+}
+
+/** The host leaves an encoded slash encoded, and names such as `meta-llama/Llama-3` have one. */
+export const decodeSlashes = (name: string): string => name.replace(/%2f/gi, '/');
+
+/** The model that the call is for. Throws 400 where neither path nor body names one. */
+export function modelOf(deployment: string | undefined, body: JsonRequest): string {
+  const model = deployment ?? body.model;
+  if (model === undefined) throw errors.missingParameter('model');
+  return model;
+}

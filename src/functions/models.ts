@@ -1,0 +1,67 @@
+/** `GET /models` and `GET /models/{model}`: what callers may name. */
+import { z } from 'zod';
+import { services } from '../app';
+import { errors } from '../errors';
+import type { Family } from '../http/family';
+import { operation, pathParams, type Call } from '../http/operation';
+import { modelList, modelObject, type ModelObject } from '../wire/media';
+import { decodeSlashes, forward } from './modelCall';
+
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
+/** No model of ours has a time of creation: the same for all, so that answers do not differ. */
+const CREATED = 1_735_689_600;
+
+const named = (id: string): ModelObject => ({
+  id,
+  object: 'model',
+  created: CREATED,
+  owned_by: 'azure-openai-functions',
+});
+
+/** What services list is mostly, but not always, in OpenAI's form. */
+const listed = z.object({ data: z.array(z.looseObject({ id: z.string() })) });
+
+const listModels = operation({
+  method: 'get',
+  path: '/models',
+  summary: 'List models',
+  response: modelList,
+  handle: async (call) => {
+    const { gateway, local } = await services();
+    const known = [...gateway.names(), ...local.names].map(named);
+    const ids = new Set(known.map(({ id }) => id));
+    const theirs = (await listUpstream(call)).filter(({ id }) => !ids.has(id) && gateway.serves(id));
+    return { object: 'list', data: [...known, ...theirs] };
+  },
+});
+
+/** The models that the service lists, where there is but one; none where it does not answer, which its log says. */
+async function listUpstream(call: Call): Promise<ModelObject[]> {
+  if ((await services()).backends.length !== 1) return [];
+  try {
+    const answer = await forward(call, { operation: 'models', method: 'GET', model: '*' });
+    if (!answer.ok || Number(answer.headers.get('content-length') ?? 0) > MAX_LIST_BYTES)
+      throw new Error(`It answered ${answer.status}.`);
+    return listed.parse(await answer.json()).data.map((model) => ({ ...named(model.id), ...model, object: 'model' }));
+  } catch (error) {
+    if (!call.connection.signal.aborted) call.invocation.warn('The model service does not list its models:', error);
+    return [];
+  }
+}
+
+const getModel = operation({
+  method: 'get',
+  path: '/models/{model}',
+  summary: 'Get a model',
+  params: pathParams('model'),
+  response: modelObject,
+  handle: async (call) => {
+    const id = decodeSlashes(call.params.model);
+    const { gateway, local, backends } = await services();
+    if (gateway.names().includes(id) || local.names.includes(id)) return named(id);
+    if (backends.length !== 1 || !gateway.serves(id)) throw errors.modelNotFound(id);
+    return forward(call, { operation: 'models/{model}', method: 'GET', model: id });
+  },
+});
+
+export const modelsFamily: Family = { name: 'models', operations: [listModels, getModel] };

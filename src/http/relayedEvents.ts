@@ -1,0 +1,140 @@
+/** Streams of server-sent events on their way from a model service to the caller: the same bytes, whole events, and comments in silence. */
+import type { Readable } from 'node:stream';
+import { errors } from '../errors';
+import type { Connection } from './connection';
+import { errorBody, toApiError } from './errorResponse';
+import { WholeEvents } from './eventBoundary';
+import type { PassedAnswer } from './passThrough';
+import { relay, type Emit, type RelayHandlers } from './relay';
+import { lastTokens } from './usage';
+
+/** Longer events, such as images, go on in parts. */
+const MAX_HELD_BYTES = 1024 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
+const COMMENT = Buffer.from(': keep-alive\n\n');
+/** Bytes at the end of a stream in which its usage is looked for. */
+const USAGE_BYTES = 4096;
+
+/** The stream of an answer that has begun, or, where a promise is given, of one that is still waited for. */
+export function passEvents(
+  answer: PassedAnswer | Promise<PassedAnswer>,
+  { connection, onFault }: { connection: Connection; onFault: (error: unknown) => void },
+  keepAliveMs: number,
+): Response {
+  const handlers = new EventHandlers(keepAliveMs, onFault);
+  const begin = (emit: Emit): Readable | Promise<Readable> => {
+    handlers.begin(emit);
+    return answer instanceof Promise ? answer.then((begun) => handlers.opened(begun)) : handlers.accept(answer);
+  };
+  const body = relay(connection, begin, handlers);
+  const headers = new Headers(answer instanceof Promise ? undefined : answer.headers);
+  if (!headers.has('content-type')) headers.set('content-type', 'text/event-stream; charset=utf-8');
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-cache');
+  headers.set('x-accel-buffering', 'no');
+  // Comments would make it longer.
+  headers.delete('content-length');
+  return new Response(body, { status: answer instanceof Promise ? 200 : answer.status, headers });
+}
+
+class EventHandlers implements RelayHandlers {
+  private readonly events = new WholeEvents(MAX_HELD_BYTES);
+  private keepAlive: NodeJS.Timeout | undefined;
+  private answer: PassedAnswer | undefined;
+  private lastPieces: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
+
+  constructor(
+    private readonly keepAliveMs: number,
+    private readonly onFault: (error: unknown) => void,
+  ) {}
+
+  begin(emit: Emit): void {
+    this.keepAlive = setInterval(() => {
+      if (this.events.atBoundary) emit(COMMENT);
+    }, this.keepAliveMs);
+  }
+
+  accept(answer: PassedAnswer): Readable {
+    this.answer = answer;
+    return answer.body;
+  }
+
+  /** The body of an answer to a stream that was begun without it. Throws where that is no stream of events: its status can't be told any more. */
+  async opened(answer: PassedAnswer): Promise<Readable> {
+    const isEvents = /^text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '');
+    if (answer.status < 300 && isEvents && !answer.headers.has('content-encoding')) return this.accept(answer);
+    throw new LateRefusal(await errorObjectOf(answer));
+  }
+
+  data(piece: Buffer, emit: Emit): void {
+    const whole = this.events.take(piece);
+    if (!whole) return;
+    this.keepAlive?.refresh();
+    this.lastPieces = [this.lastPieces[1], whole];
+    emit(whole);
+  }
+
+  end(emit: Emit): void {
+    const rest = this.events.rest();
+    if (rest.length === 0 && this.events.atBoundary) return this.settle();
+    if (!isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
+    emit(rest);
+    this.settle();
+  }
+
+  broken(error: unknown, emit: Emit): void {
+    const isLate = error instanceof LateRefusal;
+    const refusal = isLate ? error.errorObject : errorBody(toApiError(errors.answerBroken(error))).error;
+    this.onFault(error);
+    const isFresh = this.events.atBoundary;
+    emit(Buffer.from(`${isFresh ? '' : '\n\n'}data: ${JSON.stringify({ error: refusal })}\n\n`));
+  }
+
+  closed(): void {
+    clearInterval(this.keepAlive);
+  }
+
+  private settle(): void {
+    const end = Buffer.concat(this.lastPieces.map((piece) => piece.subarray(-USAGE_BYTES)));
+    const tokens = lastTokens(end.toString('latin1'));
+    if (Number.isFinite(tokens)) this.answer?.settleTokens(tokens);
+  }
+}
+
+/** A refusal of the model service that came when the caller's stream had begun. */
+class LateRefusal extends Error {
+  constructor(readonly errorObject: object) {
+    super(`The model service refused a stream that had begun: ${JSON.stringify(errorObject).slice(0, 500)}`);
+  }
+}
+
+/** Not every server ends its last event with an empty line: what is left is whole if its data is. */
+function isWholeEvent(rest: Buffer): boolean {
+  const lines = rest.toString('utf8').split(/\r\n|\r|\n/);
+  const data = lines.flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trimStart()] : []));
+  const text = data.join('\n').trim();
+  if (text === '' || text === '[DONE]') return lines.every((line) => /^(data:|event:|id:|retry:|:|$)/.test(line));
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function errorObjectOf({ body }: PassedAnswer): Promise<object> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > MAX_ERROR_BYTES) break;
+  }
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+    const error: unknown = typeof value === 'object' && value !== null && 'error' in value ? value.error : undefined;
+    if (typeof error === 'object' && error !== null) return error;
+  } catch {
+    // No JSON: nothing of it is fit to be shown.
+  }
+  return errorBody(errors.answerNotJson()).error;
+}

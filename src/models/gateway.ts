@@ -1,0 +1,188 @@
+/** The gateway: every call to a model service goes through it. It chooses the backend, repeats what may be repeated, and keeps the limits of tenants. */
+import type { Readable } from 'node:stream';
+import { ApiError, errors } from '../errors';
+import type { ModelBackend, TenantLimits } from '../modelBackends';
+import type { Records } from '../storage/ports';
+import { routesOf, type Route } from './backendChoice';
+import type { ObserveCall } from './callObserver';
+import { createCircuitBreaker } from './circuitBreaker';
+import { GatewayCall, type CallContext } from './gatewayCall';
+import { ModelError } from './ports';
+import { defaultRetryPolicy, systemClock, type Clock, type RetryPolicy } from './retry';
+import { createScrub } from './scrub';
+import { createTenantLimiter } from './tenantLimits';
+import { UpstreamError, type Upstream } from './upstream';
+
+/** Where a call goes: what a body of its own making must know. */
+export interface GatewayTarget {
+  /** The backend's name of the model. */
+  model: string;
+  /** Whether the service reads the model from the body (a `model` member or form field) and not from the path. */
+  modelInBody: boolean;
+}
+
+export type GatewayBody =
+  /** The top-level `model` is set or replaced for the backend by a splice; everything else stays byte for byte. */
+  | { kind: 'json'; bytes: Uint8Array }
+  | {
+      kind: 'stream';
+      contentType: string;
+      /** Bytes of what `open` gives, whatever the target; leave it out where that differs or is not known. */
+      length?: number;
+      /** Called when the connection stands, not before. A form's `model` field has to hold the target's name where that reads it. */
+      open: (target: GatewayTarget) => Readable;
+      /** Whether `open` may be called again for a repetition. */
+      reopenable: boolean;
+    };
+
+export interface GatewayRequest {
+  /** Path below the deployment or base: `chat/completions`, `audio/speech`, `images/edits`, `realtimeapi/sessions`, `models`, `models/{model}` … */
+  operation: string;
+  method: 'POST' | 'GET';
+  /** Deployment or model as the caller named it; any text for the operation `models`, which every backend serves. */
+  model: string;
+  /** The caller's headers; only an allow-list is passed on (`headers.ts`), never a credential. */
+  headers: Headers;
+  body?: GatewayBody;
+  /** Absent: work of the package itself, which no tenant's limit counts. */
+  tenant?: string;
+  /** false: images and audio, which may have been billed: repeated only on 429, or when the backend was never reached. */
+  repeatable: boolean;
+  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleTokens` corrects it. */
+  estimatedTokens: number;
+  signal?: AbortSignal;
+}
+
+export interface GatewayAnswer {
+  status: number;
+  /** Those that callers read, see `headers.ts`. The upstream's `x-request-id` is `x-upstream-request-id`. */
+  headers: Headers;
+  /** Must be read or destroyed. Of an error answer: whole, at most 1 MB, without credentials. */
+  body: Readable;
+  /** Name of the backend that answered. */
+  backend: string;
+  /** The setting that gives its address, for error texts. */
+  setting: string;
+  /** Calls that were made in all. */
+  attempts: number;
+  /** Tells how many tokens the answer really took, for the tenant's limit; without it the estimate stays. Only the first call counts. */
+  settleTokens(tokens: number): void;
+}
+
+/** Whether a backend takes calls for a deployment, for the log. */
+export interface RouteHealth {
+  backend: string;
+  deployment: string;
+  state: 'open' | 'half-open' | 'failing' | 'resting';
+  /** Failures in a row. */
+  failures: number;
+}
+
+export interface Gateway {
+  /** Whether a backend serves this name; cheap, makes no call. */
+  serves(model: string): boolean;
+  /** Names that callers may use: keys of the backends' maps, without `*`. */
+  names(): string[];
+  /**
+   * A success, or the upstream's own error answer once retries and failover are exhausted (its status and JSON body, keys scrubbed). Nothing is
+   * repeated after it resolved. Throws ApiError: 404 `DeploymentNotFound` naming the setting, 429 for the tenant's limits, 502, 503 or 504; rejects with the signal's
+   * reason as soon as that is aborted.
+   */
+  forward(request: GatewayRequest): Promise<GatewayAnswer>;
+  /**
+   * As `forward`, with the reading of the answer as part of the attempt: an UpstreamError with `retry` that `read` throws is repeated like a failed call. Throws
+   * ModelError in place of ApiError.
+   */
+  exchange<T>(request: GatewayRequest, read: (answer: GatewayAnswer) => Promise<T>): Promise<T>;
+  /** Backends and deployments that are not well. */
+  health(): RouteHealth[];
+  /** The text without the backends' keys, and whatever else looks like a credential. */
+  scrub(text: string): string;
+}
+
+export interface GatewayPorts {
+  backends: readonly ModelBackend[];
+  tenantLimits: TenantLimits;
+  upstream: Upstream;
+  /** Where instances share the counts of their tenants. */
+  records: Records;
+  clock?: Clock;
+  /** What differs from `defaultRetryPolicy`. */
+  retry?: Partial<RetryPolicy>;
+  /** Absent: nobody is told of calls. */
+  observe?: ObserveCall;
+  logFault: (message: string, error: unknown) => void;
+}
+
+/** A gateway over the backends. */
+export function createGateway(ports: GatewayPorts): Gateway {
+  const { clock = systemClock, records, tenantLimits, logFault } = ports;
+  const backends = ports.backends.toSorted((a, b) => a.priority - b.priority);
+  const breaker = createCircuitBreaker(() => clock.now());
+  const limiter = createTenantLimiter({ limits: tenantLimits, records, now: () => clock.now(), logFault });
+  const scrub = createScrub(backends);
+  const policy = { ...defaultRetryPolicy, ...ports.retry };
+  const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
+  const everyBackend = backends.map((backend) => ({ backend, name: '', id: `${backend.name}/` }));
+  const routesFor = ({ operation, model }: GatewayRequest): Route[] =>
+    operation === 'models' ? everyBackend : routesOf(backends, model);
+
+  async function call<T>(
+    request: GatewayRequest,
+    routes: Route[],
+    read: (answer: GatewayAnswer) => Promise<T>,
+  ): Promise<T> {
+    const reserved = limiter.reserve(request.tenant, request.estimatedTokens);
+    const reservation = reserved instanceof Promise ? await reserved : reserved;
+    const observer = request.method === 'POST' ? ports.observe?.(request) : undefined;
+    try {
+      const value = await new GatewayCall(context, request, routes, reservation, read, observer).run();
+      observer?.settled();
+      return value;
+    } catch (error) {
+      observer?.settled(error);
+      reservation.settle(0);
+      throw error;
+    }
+  }
+
+  return {
+    serves: (model) => routesOf(backends, model).length > 0,
+    names: () =>
+      [...new Set(backends.flatMap(({ deployments }) => [...deployments.keys()]))].filter((name) => name !== '*'),
+    health: () => breaker.report(),
+    scrub,
+    async exchange(request, read) {
+      const routes = routesFor(request);
+      if (routes.length === 0)
+        throw new ModelError('not_found', `Nothing serves the model '${request.model}'. ${advice(backends)}`);
+      return call(request, routes, read);
+    },
+    async forward(request) {
+      const routes = routesFor(request);
+      if (routes.length === 0) throw errors.deploymentNotFound(request.model, advice(backends));
+      try {
+        return await call(request, routes, asItIs);
+      } catch (error) {
+        throw error instanceof UpstreamError && !request.signal?.aborted ? apiErrorOf(error) : error;
+      }
+    },
+  };
+}
+
+const asItIs = async (answer: GatewayAnswer): Promise<GatewayAnswer> => answer;
+
+/** Which setting would serve a name that nothing serves. */
+const advice = (backends: ModelBackend[]): string =>
+  backends.length === 0
+    ? 'Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has it.'
+    : 'Add it to the deployments of a backend in MODEL_BACKENDS.';
+
+const codes = { 502: 'upstream_error', 503: 'service_unavailable', 504: 'upstream_timeout' };
+
+function apiErrorOf(error: UpstreamError): ApiError {
+  const { kind, message, status, retryAfterSeconds } = error;
+  if (kind !== 'unavailable') return errors.modelFailed(error, error);
+  const headers = retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
+  return new ApiError(status, message, { type: 'server_error', code: codes[status], headers }, { cause: error });
+}

@@ -1,0 +1,320 @@
+/** One call through the gateway: its attempts, one after the other, until one is answered for good. */
+import { Readable } from 'node:stream';
+import type { ModelBackend } from '../modelBackends';
+import { chooseRoute, type Route } from './backendChoice';
+import type { CallObserver } from './callObserver';
+import type { CircuitBreaker } from './circuitBreaker';
+import type { GatewayAnswer, GatewayBody, GatewayRequest } from './gateway';
+import { callerHeaders, upstreamHeaders } from './headers';
+import { withModel, withModelIn } from './jsonModel';
+import { readRefusal, type RefusedAnswer } from './refusedAnswer';
+import { retryDelay, type Clock, type RetryHint, type RetryPolicy } from './retry';
+import type { Reservation } from './tenantLimits';
+import { UpstreamError, type Upstream, type UpstreamAnswer } from './upstream';
+
+/** What all calls of a gateway share. */
+export interface CallContext {
+  upstream: Upstream;
+  clock: Clock;
+  policy: RetryPolicy;
+  breaker: CircuitBreaker;
+  /** Calls under way, by backends that limit them. */
+  underWay: Map<ModelBackend, number>;
+  scrub: (text: string) => string;
+}
+
+/** An attempt that was not answered with a success. */
+interface Failure {
+  route: Route;
+  /** An error answer, or why there is none. */
+  reason: RefusedAnswer | UpstreamError;
+  retry: RetryHint | undefined;
+  elsewhere: boolean;
+  /** Repeating cannot cost twice. */
+  isFree: boolean;
+}
+/** Operations whose body names the model not at its top. */
+const nestedModels: Record<string, string> = {
+  'realtime/client_secrets': 'session',
+  'realtimeapi/transcription_sessions': 'input_audio_transcription',
+};
+
+type Read<T> = (answer: GatewayAnswer) => Promise<T>;
+type Outcome<T> = { value: T } | Failure;
+
+export class GatewayCall<T> {
+  private attempts = 0;
+  private rounds = 0;
+  private readonly began: number;
+  /** The routes called in this round; one without a hint is not called again. */
+  private readonly tried = new Map<Route, RetryHint | undefined>();
+  private last: Failure | undefined;
+  /** The body is a stream that can't be had twice, and has been taken. */
+  private bodyIsUsed = false;
+  /** Why the caller's body could not be read. */
+  private bodyError: { error: unknown } | undefined;
+  private readonly headers: Record<string, string>;
+
+  constructor(
+    private readonly context: CallContext,
+    private readonly request: GatewayRequest,
+    private readonly routes: readonly Route[],
+    private readonly reservation: Reservation,
+    private readonly read: Read<T>,
+    private readonly observer?: CallObserver,
+  ) {
+    this.began = context.clock.now();
+    this.headers = upstreamHeaders(request.headers);
+    if (observer) Object.assign(this.headers, observer.headers);
+    const { body } = request;
+    if (body?.kind === 'json') this.headers['content-type'] ??= 'application/json';
+    if (body?.kind === 'stream') {
+      this.headers['content-type'] = body.contentType;
+      if (body.length !== undefined) this.headers['content-length'] = String(body.length);
+    }
+  }
+
+  /** Throws {@link UpstreamError}, what `read` throws, or the signal's reason. */
+  async run(): Promise<T> {
+    for (;;) {
+      this.request.signal?.throwIfAborted();
+      const route = this.next();
+      if (!route) {
+        const wait = this.waitForNextRound();
+        if (wait === undefined) return this.giveUp();
+        await this.context.clock.sleep(wait, this.request.signal);
+        this.beginRound();
+        continue;
+      }
+      const outcome = await this.attempt(route);
+      if ('value' in outcome) return outcome.value;
+      this.last = outcome;
+      this.observer?.attemptFailed(
+        route,
+        outcome.reason instanceof UpstreamError ? outcome.reason : outcome.reason.status,
+      );
+      this.tried.set(route, outcome.retry);
+      if (!this.mayRepeat(outcome)) return this.giveUp();
+    }
+  }
+
+  private next(): Route | undefined {
+    const { breaker, clock } = this.context;
+    const free = this.routes.filter(
+      (route) => !this.tried.has(route) && breaker.admits(route.id) && !this.isBusy(route),
+    );
+    if (this.attempts > 0 && this.isOutOfTime()) return undefined;
+    return chooseRoute(free, clock.random);
+  }
+
+  private isOutOfTime(): boolean {
+    return this.context.clock.now() - this.began > this.context.policy.budgetMs;
+  }
+
+  private isBusy({ backend }: Route): boolean {
+    const most = backend.concurrentRequests;
+    return most !== undefined && (this.context.underWay.get(backend) ?? 0) >= most;
+  }
+
+  private mayRepeat({ isFree, retry, elsewhere }: Failure): boolean {
+    if (this.bodyIsUsed || (!this.request.repeatable && !isFree)) return false;
+    return elsewhere || retry !== undefined;
+  }
+
+  /** Milliseconds until the first of the routes may be called again; undefined if that is not worth waiting for. */
+  private waitForNextRound(): number | undefined {
+    const { breaker, policy, clock } = this.context;
+    const elapsed = clock.now() - this.began;
+    const random = clock.random();
+    const waits = this.routes.flatMap((route) => {
+      const rest = breaker.restOf(route.id);
+      const hint = this.tried.has(route) ? this.tried.get(route) : { afterMs: rest };
+      if (!hint || breaker.openFor(route.id) !== undefined) return [];
+      return retryDelay(policy, this.rounds + 1, elapsed, hint, random) ?? [];
+    });
+    return waits.length ? Math.min(...waits) : undefined;
+  }
+
+  private beginRound(): void {
+    this.rounds += 1;
+    for (const [route, hint] of this.tried) if (hint) this.tried.delete(route);
+  }
+
+  private async attempt(route: Route): Promise<Outcome<T>> {
+    const { upstream, breaker } = this.context;
+    this.attempts += 1;
+    this.observer?.attempt(route);
+    breaker.begin(route.id);
+    const release = this.occupy(route.backend);
+    let answer: UpstreamAnswer;
+    try {
+      answer = await upstream.send({
+        backend: route.backend,
+        operation: this.request.operation,
+        method: this.request.method,
+        model: route.name,
+        headers: this.headers,
+        body: this.bodyFor(route),
+        signal: this.request.signal,
+      });
+    } catch (error) {
+      release?.();
+      return this.failed(route, error);
+    }
+    if (release) answer.body.once('close', release);
+    if (answer.status >= 200 && answer.status < 300) return this.succeeded(route, answer);
+    return this.refused(route, answer);
+  }
+
+  /** Counts the call where its backend limits them; returns what ends the count. */
+  private occupy(backend: ModelBackend): (() => void) | undefined {
+    if (backend.concurrentRequests === undefined) return undefined;
+    const { underWay } = this.context;
+    underWay.set(backend, (underWay.get(backend) ?? 0) + 1);
+    return () => void underWay.set(backend, (underWay.get(backend) ?? 1) - 1);
+  }
+
+  private bodyFor(route: Route): Uint8Array | AsyncIterable<Uint8Array> | undefined {
+    const { body, operation } = this.request;
+    if (!body) return undefined;
+    const modelInBody = this.context.upstream.modelInBody(route.backend, operation);
+    if (body.kind === 'json') {
+      const parent = nestedModels[operation];
+      return parent ? withModelIn(body.bytes, parent, route.name) : withModel(body.bytes, route.name, modelInBody);
+    }
+    return this.pieces(body, route.name, modelInBody);
+  }
+
+  private async *pieces(
+    body: GatewayBody & { kind: 'stream' },
+    model: string,
+    modelInBody: boolean,
+  ): AsyncIterable<Uint8Array> {
+    this.bodyIsUsed = !body.reopenable;
+    try {
+      yield* body.open({ model, modelInBody }) as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      this.bodyError = { error };
+      throw error;
+    }
+  }
+
+  private async succeeded(route: Route, answer: UpstreamAnswer): Promise<Outcome<T>> {
+    const headers = this.headersFor(answer.headers);
+    try {
+      const value = await this.read(this.answerOf(route, answer.status, headers, answer.body));
+      this.context.breaker.succeeded(route.id);
+      return { value };
+    } catch (error) {
+      return this.failed(route, error);
+    }
+  }
+
+  private async refused(route: Route, answer: UpstreamAnswer): Promise<Failure> {
+    const { breaker, clock, scrub } = this.context;
+    const reason = await readRefusal(answer, scrub, clock.now());
+    if (this.request.signal?.aborted) breaker.abandoned(route.id);
+    this.request.signal?.throwIfAborted();
+    const { status, retry, elsewhere } = reason;
+    const isFree = status === 429;
+    if (status >= 500) breaker.failed(route.id);
+    else breaker.succeeded(route.id);
+    if (status === 429 && retry?.afterMs) breaker.rests(route.id, retry.afterMs);
+    const misfit = misfitOf(status, route.backend);
+    if (misfit) return { route, reason: misfit, retry: undefined, elsewhere: true, isFree };
+    return { route, reason, retry, elsewhere, isFree };
+  }
+
+  /** An attempt that ended with an error; one that is not the service's is thrown on. */
+  private failed(route: Route, error: unknown): Failure {
+    const { breaker } = this.context;
+    if (this.bodyError) {
+      breaker.abandoned(route.id);
+      throw this.bodyError.error;
+    }
+    if (!(error instanceof UpstreamError) || this.request.signal?.aborted) {
+      breaker.abandoned(route.id);
+      throw error;
+    }
+    const { kind, retry, reached } = error;
+    if (kind === 'unavailable' && retry) breaker.failed(route.id);
+    else breaker.abandoned(route.id);
+    return { route, reason: error, retry, elsewhere: kind === 'unavailable' || retry !== undefined, isFree: !reached };
+  }
+
+  /** Answers with what the last attempt brought. */
+  private async giveUp(): Promise<T> {
+    this.reservation.settle(0);
+    if (!this.last) throw this.notCalled();
+    const { reason, route } = this.last;
+    if (reason instanceof UpstreamError) throw reason;
+    return this.read(
+      this.answerOf(
+        route,
+        reason.status,
+        this.headersFor(reason.headers),
+        Readable.from([reason.body], { objectMode: false }),
+      ),
+    );
+  }
+
+  /** Why no backend could be called at all. */
+  private notCalled(): UpstreamError {
+    const { breaker } = this.context;
+    const { model } = this.request;
+    const open = this.routes.map((route) => breaker.openFor(route.id));
+    const rests = this.routes.flatMap((route) => breaker.restOf(route.id) ?? []);
+    if (open.every((ms) => ms !== undefined)) {
+      const retryAfterSeconds = Math.min(...open) / 1000;
+      const message = `The model service for '${model}' has failed several times in a row and is left alone for some seconds.`;
+      return new UpstreamError('unavailable', message, undefined, { status: 503, retryAfterSeconds });
+    }
+    const retryAfterSeconds = rests.length ? Math.min(...rests) / 1000 : 1;
+    return new UpstreamError(
+      'rate_limited',
+      `The model services for '${model}' take no further calls at the moment.`,
+      undefined,
+      { retryAfterSeconds },
+    );
+  }
+
+  private headersFor(given: UpstreamAnswer['headers']): Headers {
+    const headers = callerHeaders(given);
+    for (const [name, value] of Object.entries(this.reservation.headers)) headers.set(name, value);
+    return headers;
+  }
+
+  private answerOf({ backend }: Route, status: number, headers: Headers, body: Readable): GatewayAnswer {
+    const settleTokens = (tokens: number): void => this.reservation.settle(tokens);
+    return {
+      status,
+      headers,
+      body: this.observer?.answered(status, headers, body) ?? body,
+      backend: backend.name,
+      setting: backend.settings.address,
+      attempts: this.attempts,
+      settleTokens,
+    };
+  }
+}
+
+/** An answer that concerns the operator and not the caller: it would be misunderstood if it were passed on. */
+function misfitOf(status: number, { kind, apiKey, settings }: ModelBackend): UpstreamError | undefined {
+  if (status === 401 || status === 403) {
+    const isIdentity = kind === 'azure' && !apiKey;
+    const advice = isIdentity
+      ? `Set ${settings.key}, or give the identity the role 'Cognitive Services OpenAI User'.`
+      : `Check ${settings.key}.`;
+    return new UpstreamError(
+      'unavailable',
+      `The model service refused the credentials (${status}). ${advice}`,
+      undefined,
+    );
+  }
+  if (status >= 400) return undefined;
+  return new UpstreamError(
+    'unavailable',
+    `The model service answered ${status}; check ${settings.address} and ${settings.key}.`,
+    undefined,
+  );
+}

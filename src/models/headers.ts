@@ -1,0 +1,40 @@
+/** Which headers pass the gateway, in either direction. Everything else stays on its side: credentials, cookies, and what belongs to one connection. */
+
+const toUpstream = ['accept', 'accept-language', 'content-type', 'idempotency-key', 'openai-beta'];
+
+/** The caller's headers that a model service is told. */
+export function upstreamHeaders(given: Headers): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of toUpstream) {
+    const value = given.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}
+
+const toCaller = new Set([
+  'apim-request-id',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-type',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+]);
+const toCallerPrefix = /^(?:x-ratelimit-|openai-|x-ms-|azureml-)/;
+
+/** The service's headers that callers read. */
+export function callerHeaders(answer: Record<string, string | string[] | undefined>): Headers {
+  const headers = new Headers();
+  for (const name in answer) {
+    const value = answer[name];
+    if (value === undefined) continue;
+    if (toCaller.has(name) || toCallerPrefix.test(name)) headers.set(name, firstOf(value));
+    else if (name === 'x-request-id') headers.set('x-upstream-request-id', firstOf(value));
+  }
+  return headers;
+}
+
+const firstOf = (value: string | string[]): string => (typeof value === 'string' ? value : (value[0] ?? ''));

@@ -1,0 +1,86 @@
+/** An answer other than success: read whole, without credentials, and what it means for further calls. */
+import { z } from 'zod';
+import { readRetryAfter, type RetryHint } from './retry';
+import type { UpstreamAnswer } from './upstream';
+
+/** Largest error body that is passed on; of a larger one only the status is. */
+const MAX_BYTES = 1024 * 1024;
+
+export interface RefusedAnswer {
+  status: number;
+  headers: UpstreamAnswer['headers'];
+  /** JSON, whatever the service sent. */
+  body: Buffer;
+  /** Present where the same service may do better. */
+  retry?: RetryHint;
+  /** Whether another service may do better. */
+  elsewhere: boolean;
+}
+
+const errorCode = z.object({ error: z.object({ code: z.unknown() }) }).transform(({ error }) => error.code);
+
+/** Reads the answer. What cannot be read of it is put in other words; never throws. */
+export async function readRefusal(
+  answer: UpstreamAnswer,
+  scrub: (text: string) => string,
+  now: number,
+): Promise<RefusedAnswer> {
+  const { status } = answer;
+  const text = scrub(await textOf(answer));
+  const value = parsed(text);
+  const headers: UpstreamAnswer['headers'] = {
+    ...answer.headers,
+    'content-length': undefined,
+    'content-encoding': undefined,
+  };
+  if (value === undefined) headers['content-type'] = 'application/json';
+  const body = Buffer.from(value === undefined ? JSON.stringify(inOurWords(status, text)) : text);
+  return { status, headers, body, ...meaning(answer, value, now) };
+}
+
+function meaning(
+  { status, headers }: UpstreamAnswer,
+  value: unknown,
+  now: number,
+): Pick<RefusedAnswer, 'retry' | 'elsewhere'> {
+  if (status === 404) return { elsewhere: true };
+  const mayPass = status === 408 || status === 409 || status === 429 || status >= 500;
+  if (!mayPass || headers['x-should-retry'] === 'false') return { elsewhere: false };
+  // No patience helps against a quota that is used up.
+  if (errorCode.safeParse(value).data === 'insufficient_quota') return { elsewhere: true };
+  return { retry: { afterMs: readRetryAfter(headers, now) }, elsewhere: true };
+}
+
+async function textOf({ body }: UpstreamAnswer): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > MAX_BYTES) return '';
+    }
+  } catch {
+    return ''; // It broke off; the status alone says what there is to say.
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** The JSON value, or undefined for a page of HTML, plain text, or nothing. */
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function inOurWords(status: number, text: string): object {
+  const isPage = /^\s*</.test(text);
+  const own = isPage ? '' : text.trim().slice(0, 500);
+  const message = own || `The model service answered with status ${status}.`;
+  return {
+    error: { message, type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code: null },
+  };
+}

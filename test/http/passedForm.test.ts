@@ -1,0 +1,91 @@
+import { readForm, type FormRules } from '../../src/http/passedForm';
+import { printedSeed, seededRandom } from '../conformance/seededRandom';
+
+const RULES: FormRules = { required: [], needsModel: false, maxBytes: 10_000_000 };
+const TYPE = 'multipart/form-data; boundary="b-1"';
+const part = (name: string, content: string, more = '') =>
+  `--b-1\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${content}\r\n`;
+const FILE = part('file', 'sound\r\n--b-\r\n--b-1x\r\n', '; filename="a.wav"\r\nContent-Type: audio/wav');
+const MODEL = part('model', 'mine');
+const END = '--b-1--\r\n';
+
+function requestOf(text: string, size = 1_000_000, type = TYPE): Request {
+  const bytes = Buffer.from(text);
+  let at = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.subarray(at, (at += size)));
+    },
+  });
+  return new Request('http://localhost/', { method: 'POST', headers: { 'content-type': type }, body, duplex: 'half' });
+}
+
+async function sent(text: string, target: { model: string; modelInBody: boolean }, size?: number): Promise<string> {
+  const form = await readForm(requestOf(text, size), RULES);
+  return Buffer.concat(await form.body.open(target).toArray()).toString();
+}
+
+const inBody = (model: string) => ({ model, modelInBody: true });
+const inserted = (model: string) => `--b-1\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}\r\n`;
+
+it.each([
+  ['is before the file', MODEL + FILE + END, inserted('theirs') + FILE + END],
+  ['is behind the file', FILE + MODEL + END, inserted('theirs') + FILE + END],
+  ['is missing', FILE + END, inserted('theirs') + FILE + END],
+  ['is there twice', MODEL + FILE + MODEL + END, inserted('theirs') + FILE + END],
+  ['is the only part', MODEL + END, `${inserted('theirs')}${END}`],
+])("the target's model takes the place of one that %s, however the form is cut", async (_what, given, expected) => {
+  for (const size of [1, 2, 3, 5, 17, 64, 10_000]) expect(await sent(given, inBody('theirs'), size)).toBe(expected);
+});
+
+it("the form stays byte for byte where its model is the target's, or is not read there", async () => {
+  const text = `preamble\r\n${MODEL}${FILE}${END}epilogue`;
+  expect(await sent(text, inBody('mine'), 7)).toBe(text);
+  expect(await sent(text, { model: 'theirs', modelInBody: false }, 7)).toBe(text);
+});
+
+it('any content comes through, however it is cut', async () => {
+  const random = seededRandom(printedSeed('passedForm'));
+  const pieces = ['\r\n', '--b-1', '--', '\r', '\n', 'x', '\r\n--b-', 'ü'];
+  for (let round = 0; round < 300; round++) {
+    const content = Array.from({ length: 12 }, () => pieces[Math.floor(random() * pieces.length)])
+      .join('')
+      .replaceAll(/\r\n--b-1(?=--|[\r\n \t]|$)/g, '.');
+    const text = part('file', `${content}.`, '; filename="a"') + MODEL + END;
+    const size = 1 + Math.floor(random() * 9);
+    const result = await sent(text, inBody('theirs'), size);
+    if (result !== inserted('theirs') + part('file', `${content}.`, '; filename="a"') + END)
+      throw new Error(`Round ${round}, cut by ${size}: ${JSON.stringify(content)}`);
+  }
+});
+
+it('its text fields are read, files are not', async () => {
+  const { fields } = await readForm(requestOf(MODEL + part('prompt', 'Grüße\r\n') + FILE + END, 5), RULES);
+  expect([...fields]).toEqual([
+    ['model', 'mine'],
+    ['prompt', 'Grüße\r\n'],
+  ]);
+});
+
+it('a small form can be sent again, a large one only once', async () => {
+  const small = await readForm(requestOf(FILE + END), RULES);
+  expect(small.body.reopenable).toBe(true);
+  for (let times = 0; times < 2; times++)
+    expect(Buffer.concat(await small.body.open(inBody('m')).toArray()).toString()).toContain('sound');
+  const large = await readForm(requestOf(part('file', 'x'.repeat(2_000_000), '; filename="a"') + END, 65_536), RULES);
+  expect(large.body.reopenable).toBe(false);
+});
+
+it.each([
+  ['ends early', FILE, {}, 'invalid_form'],
+  ['is no form', 'hello', {}, 'invalid_form'],
+  ['has a part without a name', '--b-1\r\nContent-Type: text/plain\r\n\r\nx\r\n--b-1--', {}, 'invalid_form'],
+  ['has headers without end', `--b-1\r\nX: ${'y'.repeat(20_000)}`, {}, 'invalid_form'],
+  ['lacks a required field', MODEL + END, { required: [['image', 'image[]']] }, 'missing_required_parameter'],
+  ['lacks its model', FILE + END, { needsModel: true }, 'missing_required_parameter'],
+  ['has a text field without end', part('prompt', 'x'.repeat(300_000)) + END, {}, 'invalid_value'],
+  ['is too large', FILE + END, { maxBytes: 20 }, 'request_too_large'],
+])('a form that %s is refused', async (_what, text, rules, code) => {
+  await expect(readForm(requestOf(text, 4_096), { ...RULES, ...rules })).rejects.toMatchObject({ details: { code } });
+});

@@ -1,0 +1,366 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import type { ModelBackend } from '../../src/modelBackends';
+import type { GatewayRequest } from '../../src/models/gateway';
+import {
+  apiError,
+  azureBackend,
+  chatCall,
+  gatewayOver,
+  KEY,
+  openAiBackend,
+  textOf,
+  type GatewayOptions,
+} from '../support/gateway';
+import { manualClock, type ManualClock } from '../support/manualClock';
+import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
+
+const hello = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] };
+
+let first: ScriptedUpstream;
+let second: ScriptedUpstream;
+let clock: ManualClock;
+beforeEach(async () => {
+  [first, second] = await Promise.all([startScriptedUpstream(), startScriptedUpstream({ style: 'azure' })]);
+  clock = manualClock();
+});
+afterEach(async () => {
+  await Promise.all([first.close(), second.close()]);
+});
+
+const over = (backends: ModelBackend[], options: GatewayOptions = {}) => gatewayOver(backends, { clock, ...options });
+const calls = () => [first.calls.chat, second.calls.chat];
+
+/** An HTTP server that hands each request to the listener; ended by the test. */
+async function startServer(
+  listener: Parameters<typeof createServer>[1],
+): Promise<{ server: Server; url: string; close(): Promise<void> }> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+}
+
+describe('where a call goes', () => {
+  const paths = async (backend: ModelBackend, request: Partial<GatewayRequest>, upstream = first) => {
+    const answer = await over([backend]).forward(chatCall(hello, request));
+    await textOf(answer);
+    return upstream.requests.map(({ method, path, body }) => [method, path, body.model]);
+  };
+  const deployments = new Map([
+    ['gpt-4o', 'up'],
+    ['*', '*'],
+  ]);
+
+  it.each([
+    ['chat/completions', '/v1/chat/completions'],
+    ['moderations', '/v1/moderations'],
+    ['realtimeapi/sessions', '/v1/realtime/sessions'],
+  ])(
+    'of an OpenAI-compatible service: %s below the base, with its name of the model in the body',
+    async (operation, path) => {
+      expect(await paths(openAiBackend(first, { deployments }), { operation })).toEqual([['POST', path, 'up']]);
+    },
+  );
+
+  it.each([
+    ['chat/completions', '/openai/deployments/up/chat/completions?api-version=2025-04-01-preview'],
+    ['audio/speech', '/openai/deployments/up/audio/speech?api-version=2025-04-01-preview'],
+    ['realtimeapi/sessions', '/openai/realtimeapi/sessions?api-version=2025-04-01-preview'],
+    ['realtime/client_secrets', '/openai/v1/realtime/client_secrets'],
+  ])('of Azure OpenAI: %s at its deployment, or at the resource', async (operation, path) => {
+    const sent = await paths(azureBackend(second, { deployments }), { operation }, second);
+    expect(sent.map(([, at]) => at)).toEqual([path]);
+  });
+
+  it.each([
+    ['v1', '/openai/v1/chat/completions'],
+    ['preview', '/openai/v1/chat/completions?api-version=preview'],
+  ])('of Azure OpenAI with the version %s: its /openai/v1', async (apiVersion, path) => {
+    expect(await paths(azureBackend(second, { deployments, apiVersion }), {}, second)).toEqual([['POST', path, 'up']]);
+  });
+
+  it('for a model object: with its name there', async () => {
+    const request = { operation: 'models/gpt-4o', method: 'GET', body: undefined } as const;
+    expect(await paths(openAiBackend(first, { deployments }), request)).toEqual([['GET', '/v1/models/up', undefined]]);
+  });
+
+  it('never puts a model into the body where the path names it, but corrects one that is there', async () => {
+    const gateway = over([azureBackend(second, { deployments: new Map([['gpt-4o', 'up']]) })]);
+    await textOf(await gateway.forward(chatCall({ messages: [] })));
+    await textOf(await gateway.forward(chatCall(hello)));
+    expect(second.requests.map(({ body }) => body.model)).toEqual([undefined, 'up']);
+  });
+
+  it('serves mapped names, the rest by *, and no name that leads to another path', () => {
+    const named = over([
+      openAiBackend(first, {
+        deployments: new Map([
+          ['a', 'b'],
+          ['pass', '*'],
+        ]),
+      }),
+    ]);
+    expect(['a', 'pass', 'b', ''].map((name) => named.serves(name))).toEqual([true, true, false, false]);
+    expect(named.names()).toEqual(['a', 'pass']);
+    const any = over([openAiBackend(first)]);
+    expect(['a', '.', '..', ''].map((name) => any.serves(name))).toEqual([true, false, false, false]);
+    expect(any.names()).toEqual([]);
+  });
+
+  it('is 404 DeploymentNotFound, naming the setting, for what nothing serves', async () => {
+    const mapped = over([openAiBackend(first, { deployments: new Map([['a', 'b']]) })]);
+    for (const [gateway, setting] of [
+      [mapped, 'MODEL_BACKENDS'],
+      [over([]), 'OPENAI_BASE_URL'],
+    ] as const) {
+      const error = await apiError(gateway.forward(chatCall(hello)));
+      expect(error).toMatchObject({ status: 404, details: { code: 'DeploymentNotFound' } });
+      expect(error.message).toContain(setting);
+    }
+    expect(calls()).toEqual([0, 0]);
+  });
+});
+
+describe('what passes', () => {
+  it('is the body byte for byte but for the model, whatever it is', async () => {
+    let received = '';
+    const { url, close } = await startServer((request, response) => {
+      request.on('data', (piece: Buffer) => (received += piece.toString('latin1'))).on('end', () => response.end('{}'));
+    });
+    const body = '{ "unknown" : [1.0, 1e400, "\\u00fc"],\n"model":"gpt-4o" ,"a":12345678901234567890 }';
+    try {
+      await textOf(
+        await over([openAiBackend(first, { baseUrl: `${url}/v1`, deployments: new Map([['*', 'up']]) })]).forward(
+          chatCall(body),
+        ),
+      );
+      expect(received).toBe(body.replace('"gpt-4o"', '"up"'));
+    } finally {
+      await close();
+    }
+  });
+
+  it('is the answer byte for byte, with the headers that callers read and no others', async () => {
+    const stream = 'data: {"x":1,\r\ndata: "unknown":[1.0]}\r\n\r\n: comment\n\nevent: e\nid: 7\ndata: [DONE]\n\n';
+    const headers = {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'x-ratelimit-remaining-tokens': '42',
+      'openai-processing-ms': '7',
+      'x-ms-region': 'Sweden Central',
+      'apim-request-id': 'theirs',
+      'x-request-id': 'theirs too',
+      'azureml-model-session': 's',
+      'set-cookie': 'session=secret',
+      server: 'nginx',
+      'x-powered-by': 'php',
+    };
+    first.enqueue(reply.raw([stream.slice(0, 10), stream.slice(10)], { headers, delayMs: 1 }));
+    const answer = await over([openAiBackend(first)]).forward(chatCall(hello));
+    expect(await textOf(answer)).toBe(stream);
+    expect(Object.fromEntries(answer.headers)).toEqual({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'x-ratelimit-remaining-tokens': '42',
+      'openai-processing-ms': '7',
+      'x-ms-region': 'Sweden Central',
+      'apim-request-id': 'theirs',
+      'x-upstream-request-id': 'theirs too',
+      'azureml-model-session': 's',
+    });
+    expect(answer).toMatchObject({ status: 200, backend: 'openai', attempts: 1 });
+  });
+
+  it('never is the caller’s key, nor anything else of its connection', async () => {
+    const headers = new Headers({
+      'api-key': 'caller-key',
+      authorization: 'Bearer caller-key',
+      cookie: 'a=b',
+      host: 'here',
+      'x-forwarded-for': '10.0.0.1',
+      'x-ms-client-principal': 'someone',
+      'content-type': 'application/json',
+      'openai-beta': 'assistants=v2',
+      accept: 'text/event-stream',
+    });
+    for (const backend of [openAiBackend(first), azureBackend(second)])
+      await textOf(await over([backend]).forward(chatCall(hello, { headers })));
+    const sent = [...first.requests, ...second.requests].map(({ headers }) => headers);
+    expect(JSON.stringify(sent)).not.toContain('caller-key');
+    expect(sent[0]).toMatchObject({
+      authorization: `Bearer ${KEY}`,
+      'openai-beta': 'assistants=v2',
+      accept: 'text/event-stream',
+    });
+    expect(sent[1]).toMatchObject({ 'api-key': KEY });
+    expect(sent[1]).not.toHaveProperty('authorization');
+    for (const one of sent)
+      for (const name of ['cookie', 'x-forwarded-for', 'x-ms-client-principal']) expect(one).not.toHaveProperty(name);
+  });
+
+  it('of an error is status and JSON body, without keys', async () => {
+    const body = {
+      error: { message: `Bad ${KEY} and sk-proj-1234567890`, param: 'messages', code: 'invalid_value', extra: [1] },
+    };
+    first.enqueue(reply.status(422, { body, headers: { 'x-ratelimit-limit-requests': '5' } }));
+    const answer = await over([openAiBackend(first)]).forward(chatCall(hello));
+    expect(answer.status).toBe(422);
+    expect(answer.headers.get('x-ratelimit-limit-requests')).toBe('5');
+    expect(JSON.parse(await textOf(answer))).toEqual({ error: { ...body.error, message: 'Bad *** and ***' } });
+    expect(calls()).toEqual([1, 0]);
+  });
+
+  it('of an error that is no JSON is an error object in its place', async () => {
+    first.enqueue(reply.raw('<html>nginx</html>', { status: 413, headers: { 'content-type': 'text/html' } }));
+    const answer = await over([openAiBackend(first)]).forward(chatCall(hello));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([413, 'application/json']);
+    const text = await textOf(answer);
+    expect(JSON.parse(text)).toMatchObject({
+      error: { message: expect.stringContaining('413') as string, type: 'invalid_request_error' },
+    });
+    expect(text).not.toContain('nginx');
+  });
+});
+
+describe('a body that is a stream', () => {
+  const form = (open: () => Readable, more: object = {}): Partial<GatewayRequest> => ({
+    operation: 'audio/transcriptions',
+    body: { kind: 'stream', contentType: 'multipart/form-data; boundary=x', open, reopenable: false, ...more },
+  });
+  const received: { length?: string; type?: string; bytes: number }[] = [];
+  let status: number[] = [];
+  let upload: Awaited<ReturnType<typeof startServer>>;
+  let backend: ModelBackend;
+  beforeEach(async () => {
+    received.length = 0;
+    status = [];
+    upload = await startServer((request, response) => {
+      const one = { length: request.headers['content-length'], type: request.headers['content-type'], bytes: 0 };
+      received.push(one);
+      request
+        .on('data', (piece: Buffer) => (one.bytes += piece.length))
+        .on('end', () => response.writeHead(status.shift() ?? 200).end('{}'));
+    });
+    backend = openAiBackend(first, { name: 'one', baseUrl: `${upload.url}/v1` });
+  });
+  afterEach(async () => upload.close());
+
+  it('passes with its type and length', async () => {
+    await textOf(
+      await over([backend]).forward(
+        chatCall(
+          hello,
+          form(() => Readable.from([Buffer.alloc(1000), Buffer.alloc(24)]), { length: 1024 }),
+        ),
+      ),
+    );
+    expect(received).toEqual([{ length: '1024', type: 'multipart/form-data; boundary=x', bytes: 1024 }]);
+  });
+
+  it('is told the name of the model and whether the form must hold it', async () => {
+    const targets: unknown[] = [];
+    const open = (target?: unknown) => {
+      targets.push(target);
+      return Readable.from([Buffer.alloc(1)]);
+    };
+    const deployments = new Map([['*', 'up']]);
+    await textOf(await over([{ ...backend, deployments }]).forward(chatCall(hello, form(open))));
+    await textOf(
+      await over([azureBackend(first, { baseUrl: upload.url, deployments })]).forward(chatCall(hello, form(open))),
+    );
+    expect(targets).toEqual([
+      { model: 'up', modelInBody: true },
+      { model: 'up', modelInBody: false },
+    ]);
+  });
+
+  it('is sent again only if it can be had again', async () => {
+    status = [503, 200];
+    expect(
+      (
+        await over([backend]).forward(
+          chatCall(
+            hello,
+            form(() => Readable.from([Buffer.alloc(10)])),
+          ),
+        )
+      ).status,
+    ).toBe(503);
+    status = [503, 200];
+    expect(
+      await over([backend]).forward(
+        chatCall(
+          hello,
+          form(() => Readable.from([Buffer.alloc(10)]), { reopenable: true }),
+        ),
+      ),
+    ).toMatchObject({ status: 200, attempts: 2 });
+    expect(received.map(({ bytes }) => bytes)).toEqual([10, 10, 10]);
+  });
+
+  it('goes to the next backend untouched where the first cannot be reached', async () => {
+    let opened = 0;
+    const open = () => {
+      opened += 1;
+      return Readable.from([Buffer.alloc(10)]);
+    };
+    const gateway = over([
+      { ...backend, name: 'none', baseUrl: 'http://127.0.0.1:1' },
+      { ...backend, priority: 1 },
+    ]);
+    expect(await gateway.forward(chatCall(hello, form(open)))).toMatchObject({ status: 200, backend: 'one' });
+    expect(opened).toBe(1);
+  });
+
+  it('that breaks ends the call with its own error, which is not held against the service', async () => {
+    const broken = Object.assign(new Error('The caller sent no more.'), { code: 'ECONNRESET' });
+    const open = () =>
+      Readable.from(
+        (function* () {
+          yield Buffer.alloc(10);
+          throw broken;
+        })(),
+      );
+    const gateway = over([backend]);
+    await expect(gateway.forward(chatCall(hello, form(open)))).rejects.toBe(broken);
+    expect(gateway.health()).toEqual([]);
+  });
+
+  it('of 300 MB passes in constant memory', async () => {
+    const piece = Buffer.alloc(64 * 1024);
+    let most = 0;
+    const open = () =>
+      Readable.from(
+        (function* () {
+          for (let sent = 0; sent < 4_800; sent++) {
+            if (sent % 100 === 0) most = Math.max(most, process.memoryUsage().rss);
+            yield piece;
+          }
+        })(),
+      );
+    const before = process.memoryUsage().rss;
+    await textOf(await over([backend]).forward(chatCall(hello, form(open))));
+    expect(received[0]?.bytes).toBe(4_800 * piece.length);
+    expect(most - before).toBeLessThan(120 * 1024 * 1024);
+  });
+});
+
+it('holds back a service that is faster than the reader', async () => {
+  let written = 0;
+  const piece = Buffer.alloc(64 * 1024);
+  function* endless() {
+    for (; written < 4096; written++) yield piece;
+  }
+  first.enqueue(reply.raw(endless()));
+  const { body } = await over([openAiBackend(first)]).forward(chatCall(hello));
+  for (let before = -1; written !== before && written < 4096;) {
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(written * piece.length).toBeLessThan(32 * 1024 * 1024);
+  body.on('error', () => undefined).destroy();
+});

@@ -1,0 +1,123 @@
+/** Image generations, edits and variations with the official SDKs in both styles. */
+import { toFile } from 'openai';
+import { startHost, type Host } from '../support/host';
+import { formField, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+
+let media: ScriptedMedia;
+let hosts: Record<'openai' | 'azure', Host>;
+beforeAll(async () => {
+  media = await startScriptedMedia();
+  hosts = {
+    openai: await startHost({ env: { OPENAI_BASE_URL: media.url, OPENAI_API_KEY: 'upstream-key' } }),
+    azure: await startHost({
+      env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' },
+    }),
+  };
+});
+afterAll(async () => {
+  await hosts.openai.stop();
+  await hosts.azure.stop();
+  await media.close();
+});
+beforeEach(() => {
+  media.requests.length = 0;
+  media.on(undefined);
+});
+
+const png = async (name: string) => toFile(Buffer.from(`\x89PNG ${name}`, 'latin1'), name, { type: 'image/png' });
+const styles = [
+  ['openai', 'openai'],
+  ['openai', 'azure'],
+  ['azure', 'openai'],
+  ['azure', 'azure'],
+] as const;
+
+describe.each(styles)('The %s SDK before an upstream of style %s', (caller, service) => {
+  const images = () => hosts[service][caller]().images;
+
+  it('generates', async () => {
+    const made = await images().generate({ model: 'gpt-image-1', prompt: 'A hat', n: 1 });
+    expect(made).toMatchObject({ created: 1_698_342_300, data: [{ revised_prompt: 'A picture.' }] });
+    expect(media.requests[0]?.deployment).toBe(service === 'azure' ? 'gpt-image-1' : undefined);
+  });
+
+  it('edits one picture, and several', async () => {
+    await images().edit({ model: 'gpt-image-1', image: await png('one.png'), prompt: 'A hat' });
+    await images().edit({
+      model: 'gpt-image-1',
+      image: [await png('one.png'), await png('two.png')],
+      mask: await png('mask.png'),
+      prompt: 'Hats',
+    });
+    const [one, several] = media.requests;
+    expect(one?.body.toString('latin1')).toContain('name="image"; filename="one.png"');
+    expect(several?.body.toString('latin1').match(/name="image\[\]"; filename/g)).toHaveLength(2);
+    expect(several && formField(several, 'prompt')).toBe('Hats');
+  });
+
+  it('makes variations', async () => {
+    const made = await images().createVariation({ model: 'dall-e-2', image: await png('one.png') });
+    expect(made.data).toHaveLength(1);
+  });
+});
+
+it('streamed pictures arrive as events', async () => {
+  const picture = 'A'.repeat(1_500_000);
+  const event = (type: string) => `event: ${type}\ndata: ${JSON.stringify({ type, b64_json: picture })}\n\n`;
+  media.on(() => ({
+    headers: { 'content-type': 'text/event-stream' },
+    body: [event('image_generation.partial_image'), event('image_generation.completed')],
+  }));
+  const stream = await hosts.openai.openai().images.generate({ model: 'gpt-image-1', prompt: 'A hat', stream: true });
+  const types: string[] = [];
+  for await (const part of stream) types.push(`${part.type} ${part.b64_json.length}`);
+  expect(types).toEqual(['image_generation.partial_image 1500000', 'image_generation.completed 1500000']);
+});
+
+it("the filter's refusal passes with its results", async () => {
+  const inner_error = {
+    code: 'ResponsibleAIPolicyViolation',
+    content_filter_results: { violence: { filtered: true, severity: 'high' } },
+  };
+  const error = { code: 'content_policy_violation', message: 'Blocked.', inner_error };
+  media.on(() => ({ status: 400, body: JSON.stringify({ error }) }));
+  await expect(hosts.azure.azure().images.generate({ model: 'dall-e-3', prompt: 'x' })).rejects.toMatchObject({
+    status: 400,
+    error,
+  });
+  expect(media.requests).toHaveLength(1);
+});
+
+it.each([
+  ['no prompt', {}, 'prompt'],
+  ['an empty prompt', { prompt: '' }, 'prompt'],
+  ['too long a prompt', { prompt: 'x'.repeat(32_001) }, 'prompt'],
+  ['eleven pictures', { prompt: 'x', n: 11 }, 'n'],
+  ['no model where the path has none', { prompt: 'x', model: undefined }, 'model'],
+])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
+  const answer = await fetch(`${hosts.openai.url}/v1/images/generations`, {
+    method: 'POST',
+    headers: { 'api-key': hosts.openai.key(), 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'gpt-image-1', ...body }),
+  });
+  expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param } }]);
+  expect(media.requests).toEqual([]);
+});
+
+it.each([
+  ['a prompt', { image: 'x' }, 'prompt'],
+  ['a picture', { prompt: 'x' }, 'image'],
+])('an edit without %s is refused with 400 before any upstream call', async (_what, fields, param) => {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, name === 'image' ? new Blob([value]) : value);
+  const answer = await fetch(
+    `${hosts.azure.url}/openai/deployments/gpt-image-1/images/edits?api-version=2025-04-01-preview`,
+    {
+      method: 'POST',
+      headers: { 'api-key': hosts.azure.key() },
+      body,
+    },
+  );
+  expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param } }]);
+  expect(media.requests).toEqual([]);
+});

@@ -1,0 +1,153 @@
+/** Ephemeral keys for realtime sessions: minted by the model service, never one that lives long. */
+import { startHost, type Host } from '../support/host';
+import { bodyOf, EPHEMERAL, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+
+const KEY = 'upstream-key-that-lives-long';
+let media: ScriptedMedia;
+let hosts: Record<'openai' | 'azure', Host>;
+beforeAll(async () => {
+  media = await startScriptedMedia();
+  const deployments = { talk: 'gpt-realtime', scribe: 'gpt-4o-transcribe', '*': '*' };
+  const backend = { name: 'one', kind: 'openai', base_url: media.url, api_key: KEY, deployments };
+  hosts = {
+    openai: await startHost({ env: { MODEL_BACKENDS: JSON.stringify([backend]) } }),
+    azure: await startHost({ env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: KEY } }),
+  };
+});
+afterAll(async () => {
+  await hosts.openai.stop();
+  await hosts.azure.stop();
+  await media.close();
+});
+beforeEach(() => {
+  media.requests.length = 0;
+  media.on(undefined);
+});
+
+const post = async (service: 'openai' | 'azure', path: string, body: unknown) => {
+  const answer = await fetch(`${hosts[service].url}${path}`, {
+    method: 'POST',
+    headers: { 'api-key': hosts[service].key(), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: await answer.json() };
+};
+const session = {
+  model: 'talk',
+  modalities: ['text', 'audio'],
+  voice: 'alloy',
+  turn_detection: { type: 'semantic_vad', eagerness: 'low' },
+  made_up: 1,
+};
+const services = ['openai', 'azure'] as const;
+
+describe.each(services)('By a service of style %s', (service) => {
+  const name = (openai: string, azure: string) => (service === 'openai' ? openai : azure);
+
+  it.each([
+    '/openai/realtimeapi/sessions?api-version=2025-04-01-preview',
+    '/openai/realtimeapi/sessions',
+    '/v1/realtime/sessions',
+  ])('a session is made at %s, and echoes what was configured', async (path) => {
+    const made = await post(service, path, session);
+    const model = name('gpt-realtime', 'talk');
+    expect(made).toMatchObject({ status: 200, body: { ...session, model, client_secret: EPHEMERAL } });
+    expect(media.requests.map(bodyOf)).toEqual([{ ...session, model }]);
+  });
+
+  it.each(['/openai/realtimeapi/transcription_sessions', '/v1/realtime/transcription_sessions'])(
+    'a transcription session is made at %s',
+    async (path) => {
+      const made = await post(service, path, { input_audio_transcription: { model: 'scribe', language: 'en' } });
+      expect(made).toMatchObject({ status: 200, body: { client_secret: EPHEMERAL } });
+      const model = name('gpt-4o-transcribe', 'scribe');
+      expect(media.requests.map(bodyOf)).toEqual([{ input_audio_transcription: { model, language: 'en' } }]);
+    },
+  );
+
+  it("the SDK makes a key in today's shape", async () => {
+    const made = await hosts[service]
+      .openai()
+      .realtime.clientSecrets.create({ session: { type: 'realtime', model: 'talk', instructions: 'Be brief.' } });
+    expect(made).toMatchObject({ ...EPHEMERAL, session: { instructions: 'Be brief.' } });
+    expect(bodyOf(media.requests[0] ?? fail())).toMatchObject({ session: { model: name('gpt-realtime', 'talk') } });
+    expect(media.requests[0]?.path).toBe(name('/v1/realtime/client_secrets', '/openai/v1/realtime/client_secrets'));
+  });
+});
+
+const fail = (): never => {
+  throw new Error('No request came.');
+};
+
+describe('By a service that has but client_secrets', () => {
+  beforeEach(() =>
+    media.on(({ operation }) =>
+      /sessions$/.test(operation) ? { status: 404, body: '{"error":{"message":"Gone."}}' } : undefined,
+    ),
+  );
+
+  it('a session is made in the form of today, and answered in that of the contract', async () => {
+    const asked = {
+      ...session,
+      instructions: 'Be brief.',
+      input_audio_format: 'g711_ulaw',
+      max_response_output_tokens: 100,
+      temperature: 0.7,
+    };
+    const made = await post('openai', '/openai/realtimeapi/sessions', asked);
+    expect(made).toEqual({
+      status: 200,
+      body: { object: 'realtime.session', ...asked, temperature: undefined, client_secret: EPHEMERAL },
+    });
+    expect(media.requests.map(({ operation }) => operation)).toEqual(['realtime/sessions', 'realtime/client_secrets']);
+    expect(media.requests.map(bodyOf)[1]).toEqual({
+      expires_after: { anchor: 'created_at', seconds: 60 },
+      session: {
+        type: 'realtime', model: 'gpt-realtime', instructions: 'Be brief.', max_output_tokens: 100, output_modalities: ['audio'],
+        audio: { input: { format: { type: 'audio/pcmu' }, turn_detection: session.turn_detection }, output: { voice: 'alloy' } },
+      },
+    }); // prettier-ignore
+  });
+
+  it('a transcription session too', async () => {
+    const asked = { input_audio_transcription: { model: 'scribe', language: 'en' }, turn_detection: null };
+    const made = await post('openai', '/openai/realtimeapi/transcription_sessions', asked);
+    expect(made).toEqual({
+      status: 200,
+      body: { object: 'realtime.transcription_session', ...asked, client_secret: EPHEMERAL },
+    });
+    expect(media.requests.map(bodyOf)[1]).toMatchObject({
+      session: {
+        type: 'transcription',
+        audio: { input: { transcription: { model: 'gpt-4o-transcribe', language: 'en' }, turn_detection: null } },
+      },
+    });
+  });
+});
+
+it.each([
+  ['is the configured key', { client_secret: { value: KEY, expires_at: 1 } }],
+  ['holds the configured key', { client_secret: { value: `ek-${KEY}-1`, expires_at: 1 } }],
+  ['is ephemeral, beside the configured key', { client_secret: EPHEMERAL, note: KEY }],
+  ['is missing', { id: 'sess_1' }],
+  ['has no end', { client_secret: { value: 'ek' } }],
+  ['is empty', { client_secret: { value: '', expires_at: 1 } }],
+])('a secret that %s is a 502, in one upstream call', async (_what, answer) => {
+  media.on(() => ({ body: JSON.stringify(answer) }));
+  const made = await post('openai', '/v1/realtime/sessions', session);
+  expect(made).toMatchObject({ status: 502, body: { error: { type: 'server_error' } } });
+  expect(JSON.stringify(made)).not.toContain(KEY);
+  expect(media.requests).toHaveLength(1);
+});
+
+it.each([
+  ['a temperature beyond the limits', { temperature: 2 }, 'temperature'],
+  ['a modality that there is not', { modalities: ['smell'] }, 'modalities[0]'],
+  ['too many tokens', { max_response_output_tokens: 5000 }, 'max_response_output_tokens'],
+])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
+  expect(await post('openai', '/openai/realtimeapi/sessions', body)).toMatchObject({
+    status: 400,
+    body: { error: { param } },
+  });
+  expect(media.requests).toEqual([]);
+});
