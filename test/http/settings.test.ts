@@ -45,7 +45,7 @@ it.each([
   [{ STORAGE: 'azure' }, "STORAGE: 'azure' is not available in this version; remove the setting."],
   [
     { EMBEDDING_DEPLOYMENT: 'embed' },
-    'EMBEDDING_DEPLOYMENT: needs AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL beside it.',
+    'EMBEDDING_DEPLOYMENT: needs AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS beside it.',
   ],
 ] as [Record<string, string>, string][])(
   'refuses to start with %j, in one line that names the setting',

@@ -9,9 +9,12 @@ import { reply } from '../support/scriptedUpstream';
 /** Refusals that ask to be repeated at once, so that tests need not wait. */
 const refused = (status: number) => reply.status(status, { headers: { 'retry-after': '0' } });
 
+let models = 0;
+
+/** Each test has a model of its own: failures open the circuit of a model for the tests that follow. */
 async function begin(suite: ContractSuite, settings: Partial<OpenAI.Beta.AssistantCreateParams> = {}) {
   const client = suite.client();
-  const { assistant, thread } = await assistantWithThread(client, settings);
+  const { assistant, thread } = await assistantWithThread(client, { model: `model-${(models += 1)}`, ...settings });
   const path = `/v1/threads/${thread.id}/runs`;
   return {
     client,
