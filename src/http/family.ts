@@ -108,9 +108,7 @@ async function serve(
     const url = new URL(request.url);
     const located = locate(url.pathname);
     if (!located) throw errors.unknownUrl(request.method, url.pathname);
-    const inner = new URL(url);
-    inner.pathname = located.rest;
-    const response = await router.fetch(toWebRequest(request, inner), {
+    const response = await router.fetch(toWebRequest(request), {
       invocation,
       located,
       requestId,
@@ -123,9 +121,9 @@ async function serve(
   }
 }
 
-function toWebRequest(request: HttpRequest, url: URL): Request {
+function toWebRequest(request: HttpRequest): Request {
   const hasBody = !['GET', 'HEAD'].includes(request.method) && request.body !== null;
-  return new Request(url, {
+  return new Request(request.url, {
     method: request.method,
     headers: request.headers,
     ...(hasBody ? { body: request.body, duplex: 'half' } : {}),
@@ -133,7 +131,7 @@ function toWebRequest(request: HttpRequest, url: URL): Request {
 }
 
 function answerOf(response: Response, requestId: string): HttpResponseInit {
-  const headers = new Headers(response.headers);
+  const { headers } = response;
   headers.set('x-request-id', requestId);
   // That of the service behind, where it gave one, is what its operators ask for.
   if (!headers.has('apim-request-id')) headers.set('apim-request-id', requestId);
@@ -146,7 +144,11 @@ function failed(error: unknown, invocation: InvocationContext, requestId: string
 }
 
 function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
-  const router = new OpenAPIHono<Invocation>({ strict: false });
+  // Routed by the path below the base, which was split off already; a trailing slash does not matter.
+  const router = new OpenAPIHono<Invocation>({
+    getPath: (_request, options) =>
+      isBindings(options?.env) ? options.env.located.rest.replace(/(?<=.)\/$/, '') : '/',
+  });
   // Hono takes the first match: `/threads/runs` goes before `/threads/{thread_id}`.
   const literalFirst = operations.toSorted((a, b) => parametersIn(a.path) - parametersIn(b.path));
   for (const declared of literalFirst) {
@@ -186,6 +188,8 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
   router.onError((error, c) => failed(error, c.env.invocation, c.env.requestId));
   return router;
 }
+
+const isBindings = (env: object | undefined): env is Invocation['Bindings'] => env !== undefined && 'located' in env;
 
 const parametersIn = (path: string): number => path.split('{').length - 1;
 
