@@ -1,6 +1,7 @@
 /** Runs and run steps: operations 22 to 30. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
+import { errors } from '../errors';
 import { shownStep } from '../assistants/runs';
 import { shownSampling } from '../assistants/shownSampling';
 import type { RunSink } from '../assistants/runSink';
@@ -65,9 +66,10 @@ function streamRun(
       };
       for (const [event, data] of opening) await sink(event, data);
       const run = await driven(reference, sink, owner);
+      if (!run) throw errors.noRun(reference.runId);
       // Where another owner ended the run, its end was not told yet.
-      if (run && last !== `thread.run.${run.status}`) await sink(`thread.run.${run.status}`, run);
-      if (run && !isTerminal(run.status)) await wakeRun(invocation, reference);
+      if (last !== `thread.run.${run.status}`) await sink(`thread.run.${run.status}`, run);
+      if (!isTerminal(run.status)) await wakeRun(invocation, reference);
       await send('done', '[DONE]');
     },
     (error) => invocation.error(`Run ${reference.runId}: its stream failed.`, error),

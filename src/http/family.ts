@@ -156,6 +156,8 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
     router.on(declared.method.toUpperCase(), path, async (c) => {
       const { located, requestId, url, settings, invocation } = c.env;
       checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
+      // Before the body is read: a caller who leaves meanwhile is noticed.
+      const connection = connectionOf(invocation.invocationId);
       const call: Call = {
         scope: { tenant: authenticate(c.req.raw.headers, settings.apiKeys), project: located.project },
         params: validate(declared.params, c.req.param()),
@@ -165,7 +167,7 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
         request: c.req.raw,
         requestId,
         invocation,
-        connection: connectionOf(invocation.invocationId),
+        connection,
       };
       const answer = await declared.handle(call);
       return answer instanceof Response ? answer : Response.json(answer);
