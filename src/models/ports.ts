@@ -41,7 +41,6 @@ export interface ChatRequest {
   max_completion_tokens?: number;
   response_format?: unknown;
   reasoning_effort?: string;
-  user?: string;
 }
 
 export interface Usage {

@@ -34,9 +34,6 @@ const functionTool = z.strictObject({
 export const assistantTool = z.discriminatedUnion('type', [codeInterpreterTool, fileSearchTool, functionTool]);
 export type AssistantTool = z.infer<typeof assistantTool>;
 
-/** A function by a name the wire of chat completions also uses. */
-export type AssistantFunctionTool = z.infer<typeof functionTool>;
-
 /** `response_format` of assistants and runs. */
 export const responseFormat = z.union([
   z.literal('auto'),

@@ -25,7 +25,6 @@ export const pageQuery = z.object({
   after: z.string().min(1).optional(),
   before: z.string().min(1).optional(),
 });
-export type PageQuery = z.infer<typeof pageQuery>;
 
 /** The body of a list of `item`. */
 export const listOf = <T extends z.ZodType>(item: T) =>

@@ -272,7 +272,6 @@ const fileSearchResult = z.object({
   score: z.number(),
   content: z.array(z.object({ type: z.literal('text'), text: z.string() })).optional(),
 });
-export type FileSearchResult = z.infer<typeof fileSearchResult>;
 
 const fileSearchCall = z.object({
   id: z.string(),

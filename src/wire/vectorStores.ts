@@ -125,7 +125,6 @@ export const createVectorStoreFileRequest = z
 export type CreateVectorStoreFileRequest = z.infer<typeof createVectorStoreFileRequest>;
 
 export const vectorStoreFileStatus = z.enum(['in_progress', 'completed', 'failed', 'cancelled']);
-export type VectorStoreFileStatus = z.infer<typeof vectorStoreFileStatus>;
 
 /** `vectorStoreFileObject`, with the attributes that operation 40 sets. */
 export const vectorStoreFileObject = z

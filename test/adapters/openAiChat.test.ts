@@ -55,7 +55,7 @@ describe('a chat call', () => {
   });
 
   it('sends the fields of the request that are present, and asks for a stream with usage', async () => {
-    const asked: ChatRequest = { ...request, temperature: 0, parallel_tool_calls: false, tools: [], user: undefined };
+    const asked: ChatRequest = { ...request, temperature: 0, parallel_tool_calls: false, tools: [], top_p: undefined };
     await eventsOf(chat(), undefined, asked);
     expect(upstream.requests[0]?.body).toEqual({
       model: 'gpt-4o',
