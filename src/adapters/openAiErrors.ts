@@ -1,4 +1,5 @@
 /** What went wrong at a model service, as a {@link UpstreamError} that is fit to be shown and says whether to try again. */
+import { errors as undiciErrors } from 'undici';
 import { z } from 'zod';
 import { ModelError } from '../models/ports';
 import { readRetryAfter } from '../models/retry';
@@ -102,12 +103,15 @@ function statusOf(error: ErrorObject): number {
   return 500;
 }
 
+/** What the service sent is not HTTP; the parser's errors have codes of their own, or none. */
+const malformedHttp = { code: 'UND_ERR_NOT_HTTP' };
+
 const connectionError = z.object({ code: z.string(), syscall: z.string().optional(), message: z.string().optional() });
 
 /** The error of a connection that failed, timed out or broke off; any other error as it is. */
 export function connectionFailure(error: unknown, setting: string): unknown {
   if (error instanceof ModelError) return error;
-  const failure = connectionError.safeParse(error).data;
+  const failure = error instanceof undiciErrors.HTTPParserError ? malformedHttp : connectionError.safeParse(error).data;
   if (!failure) return error;
   const status = /TIMEOUT|ETIMEDOUT/.test(failure.code) ? 504 : 502;
   return new UpstreamError(

@@ -17,7 +17,8 @@ export function routesOf(backends: readonly ModelBackend[], model: string): Rout
   const routes: Route[] = [];
   for (const backend of backends) {
     const name = nameAt(backend, model);
-    if (name !== undefined && !UNUSABLE_NAME.test(name)) routes.push({ backend, name, id: `${backend.name}/${name}` });
+    if (name !== undefined && !UNUSABLE_NAME.test(name) && name.isWellFormed())
+      routes.push({ backend, name, id: `${backend.name}/${name}` });
   }
   return routes;
 }

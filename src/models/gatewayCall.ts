@@ -211,7 +211,7 @@ export class GatewayCall<T> {
   }
 
   private async refused(route: Route, answer: UpstreamAnswer): Promise<Failure> {
-    const { breaker, clock, scrub } = this.context;
+    const { breaker, clock, policy, scrub } = this.context;
     const reason = await readRefusal(answer, scrub, clock.now());
     if (this.request.signal?.aborted) breaker.abandoned(route.id);
     this.request.signal?.throwIfAborted();
@@ -219,7 +219,8 @@ export class GatewayCall<T> {
     const isFree = status === 429;
     if (status >= 500) breaker.failed(route.id);
     else breaker.succeeded(route.id);
-    if (status === 429 && retry?.afterMs) breaker.rests(route.id, retry.afterMs);
+    // However long the service asks for: after a while one call must find out.
+    if (status === 429 && retry?.afterMs) breaker.rests(route.id, Math.min(retry.afterMs, policy.maxRetryAfterMs));
     const misfit = misfitOf(status, route.backend);
     if (misfit) return { route, reason: misfit, retry: undefined, elsewhere: true, isFree };
     return { route, reason, retry, elsewhere, isFree };
@@ -311,7 +312,7 @@ function misfitOf(status: number, { kind, apiKey, settings }: ModelBackend): Ups
       undefined,
     );
   }
-  if (status >= 400) return undefined;
+  if (status >= 400 && status < 600) return undefined;
   return new UpstreamError(
     'unavailable',
     `The model service answered ${status}; check ${settings.address} and ${settings.key}.`,

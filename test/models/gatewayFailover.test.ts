@@ -97,6 +97,15 @@ describe('failover', () => {
     expect(calls()).toEqual([2, 2]);
   });
 
+  it('calls a backend that asked for a day of patience again after a minute', async () => {
+    first.enqueue(reply.status(429, { headers: { 'retry-after': '86400' } }));
+    const gateway = over(ordered());
+    const from = async () => (await gateway.forward(chatCall(hello))).backend;
+    expect(await from()).toBe('two');
+    clock.time += 61_000;
+    expect(await from()).toBe('one');
+  });
+
   it('goes by weight within a priority', async () => {
     const spread = [0.1, 0.74, 0.76, 0.99];
     const backends = [
