@@ -65,6 +65,7 @@ export async function readUpload<T>(
     const reason = form.errored ? brokenForm(form.errored) : error;
     source.destroy();
     form.destroy();
+    // The consumer's own error, if it is not the reason itself, only follows from it; it must have ended before the caller goes on.
     await stored?.catch(() => undefined);
     throw reason;
   }
