@@ -30,11 +30,35 @@ export interface AttachableVectorStores {
   check(scope: Scope, ids: string[]): Promise<void>;
 }
 
+/** What a piece of code did. */
+export interface CodeResult {
+  /** Standard output and error, the value of the last expression, and the traceback of an exception, in the order they came. */
+  logs: string;
+  /** Images that the code showed or wrote, as stored files. */
+  images: { fileId: string; path: string }[];
+  /** Other files that the code wrote below `/mnt/data`, as stored files with the path the code used. */
+  files: { fileId: string; path: string }[];
+}
+
+/** The code_interpreter tool: Python in a sandbox whose state lasts between the calls of one thread. */
+export interface CodeInterpreterTool {
+  /**
+   * Runs the code with the files readable under `/mnt/data/{file name}`. What goes wrong in the code, and an overrun limit, is told in `logs`;
+   * a sandbox that cannot be had rejects.
+   */
+  run(
+    request: { scope: Scope; threadId: string; code: string; fileIds: string[] },
+    signal?: AbortSignal,
+  ): Promise<CodeResult>;
+}
+
 export interface AssistantsPorts {
   records: Records;
   chat: ChatModel;
   fileSearch: FileSearchTool;
   vectorStores: AttachableVectorStores;
+  /** Absent: CODE_INTERPRETER is off, and a run with the tool is refused. */
+  codeInterpreter?: CodeInterpreterTool;
   /** Milliseconds since 1970. */
   now: () => number;
   /** Life of a run in seconds. */
