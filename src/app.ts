@@ -57,6 +57,8 @@ export interface Services {
   /** Keys of the backends, which no answer may hold. */
   secrets: readonly string[];
   assistantsPorts: AssistantsPorts;
+  /** Ends threads and closes files; what is asked of the services from then on fails. */
+  close(): Promise<void>;
   /** Moves a run as far as it goes. */
   advance: (reference: RunReference, sink?: RunSink, owner?: string) => Promise<RunState | undefined>;
 }
@@ -85,9 +87,12 @@ export async function services(): Promise<Services> {
 
 let telemetry: Promise<Telemetry> | undefined;
 
-/** Exports what telemetry still holds; for when the app ends. */
-export async function stopTelemetry(): Promise<void> {
-  await (await telemetry)?.stop();
+/** Closes what was opened, and exports what telemetry still holds; for when the app ends. */
+export async function stop(): Promise<void> {
+  const opened = await built?.catch(() => undefined);
+  const faults = await Promise.allSettled([opened?.close(), telemetry?.then((started) => started.stop())]);
+  for (const fault of faults)
+    if (fault.status === 'rejected') console.error('The app did not end cleanly:', fault.reason);
 }
 
 interface FoundBackends {
@@ -133,11 +138,13 @@ async function build(config: Config): Promise<Services> {
   });
   const embeddings = embeddingModels(config, gateway, local);
   const chat = localChatModel(local);
+  const index = await lanceDbIndex(join(config.dataDir, 'lancedb'));
+  const parser = documentParser();
   const retrieval = createRetrieval({
     records,
     blobs,
-    index: await lanceDbIndex(join(config.dataDir, 'lancedb')),
-    parser: documentParser(),
+    index,
+    parser,
     embeddings,
     now: Date.now,
     maxFileBytes: config.maxFileBytes,
@@ -164,8 +171,17 @@ async function build(config: Config): Promise<Services> {
     local: builtIn(chat, local, backends.length === 0),
     secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
     assistantsPorts,
+    close: async () =>
+      closeAll([() => parser.close(), () => local.close(), () => index.close(), () => records.close()]),
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
+}
+
+/** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
+async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
+  const faults: unknown[] = [];
+  for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
+  if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
 }
 
 function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean): Services['local'] {
@@ -199,12 +215,19 @@ function embeddingModels(
   };
 }
 
+/** No service is called by default: the key may be in the environment for other programs. */
+const exampleOf = (setting: string): string =>
+  setting === 'OPENAI_BASE_URL' ? ' (that of OpenAI itself is https://api.openai.com/v1)' : '';
+
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys } = settings();
     const { backends, server } = await modelBackends();
-    const notes = telemetry.warnings.map((warning) => `Telemetry: ${warning}`);
+    const notes = [
+      ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
+      ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
+    ];
     if (server) {
       return [
         ...notes,

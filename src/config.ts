@@ -14,6 +14,8 @@ export interface Config {
   apiKeys: ReadonlyMap<string, string>;
   /** None: the built-in local model answers. */
   backends: ModelBackend[];
+  /** Keys that are set without the address that they are for, each with the setting that is missing. */
+  unusedKeys: { key: string; missing: string }[];
   /** Addresses on this machine where a model server may answer; it is used where there is no backend. */
   localModelServers: string[];
   /** What tenants may use of the backends. */
@@ -91,6 +93,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     dataDir: values.DATA_DIR,
     apiKeys: readKeys(values.API_KEYS),
     backends,
+    unusedKeys: unusedKeys(values),
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
     tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
@@ -99,6 +102,14 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,
   };
+}
+
+function unusedKeys(values: z.output<typeof settings>): Config['unusedKeys'] {
+  const pairs = [
+    { key: 'AZURE_OPENAI_API_KEY', missing: 'AZURE_OPENAI_ENDPOINT' },
+    { key: 'OPENAI_API_KEY', missing: 'OPENAI_BASE_URL' },
+  ] as const;
+  return pairs.filter(({ key, missing }) => values[key] && !values[missing]);
 }
 
 function checkEmbeddings(deployment: string | undefined, backends: ModelBackend[]): void {

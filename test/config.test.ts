@@ -18,6 +18,7 @@ describe('readConfig', () => {
       dataDir: '.data',
       apiKeys: new Map([['key-a', 'a']]),
       backends: [],
+      unusedKeys: [],
       localModelServers: [],
       tenantLimits: expect.anything(),
       telemetry: expect.anything(),

@@ -18,17 +18,19 @@ const REST = { bytes: 64 * 1024, ms: 1_000 };
 export function openAiChat(gateway: Gateway): ChatModel {
   return {
     serves: (model) => gateway.serves(model),
-    async *stream(request, signal) {
+    async *stream(request, signal, tenant) {
       const asked = { ...request, stream: true, stream_options: { include_usage: true } };
+      const bytes = Buffer.from(JSON.stringify(asked));
       const { first, events } = await gateway.exchange(
         {
           operation: 'chat/completions',
           method: 'POST',
           model: request.model,
           headers,
-          body: { kind: 'json', bytes: Buffer.from(JSON.stringify(asked)) },
+          body: { kind: 'json', bytes },
+          tenant,
           repeatable: true,
-          estimatedTokens: 0,
+          estimatedTokens: Math.ceil(bytes.length / 4) + (request.max_completion_tokens ?? 0),
           signal,
         },
         async (answer) => {
@@ -61,6 +63,7 @@ async function* eventsOf(
     for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
       signal?.throwIfAborted();
       isFinished = event.type === 'finish';
+      if (event.type === 'finish' && event.usage) answer.settleTokens(event.usage.total_tokens);
       yield event;
     }
   } catch (error) {

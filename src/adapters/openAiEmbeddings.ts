@@ -23,14 +23,14 @@ export function openAiEmbeddings(gateway: Gateway, deployment: string, id: strin
   return {
     id,
     textWeight: 1,
-    async embed(texts, _kind, signal) {
+    async embed(texts, _kind, signal, tenant) {
       const failed = new AbortController();
       const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
       const batches = embeddingBatches(texts);
       const vectors = new Array<Float32Array>(texts.length);
       const lane = async () => {
         for (let next = await batches.next(); !next.done; next = await batches.next()) {
-          const embedded = await embedBatch(gateway, deployment, next.value, stop);
+          const embedded = await embedBatch(gateway, deployment, next.value, stop, tenant);
           for (const [offset, vector] of embedded.entries()) vectors[next.value.start + offset] = vector;
         }
       };
@@ -53,6 +53,7 @@ async function embedBatch(
   model: string,
   batch: EmbeddingBatch,
   signal: AbortSignal,
+  tenant: string | undefined,
 ): Promise<Float32Array[]> {
   const asked = { model, input: batch.texts, encoding_format: 'base64' };
   const bytes = Buffer.from(JSON.stringify(asked));
@@ -63,8 +64,9 @@ async function embedBatch(
       model,
       headers,
       body: { kind: 'json', bytes },
+      tenant,
       repeatable: true,
-      estimatedTokens: 0,
+      estimatedTokens: Math.ceil(bytes.length / 4),
       signal,
     },
     async (answer) => {

@@ -104,14 +104,15 @@ function statusOf(error: ErrorObject): number {
 }
 
 /** What the service sent is not HTTP; the parser's errors have codes of their own, or none. */
-const malformedHttp = { code: 'UND_ERR_NOT_HTTP' };
+const NOT_HTTP = 'UND_ERR_NOT_HTTP';
 
 const connectionError = z.object({ code: z.string(), syscall: z.string().optional(), message: z.string().optional() });
 
 /** The error of a connection that failed, timed out or broke off; any other error as it is. */
 export function connectionFailure(error: unknown, setting: string): unknown {
   if (error instanceof ModelError) return error;
-  const failure = error instanceof undiciErrors.HTTPParserError ? malformedHttp : connectionError.safeParse(error).data;
+  const failure =
+    error instanceof undiciErrors.HTTPParserError ? { code: NOT_HTTP } : connectionError.safeParse(error).data;
   if (!failure) return error;
   const status = /TIMEOUT|ETIMEDOUT/.test(failure.code) ? 504 : 502;
   return new UpstreamError(
@@ -143,6 +144,14 @@ function connectionMessage(code: string, setting: string): string {
     case 'ECONNRESET':
     case 'EPIPE':
       return 'The model service closed the connection before its answer was complete.';
+    case NOT_HTTP:
+      return `What ${setting} names answered, but not with valid HTTP.`;
+    case 'UND_ERR_HEADERS_OVERFLOW':
+      return 'The model service answered with more bytes of headers than are read.';
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      return 'The model service sent more or fewer bytes than the content-length of its answer says.';
+    case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
+      return 'The request was not of the length that was announced to the model service.';
     default:
       return `The model service that ${setting} names cannot be reached (${code}).`;
   }

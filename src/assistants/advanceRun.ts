@@ -126,7 +126,7 @@ class RunWork {
     };
     let tools: ToolCallStep | undefined;
     let finish: Extract<ChatEvent, { type: 'finish' }> | undefined;
-    for await (const event of this.ports.chat.stream(request, signal)) {
+    for await (const event of this.ports.chat.stream(request, signal, this.driven.reference.scope.tenant)) {
       signal.throwIfAborted();
       if (event.type === 'text' || event.type === 'refusal') {
         const writer = this.writer ?? (await begin());

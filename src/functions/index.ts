@@ -1,6 +1,6 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, startLines, stopTelemetry } from '../app';
+import { edgeSettings, startLines, stop } from '../app';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
@@ -14,7 +14,7 @@ app.setup({ enableHttpStream: true });
 app.hook.appStart(async () => {
   for (const line of await startLines()) console.log(line);
 });
-app.hook.appTerminate(stopTelemetry);
+app.hook.appTerminate(stop);
 
 for (const family of families) registerFamily(family, edgeSettings);
 registerCatchAll(missingOperations, edgeSettings);

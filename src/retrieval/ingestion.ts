@@ -95,7 +95,7 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
       ]);
       if (store && read.documents.length > 0) {
         const model = () => embeddings.byId(store.value.embedding_model);
-        const embedded = await embedDocuments(model, read.documents, signal);
+        const embedded = await embedDocuments(model, read.documents, scope.tenant, signal);
         for (const [id, outcome] of embedded.outcomes) outcomes.set(id, outcome);
         await replaceChunks(job, [...read.outcomes.keys(), ...embedded.outcomes.keys()], embedded);
       }

@@ -62,25 +62,26 @@ export interface EmbeddedDocuments {
 export async function embedDocuments(
   model: () => EmbeddingModel,
   documents: Document[],
+  tenant: string,
   signal?: AbortSignal,
 ): Promise<EmbeddedDocuments> {
   const chunks = documents.flatMap((document) => document.chunks);
   try {
-    const vectors = await embed(model(), chunks, signal);
+    const vectors = await embed(model(), chunks, tenant, signal);
     return { chunks, vectors, outcomes: new Map(documents.map((document) => [document.fileId, completed(document)])) };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     const refused = error.kind === 'invalid_request' || error.kind === 'content_filter';
-    if (refused && documents.length > 1) return embedOneByOne(model, documents, signal);
+    if (refused && documents.length > 1) return embedOneByOne(model, documents, tenant, signal);
     const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
     return { chunks: [], vectors: [], outcomes: new Map(documents.map(({ fileId }) => [fileId, outcome])) };
   }
 }
 
-async function embedOneByOne(model: () => EmbeddingModel, documents: Document[], signal?: AbortSignal) {
+async function embedOneByOne(model: () => EmbeddingModel, documents: Document[], tenant: string, signal?: AbortSignal) {
   const all: EmbeddedDocuments = { chunks: [], vectors: [], outcomes: new Map() };
   for (const document of documents) {
-    const one = await embedDocuments(model, [document], signal);
+    const one = await embedDocuments(model, [document], tenant, signal);
     all.chunks.push(...one.chunks);
     all.vectors.push(...one.vectors);
     for (const [id, outcome] of one.outcomes) all.outcomes.set(id, outcome);
@@ -88,11 +89,16 @@ async function embedOneByOne(model: () => EmbeddingModel, documents: Document[],
   return all;
 }
 
-async function embed(model: EmbeddingModel, chunks: Chunk[], signal?: AbortSignal): Promise<Float32Array[]> {
+async function embed(
+  model: EmbeddingModel,
+  chunks: Chunk[],
+  tenant: string,
+  signal?: AbortSignal,
+): Promise<Float32Array[]> {
   const vectors: Float32Array[] = [];
   for (let start = 0; start < chunks.length; start += CHUNKS_PER_CALL) {
     const texts = chunks.slice(start, start + CHUNKS_PER_CALL).map(({ text }) => text);
-    vectors.push(...(await model.embed(texts, 'document', signal)));
+    vectors.push(...(await model.embed(texts, 'document', signal, tenant)));
   }
   return vectors;
 }

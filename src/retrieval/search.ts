@@ -77,7 +77,7 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
     await vectorStores.touch(scope, store);
     const fileIds = options.filters && (await filteredFiles(scope, store.value, options.filters));
     if (store.value.file_counts.total === 0 || fileIds?.length === 0) return [];
-    const chunks = await searchIndex(store.value, queries, options, fileIds, signal);
+    const chunks = await searchIndex(scope, store.value, queries, options, fileIds, signal);
     return passagesOf(scope, storeId, chunks);
   }
 
@@ -102,6 +102,7 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
   }
 
   async function searchIndex(
+    { tenant }: Scope,
     store: StoreRecord,
     queries: string[],
     options: SearchOptions,
@@ -110,7 +111,7 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
   ): Promise<ScoredChunk[]> {
     const model = embeddings.byId(store.embedding_model);
     const textWeight = options.vectorsOnly ? 0 : model.textWeight;
-    const vectors = await model.embed(queries, 'query', signal);
+    const vectors = await model.embed(queries, 'query', signal, tenant);
     const found = await Promise.all(
       vectors.map(async (vector, place) => {
         const text = queries[place] ?? '';
