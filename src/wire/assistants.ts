@@ -20,10 +20,15 @@ const fileSearchTool = z.strictObject({
     .optional(),
 });
 
+/** Of a function or a schema. */
+const functionName = z
+  .string()
+  .regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64");
+
 const functionTool = z.strictObject({
   type: z.literal('function'),
   function: z.strictObject({
-    name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64"),
+    name: functionName,
     description: z.string().optional(),
     parameters: z.record(z.string(), z.unknown()).optional(),
     strict: z.boolean().nullish(),
@@ -41,7 +46,7 @@ export const responseFormat = z.union([
   z.strictObject({
     type: z.literal('json_schema'),
     json_schema: z.strictObject({
-      name: z.string(),
+      name: functionName,
       description: z.string().optional(),
       schema: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
@@ -56,8 +61,8 @@ const codeInterpreterResources = z.strictObject({ file_ids: z.array(objectId).ma
 
 /** `tool_resources` of modifications and of thread-and-run itself: stores are named, not made. */
 export const toolResources = z.strictObject({
-  code_interpreter: codeInterpreterResources.optional(),
-  file_search: z.strictObject({ vector_store_ids: vectorStoreIds.optional() }).optional(),
+  code_interpreter: codeInterpreterResources.nullish(),
+  file_search: z.strictObject({ vector_store_ids: vectorStoreIds.nullish() }).nullish(),
 });
 export type ToolResources = z.infer<typeof toolResources>;
 
@@ -69,17 +74,17 @@ const newVectorStore = z.strictObject({
 
 /** `tool_resources` of creations: a store may be made and attached in the same call. */
 export const newToolResources = z.strictObject({
-  code_interpreter: codeInterpreterResources.optional(),
+  code_interpreter: codeInterpreterResources.nullish(),
   file_search: z
     .strictObject({
-      vector_store_ids: vectorStoreIds.optional(),
-      vector_stores: z.array(newVectorStore).max(1).optional(),
+      vector_store_ids: vectorStoreIds.nullish(),
+      vector_stores: z.array(newVectorStore).max(1).nullish(),
     })
     .refine(
       (given) => !(given.vector_store_ids && given.vector_stores),
       "takes either 'vector_store_ids' or 'vector_stores', not both",
     )
-    .optional(),
+    .nullish(),
 });
 export type NewToolResources = z.infer<typeof newToolResources>;
 
