@@ -5,11 +5,7 @@ import { newId, orderKey, partitionOf } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { PageRequest } from '../storage/ports';
-import type {
-  AssistantObject,
-  CreateAssistantRequest,
-  ModifyAssistantRequest,
-} from '../wire/assistants';
+import type { AssistantObject, CreateAssistantRequest, ModifyAssistantRequest } from '../wire/assistants';
 import type { AssistantsPorts } from './ports';
 import { checkToolResources, withToolResources } from './toolResources';
 

@@ -28,7 +28,11 @@ export function withToolResources(
   const kept = {
     code_interpreter: code === undefined ? stored.code_interpreter : (code ?? undefined),
     file_search:
-      search === undefined ? stored.file_search : search ? { vector_store_ids: search.vector_store_ids ?? [] } : undefined,
+      search === undefined
+        ? stored.file_search
+        : search
+          ? { vector_store_ids: search.vector_store_ids ?? [] }
+          : undefined,
   };
   return {
     ...(kept.code_interpreter && { code_interpreter: kept.code_interpreter }),

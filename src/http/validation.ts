@@ -94,7 +94,10 @@ function describe(issue: Issue, param: string, given: unknown, fractions: boolea
       return longName(issue);
     case 'custom': {
       const code: unknown = issue.params?.code;
-      return [`Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`, typeof code === 'string' ? code : 'invalid_value'];
+      return [
+        `Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`,
+        typeof code === 'string' ? code : 'invalid_value',
+      ];
     }
     case 'too_big':
       return limit(param, given, originOf(issue.origin, fractions), 'above', 'maximum', Number(issue.maximum));

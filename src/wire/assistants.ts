@@ -21,9 +21,7 @@ const fileSearchTool = z.strictObject({
 });
 
 /** Of a function or a schema. */
-const functionName = z
-  .string()
-  .regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64");
+const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64");
 
 const functionTool = z.strictObject({
   type: z.literal('function'),
@@ -38,6 +36,19 @@ const functionTool = z.strictObject({
 /** A tool of an assistant or a run (operations.md section 8). */
 export const assistantTool = z.discriminatedUnion('type', [codeInterpreterTool, fileSearchTool, functionTool]);
 export type AssistantTool = z.infer<typeof assistantTool>;
+
+/** The older name of file_search (oddity O6). */
+const retrievalTool = z
+  .strictObject({ type: z.literal('retrieval') })
+  .transform(() => ({ type: 'file_search' as const }));
+
+/** A tool as it is asked for. */
+export const requestedTool = z.discriminatedUnion('type', [
+  codeInterpreterTool,
+  fileSearchTool,
+  functionTool,
+  retrievalTool,
+]);
 
 /** `response_format` of assistants and runs. */
 export const responseFormat = z.union([
@@ -97,7 +108,7 @@ export type StoredToolResources = z.infer<typeof storedToolResources>;
 const settings = {
   name: z.string().max(256).nullish(),
   description: z.string().max(512).nullish(),
-  tools: z.array(assistantTool).max(128).optional(),
+  tools: z.array(requestedTool).max(128).optional(),
   metadata: metadata.nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),

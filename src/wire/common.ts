@@ -3,7 +3,8 @@ import { z } from 'zod';
 
 /** The arguments of a refinement that bounds the pairs of an object, in the services' words. */
 export function atMostPairs(max: number) {
-  const count = (value: unknown): number => Object.keys(typeof value === 'object' && value !== null ? value : {}).length;
+  const count = (value: unknown): number =>
+    Object.keys(typeof value === 'object' && value !== null ? value : {}).length;
   const error = ({ input }: { input?: unknown }): string =>
     `too many properties. Expected an object with at most ${max} properties, but got an object with ${count(input)} properties instead`;
   const isFit = (pairs: object): boolean => count(pairs) <= max;

@@ -88,7 +88,6 @@ describe.each(sdks)('with the class %s', (sdk) => {
   });
 });
 
-
 type Attachments = OpenAI.Beta.Threads.MessageCreateParams.Attachment[];
 
 /** A client of a project of its own, so that lists hold nothing else. */
@@ -108,7 +107,11 @@ describe('an attachment for file_search', () => {
     const file = await upload('Otters sleep afloat in the water.', 'otters.txt');
     const { id } = await threads().create();
     const attachments = forSearch(file.id);
-    const message = await threads().messages.create(id, { role: 'user', content: 'Where do otters sleep?', attachments });
+    const message = await threads().messages.create(id, {
+      role: 'user',
+      content: 'Where do otters sleep?',
+      attachments,
+    });
     expect(message.attachments).toEqual(attachments);
     const [store = ''] = storesOf(await threads().retrieve(id));
     const { expires_after, expires_at, last_active_at } = await suite.client().vectorStores.retrieve(store);
@@ -134,7 +137,8 @@ describe('an attachment for file_search', () => {
     const run = await threads().runs.create(id, { assistant_id: assistant.id });
     const [store = ''] = storesOf(await threads().retrieve(id));
     const seen: string[] = [];
-    for (let look = 0; look < 5; look += 1) seen.push((await threads().runs.retrieve(run.id, { thread_id: id })).status);
+    for (let look = 0; look < 5; look += 1)
+      seen.push((await threads().runs.retrieve(run.id, { thread_id: id })).status);
     expect(seen.filter((status) => status === 'completed')).toEqual([]);
     expect(suite.upstream.calls.chat).toBe(0);
     // Without the file nothing is left to wait for.
@@ -202,7 +206,8 @@ describe('an attachment for code_interpreter', () => {
     const files: string[] = [];
     for (let index = 0; index < 21; index += 1) files.push((await upload(`${index}`, `${index}.csv`)).id);
     const last = files.pop() ?? '';
-    const attached = (ids: string[]): Attachments => ids.map((file_id) => ({ file_id, tools: [{ type: 'code_interpreter' }] }));
+    const attached = (ids: string[]): Attachments =>
+      ids.map((file_id) => ({ file_id, tools: [{ type: 'code_interpreter' }] }));
     const { id } = await threads.create({
       tool_resources: { code_interpreter: { file_ids: files.slice(0, 1) } },
       messages: [{ role: 'user', content: 'x', attachments: attached(files.slice(1, 3)) }],
@@ -226,10 +231,17 @@ it('attachments that name no file are refused where they stand, and leave nothin
   for (const [call, param] of [
     [threads.messages.create(id, message), 'attachments[0].file_id'],
     [threads.create({ messages: [{ role: 'user', content: 'a' }, message] }), 'messages[1].attachments[0].file_id'],
-    [threads.runs.create(id, { ...run, additional_messages: [message] }), 'additional_messages[0].attachments[0].file_id'],
+    [
+      threads.runs.create(id, { ...run, additional_messages: [message] }),
+      'additional_messages[0].attachments[0].file_id',
+    ],
     [threads.createAndRun({ ...run, thread: { messages: [message] } }), 'thread.messages[0].attachments[0].file_id'],
   ] as const) {
-    await expect(call).rejects.toMatchObject({ status: 404, param, error: { message: 'No such File object: file-nothing' } });
+    await expect(call).rejects.toMatchObject({
+      status: 404,
+      param,
+      error: { message: 'No such File object: file-nothing' },
+    });
   }
   expect((await client.vectorStores.list()).data).toEqual([]);
   expect((await threads.messages.list(id)).data).toEqual([]);
@@ -237,7 +249,10 @@ it('attachments that name no file are refused where they stand, and leave nothin
 
 describe('an image file', () => {
   const png = Uint8Array.from(
-    Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64'),
+    Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+      'base64',
+    ),
   );
   const content = (file_id: string) => [
     { type: 'text' as const, text: 'What is it?' },
@@ -291,11 +306,23 @@ it.each([
   ['content', { content: 'x'.repeat(256_001) }, 'string_above_max_length'],
   ['content[0].text', { content: [{ type: 'text', text: '' }] }, 'string_below_min_length'],
   ['content[0].image_url.url', { content: [{ type: 'image_url', image_url: { url: 'otter.png' } }] }, 'invalid_value'],
-  ['content[0].image_url.detail', { content: [{ type: 'image_url', image_url: { url: 'https://a.example/b.png', detail: 'huge' } }] }, 'invalid_value'],
+  [
+    'content[0].image_url.detail',
+    { content: [{ type: 'image_url', image_url: { url: 'https://a.example/b.png', detail: 'huge' } }] },
+    'invalid_value',
+  ],
   ['role', { role: 'system' }, 'invalid_value'],
   ['attachments[0].tools', { attachments: [{ file_id: 'file-1' }] }, 'missing_required_parameter'],
-  ['attachments[0].tools[0].type', { attachments: [{ file_id: 'file-1', tools: [{ type: 'function' }] }] }, 'invalid_value'],
-  ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`${n}`, 'x'])) }, 'object_above_max_properties'],
+  [
+    'attachments[0].tools[0].type',
+    { attachments: [{ file_id: 'file-1', tools: [{ type: 'function' }] }] },
+    'invalid_value',
+  ],
+  [
+    'metadata',
+    { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`${n}`, 'x'])) },
+    'object_above_max_properties',
+  ],
   [`metadata.${'k'.repeat(65)}`, { metadata: { ['k'.repeat(65)]: 'x' } }, 'property_name_above_max_length'],
   ['metadata.k', { metadata: { k: 'x'.repeat(513) } }, 'string_above_max_length'],
 ] as [string, object, string][])('refuses %s of a message past its limit: %#', async (param, given, code) => {
