@@ -9,6 +9,7 @@ import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
   CreateThreadAndRunRequest,
+  CreateThreadRequest,
   RunObject,
   RunStepObject,
   ToolOutputs,
@@ -51,18 +52,47 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
 
-  /** Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
-  async function create(scope: Scope, threadId: string, body: CreateRunRequest): Promise<RunObject> {
-    const assistant = await assistants.get(scope, body.assistant_id);
-    checkRunSupport(ports, assistant, body);
-    const messages = (body.additional_messages ?? []).map((message, index) =>
+  /** Throws what `create` on the thread, or without one `createWithThread`, would throw for the body; makes nothing. */
+  async function check(
+    scope: Scope,
+    body: CreateThreadAndRunRequest & CreateRunRequest,
+    threadId?: string,
+  ): Promise<void> {
+    if (threadId === undefined) await threads.check(scope, threadOf(body));
+    else await threads.get(scope, threadId);
+    checkRunSupport(ports, await assistants.get(scope, body.assistant_id), body);
+    additionalMessages(body, '');
+  }
+
+  /** The run of an id that its creator chose, if it is there already. */
+  async function created(scope: Scope, threadId: string, runId?: string): Promise<RunObject | undefined> {
+    if (runId === undefined) return undefined;
+    return (await records.get<RunRecord>(runKey({ scope, threadId, runId })))?.value.run;
+  }
+
+  const additionalMessages = ({ additional_messages }: CreateRunRequest, threadId: string) =>
+    (additional_messages ?? []).map((message, index) =>
       newMessage(message, threadId, now(), `additional_messages[${index}].`),
     );
+
+  /**
+   * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. With an id of
+   * its own, creating it again gives the run that is there.
+   */
+  async function create(scope: Scope, threadId: string, body: CreateRunRequest, ownId?: string): Promise<RunObject> {
+    const there = await created(scope, threadId, ownId);
+    if (there) return there;
+    const assistant = await assistants.get(scope, body.assistant_id);
+    checkRunSupport(ports, assistant, body);
+    const messages = additionalMessages(body, threadId);
     return withRetries(async () => {
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
+      // Another attempt may have been faster; the write below fails if it comes between.
+      const other = await created(scope, threadId, ownId);
+      if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const run = newRun(ports, assistant, thread.value.thread, body);
+      const run = { ...newRun(ports, assistant, thread.value.thread, body), ...(ownId && { id: ownId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -87,34 +117,21 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     });
   }
 
-  async function createWithThread(scope: Scope, body: CreateThreadAndRunRequest): Promise<RunObject> {
-    const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
-    if (stream_options && !body.stream) {
-      throw errors.invalidParameter(
-        "'stream_options' is only taken with 'stream': true.",
-        'invalid_value',
-        'stream_options',
-      );
-    }
-    if (stream_options?.include_usage) {
-      throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
-    }
+  /** With ids of their own, creating them again gives the run that is there. */
+  async function createWithThread(
+    scope: Scope,
+    body: CreateThreadAndRunRequest,
+    own?: { threadId: string; runId: string },
+  ): Promise<RunObject> {
+    const there = own && (await created(scope, own.threadId, own.runId));
+    if (there) return there;
+    const threadBody = threadOf(body);
     // Before the thread is made: a run that cannot be should leave none behind.
     const assistant = await assistants.get(scope, body.assistant_id);
-    checkRunSupport(ports, assistant, runBody);
-    if (tool_resources && threadBody?.tool_resources) {
-      throw errors.invalidParameter(
-        "Give 'tool_resources' either for the run or for its thread.",
-        'invalid_value',
-        'tool_resources',
-      );
-    }
-    const thread = await threads.create(scope, {
-      ...threadBody,
-      tool_resources: tool_resources ?? threadBody?.tool_resources,
-    });
+    checkRunSupport(ports, assistant, body);
+    const thread = await threads.create(scope, threadBody, own?.threadId);
     try {
-      return await create(scope, thread.id, runBody);
+      return await create(scope, thread.id, body, own?.runId);
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;
@@ -226,7 +243,29 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return shownStep(found.value.step, includeContent);
   }
 
-  return { get, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+  return { get, check, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+}
+
+/** The thread that create-thread-and-run makes. Throws 400 for options that do not go together. */
+function threadOf({ thread, tool_resources, stream, stream_options }: CreateThreadAndRunRequest): CreateThreadRequest {
+  if (stream_options && !stream) {
+    throw errors.invalidParameter(
+      "'stream_options' is only taken with 'stream': true.",
+      'invalid_value',
+      'stream_options',
+    );
+  }
+  if (stream_options?.include_usage) {
+    throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
+  }
+  if (tool_resources && thread?.tool_resources) {
+    throw errors.invalidParameter(
+      "Give 'tool_resources' either for the run or for its thread.",
+      'invalid_value',
+      'tool_resources',
+    );
+  }
+  return { ...thread, tool_resources: tool_resources ?? thread?.tool_resources };
 }
 
 /** The step without the contents of its search results, unless the caller asked for them by `include[]`. */

@@ -34,9 +34,19 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
 
   const get = async (scope: Scope, id: string): Promise<ThreadObject> => (await read(scope, id)).value.thread;
 
-  async function create(scope: Scope, body: CreateThreadRequest): Promise<ThreadObject> {
+  /** Throws what `create` would; makes nothing. */
+  async function check(scope: Scope, body: CreateThreadRequest): Promise<void> {
+    await resolveToolResources(vectorStores, scope, body.tool_resources);
+    for (const [index, message] of (body.messages ?? []).entries())
+      newMessage(message, '', now(), `messages[${index}].`);
+  }
+
+  /** With an id of its own, creating it again gives the thread that is there; its messages must then fit into one write. */
+  async function create(scope: Scope, body: CreateThreadRequest, ownId?: string): Promise<ThreadObject> {
+    const there = ownId === undefined ? undefined : await records.get<ThreadRecord>(threadKey(scope, ownId));
+    if (there) return there.value.thread;
     const thread: ThreadObject = {
-      id: newId('thread_'),
+      id: ownId ?? newId('thread_'),
       object: 'thread',
       created_at: Math.floor(now() / 1000),
       metadata: body.metadata ?? {},
@@ -135,7 +145,7 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
     return { data: found.flatMap((record) => (record ? [record.value] : [])), hasMore: ids.hasMore };
   }
 
-  return { get, create, modify, remove, createMessage, getMessage, modifyMessage, listMessages };
+  return { get, check, create, modify, remove, createMessage, getMessage, modifyMessage, listMessages };
 }
 
 /** The change that stores a new message. */
