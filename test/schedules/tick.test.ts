@@ -96,7 +96,24 @@ describe('a tick that is done again', () => {
     expect(await open.get(id)).toMatchObject({ last_run: { id: runId }, last_error: null });
   });
 
-  it('starts one run when it died before the run was made', async () => {
+  it('runs in the thread that it made, when it died before the run was made', async () => {
+    const run = { assistant_id: open.assistant.id, thread: { messages: [question] } };
+    const { id } = await open.create({ run });
+    open.at('2026-03-01T13:00:00Z');
+    const made: string[] = [];
+    open.faults.before = async ({ threadId }) => {
+      made.push((await open.threads.create(open.scope, run.thread, threadId)).id);
+      throw new Error('the process dies');
+    };
+    await expect(open.tick(id)).rejects.toThrow('dies');
+    open.faults.before = undefined;
+    const { threadId = '' } = (await open.tick(id))?.started ?? {};
+    expect(made).toEqual([threadId]);
+    const { data } = await open.threads.listMessages(open.scope, threadId, { order: 'asc', limit: 10 });
+    expect(data).toHaveLength(1);
+  });
+
+  it('starts one run when it died before anything was made', async () => {
     const { id } = await open.create();
     open.at('2026-03-01T13:00:00Z');
     open.faults.before = () => {

@@ -1,6 +1,6 @@
 /** Schedules over real records and real runs, with a clock that tests set and faults that they inject. Without HTTP. */
 import { createSchedules } from '../../src/schedules/schedules';
-import type { ScheduledRuns } from '../../src/schedules/ports';
+import type { RunPlace, ScheduledRuns } from '../../src/schedules/ports';
 import type { CreateScheduleRequest } from '../../src/wire/schedules';
 import { openAssistants } from './assistants';
 
@@ -13,12 +13,13 @@ export async function openSchedules() {
   clock.now = Date.parse('2026-03-01T12:00:00Z');
   const assistant = await open.assistants.create(scope, { model: 'model' });
   /** Called around the creation of each run; what they throw the creation throws. */
-  const faults: { before?: () => unknown; after?: () => unknown } = {};
+  const faults: { before?: (place: RunPlace) => unknown; after?: () => unknown } = {};
   const createdRuns: { runId: string; threadId: string }[] = [];
   const ports: ScheduledRuns = {
     check: async (where, body, threadId) => runs.check(where, body, threadId),
-    create: async (where, body, { runId, threadId, isNewThread }) => {
-      await faults.before?.();
+    create: async (where, body, place) => {
+      const { runId, threadId, isNewThread } = place;
+      await faults.before?.(place);
       const run = isNewThread
         ? await runs.createWithThread(where, body, { threadId, runId })
         : await runs.create(where, threadId, body, runId);
