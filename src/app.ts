@@ -29,6 +29,8 @@ import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
+import type { ScheduledRuns } from './schedules/ports';
+import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
@@ -43,6 +45,7 @@ export interface Services {
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
+  schedules: Schedules;
   retrieval: Retrieval;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
@@ -155,11 +158,13 @@ async function build(config: Config): Promise<Services> {
   };
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
+  const runs = createRuns(assistantsPorts, assistants, threads);
   return {
     storage: { records, blobs },
     assistants,
     threads,
-    runs: createRuns(assistantsPorts, assistants, threads),
+    runs,
+    schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     retrieval,
     gateway,
     backends,
@@ -167,6 +172,16 @@ async function build(config: Config): Promise<Services> {
     secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
     assistantsPorts,
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
+  };
+}
+
+function scheduledRuns(runs: Runs): ScheduledRuns {
+  return {
+    check: async (scope, body, threadId) => runs.check(scope, body, threadId),
+    create: async (scope, body, { threadId, runId, isNewThread }) =>
+      isNewThread
+        ? runs.createWithThread(scope, body, { threadId, runId })
+        : runs.create(scope, threadId, body, { runId }),
   };
 }
 

@@ -175,6 +175,7 @@ export const errors = {
   noMessage: notFound('message'),
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
+  noSchedule: notFound('schedule'),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
@@ -187,6 +188,13 @@ export const errors = {
       code: 'model_not_found',
       param: 'model',
     }),
+
+  // Schedules
+  tooManySchedules: (limit: number) =>
+    invalid(
+      `There are ${limit} schedules already, which is the limit. Delete those that are not needed.`,
+      'limit_exceeded',
+    ),
 
   // Runs
   threadHasActiveRun: (thread: string, run: string) =>

@@ -125,7 +125,7 @@ export const runOperations: Operation[] = [
         (await runs()).createWithThread(
           call.scope,
           { ...call.body, thread: thread && { ...thread, tool_resources } },
-          beginIngestion(call),
+          { begin: beginIngestion(call) },
         ),
       );
       if (!call.body.stream) return begun(call, run, null);
@@ -156,7 +156,9 @@ export const runOperations: Operation[] = [
     body: createRunRequest,
     response: runObject,
     handle: async (call) => {
-      const run = await (await runs()).create(call.scope, call.params.thread_id, call.body, beginIngestion(call));
+      const run = await (
+        await runs()
+      ).create(call.scope, call.params.thread_id, call.body, { begin: beginIngestion(call) });
       return begun(call, run, call.body.stream ? { includeContent: Boolean(call.query['include[]']) } : null);
     },
   }),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
+import { scheduleObject } from '../../src/wire/schedules';
 import { fileCitation, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
 import {
   fileBatchObject,
@@ -42,6 +43,11 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['GET', '/schedules', listOf(scheduleObject)],
+  ['POST', '/schedules', scheduleObject],
+  ['GET', '/schedules/{}', scheduleObject],
+  ['DELETE', '/schedules/{}', deletedObject('schedule.deleted')],
+  ['POST', '/schedules/{}/run', runObject],
   ['GET', '/files', listOf(fileObject)],
   ['POST', '/files', fileObject],
   ['GET', '/files/{}', fileObject],
