@@ -29,10 +29,13 @@ import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
+import type { ScheduledRuns } from './schedules/ports';
+import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
-import { attachableVectorStores, fileSearchTool } from './tools/fileSearch';
+import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { fileSearchTool } from './tools/fileSearch';
 
 /** Length of the built-in embeddings' vectors. */
 const LOCAL_DIMENSIONS = 512;
@@ -42,6 +45,7 @@ export interface Services {
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
+  schedules: Schedules;
   retrieval: Retrieval;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
@@ -154,17 +158,20 @@ async function build(config: Config): Promise<Services> {
     chat: modelRouter([chat, openAiChat(gateway)]),
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
+    files: attachableFiles(retrieval),
     now: Date.now,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
   };
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
+  const runs = createRuns(assistantsPorts, assistants, threads);
   return {
     storage: { records, blobs },
     assistants,
     threads,
-    runs: createRuns(assistantsPorts, assistants, threads),
+    runs,
+    schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     retrieval,
     gateway,
     backends,
@@ -182,6 +189,16 @@ async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
   for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
   if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
+}
+
+function scheduledRuns(runs: Runs): ScheduledRuns {
+  return {
+    check: async (scope, body, threadId) => runs.check(scope, body, threadId),
+    create: async (scope, body, { threadId, runId, isNewThread }) =>
+      isNewThread
+        ? runs.createWithThread(scope, body, { threadId, runId })
+        : runs.create(scope, threadId, body, { runId }),
+  };
 }
 
 function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean): Services['local'] {

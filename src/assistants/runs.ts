@@ -9,14 +9,16 @@ import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
   CreateThreadAndRunRequest,
+  CreateThreadRequest,
   RunObject,
   RunStepObject,
   ToolOutputs,
 } from '../wire/threads';
 import type { Assistants } from './assistants';
 import { LEASE_MILLISECONDS } from './drivenRun';
-import { newMessage } from './messages';
-import type { AssistantsPorts } from './ports';
+import { askedMessages, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
+import { creationOf, newMessage } from './messages';
+import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
 import { isTerminal } from './runStatus';
 import {
@@ -31,10 +33,16 @@ import {
   type StepRecord,
   type ThreadRecord,
 } from './threadRecords';
-import { creationOf, type Threads } from './threads';
+import type { Threads } from './threads';
 
 /** Seconds after which the sweep looks whether a run that should be driven is. */
 export const DRIVE_GRACE_SECONDS = 10;
+
+/** `begin` starts the ingestion of attached files, which otherwise the sweep does; `runId` is one that the caller chose. */
+interface CreateRunOptions {
+  begin?: BeginIngestion;
+  runId?: string;
+}
 
 export type Runs = ReturnType<typeof createRuns>;
 
@@ -51,18 +59,49 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
 
-  /** Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
-  async function create(scope: Scope, threadId: string, body: CreateRunRequest): Promise<RunObject> {
+  /** Throws what `create` on the thread, or without one `createWithThread`, would throw for the body; makes nothing. */
+  async function check(
+    scope: Scope,
+    body: CreateThreadAndRunRequest & CreateRunRequest,
+    threadId?: string,
+  ): Promise<void> {
+    if (threadId === undefined) await threads.check(scope, threadOf(body), 'thread.');
+    else await threads.get(scope, threadId);
+    checkRunSupport(ports, await assistants.get(scope, body.assistant_id), body);
+    await checkMessages(ports, scope, askedMessages('additional_messages', body.additional_messages));
+  }
+
+  /** The run of an id that its creator chose, if it is there already. */
+  async function created(scope: Scope, threadId: string, runId?: string): Promise<RunObject | undefined> {
+    if (runId === undefined) return undefined;
+    return (await records.get<RunRecord>(runKey({ scope, threadId, runId })))?.value.run;
+  }
+
+  /**
+   * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. With an id of
+   * its own, creating it again gives the run that is there.
+   */
+  async function create(
+    scope: Scope,
+    threadId: string,
+    body: CreateRunRequest,
+    { begin, runId }: CreateRunOptions = {},
+  ): Promise<RunObject> {
+    const there = await created(scope, threadId, runId);
+    if (there) return there;
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
-    const messages = (body.additional_messages ?? []).map((message, index) =>
-      newMessage(message, threadId, now(), `additional_messages[${index}].`),
-    );
-    return withRetries(async () => {
+    const asked = askedMessages('additional_messages', body.additional_messages);
+    const messages = asked.map((message) => newMessage(message.body, threadId, now(), message.path));
+    const attempt = async (join: JoinThread) => {
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
+      // Another attempt may have been faster; the write below fails if it comes between.
+      const other = await created(scope, threadId, runId);
+      if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const run = newRun(ports, assistant, thread.value.thread, body);
+      const joined = await join(thread.value.thread);
+      const run = { ...newRun(ports, assistant, joined, body), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -76,7 +115,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
           op: 'replace',
           list: 'thread',
           id: threadId,
-          value: { ...thread.value, active_run_id: run.id },
+          value: { thread: joined, active_run_id: run.id },
           ifMatch: thread.etag,
         },
         { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
@@ -84,37 +123,25 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       ];
       await records.write(threadPartition(scope, threadId), changes, { add: [due] });
       return run;
-    });
+    };
+    return withMessageFiles(ports, scope, asked, begin, async (join) => withRetries(async () => attempt(join)));
   }
 
-  async function createWithThread(scope: Scope, body: CreateThreadAndRunRequest): Promise<RunObject> {
-    const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
-    if (stream_options && !body.stream) {
-      throw errors.invalidParameter(
-        "'stream_options' is only taken with 'stream': true.",
-        'invalid_value',
-        'stream_options',
-      );
-    }
-    if (stream_options?.include_usage) {
-      throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
-    }
+  /** With ids of their own, creating them again gives the run that is there. */
+  async function createWithThread(
+    scope: Scope,
+    body: CreateThreadAndRunRequest,
+    { begin, threadId, runId }: CreateRunOptions & { threadId?: string } = {},
+  ): Promise<RunObject> {
+    const there = threadId === undefined ? undefined : await created(scope, threadId, runId);
+    if (there) return there;
+    const threadBody = threadOf(body);
     // Before the thread is made: a run that cannot be should leave none behind.
     const assistant = await assistants.get(scope, body.assistant_id);
-    checkRunSupport(ports, assistant, runBody);
-    if (tool_resources && threadBody?.tool_resources) {
-      throw errors.invalidParameter(
-        "Give 'tool_resources' either for the run or for its thread.",
-        'invalid_value',
-        'tool_resources',
-      );
-    }
-    const thread = await threads.create(scope, {
-      ...threadBody,
-      tool_resources: tool_resources ?? threadBody?.tool_resources,
-    });
+    checkRunSupport(ports, assistant, body);
+    const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, runBody);
+      return await create(scope, thread.id, body, { runId });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;
@@ -226,7 +253,29 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return shownStep(found.value.step, includeContent);
   }
 
-  return { get, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+  return { get, check, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+}
+
+/** The thread that create-thread-and-run makes. Throws 400 for options that do not go together. */
+function threadOf({ thread, tool_resources, stream, stream_options }: CreateThreadAndRunRequest): CreateThreadRequest {
+  if (stream_options && !stream) {
+    throw errors.invalidParameter(
+      "'stream_options' is only taken with 'stream': true.",
+      'invalid_value',
+      'stream_options',
+    );
+  }
+  if (stream_options?.include_usage) {
+    throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
+  }
+  if (tool_resources && thread?.tool_resources) {
+    throw errors.invalidParameter(
+      "Give 'tool_resources' either for the run or for its thread.",
+      'invalid_value',
+      'tool_resources',
+    );
+  }
+  return { ...thread, tool_resources: tool_resources ?? thread?.tool_resources };
 }
 
 /** The step without the contents of its search results, unless the caller asked for them by `include[]`. */

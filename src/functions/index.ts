@@ -8,6 +8,7 @@ import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
 import { missingOperations } from './notYet';
 import { registerRunActivities } from './runActivities';
+import { registerScheduleActivities } from './scheduleActivities';
 import { registerUploads } from './uploads';
 
 app.setup({ enableHttpStream: true });
@@ -23,6 +24,7 @@ registerOpen('openapi', 'openapi.json', () =>
   Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),
 );
 registerRunActivities();
+registerScheduleActivities();
 registerIngestion();
 registerUploads();
 registerMaintenance();

@@ -3,12 +3,15 @@ import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
 import { sweepRun } from '../assistants/runSweep';
-import { RUN_DUE } from '../assistants/threadRecords';
+import { sweepThread } from '../assistants/threadPurge';
+import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
+import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeRun } from './orchestrationStart';
+import { startSchedule } from './scheduleActivities';
 
 /** Due records handled by one activity. */
 const PORTION = 100;
@@ -46,10 +49,12 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval } = await services();
+  const { storage, assistantsPorts, retrieval, schedules } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
+    [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
+    [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
   const now = Math.floor(Date.now() / 1000);
   const due = await storage.records.due(now, PORTION);

@@ -7,7 +7,8 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { documentParser } from '../../src/adapters/documentParser';
 import { DocumentThreads } from '../../src/adapters/documents/documentThreads';
-import { DocumentError, type DocumentParser, type DocumentSection } from '../../src/retrieval/ports';
+import { type DocumentParser, type DocumentSection } from '../../src/retrieval/ports';
+import { failure, readWith } from '../support/documents';
 import { docxFile, paragraph, pptxFile } from '../fixtures/documents/officeFile';
 import { pdfFile } from '../fixtures/documents/pdfFile';
 import { zipFile } from '../fixtures/documents/zipFile';
@@ -29,28 +30,15 @@ afterAll(async () => {
   await rm(temporary, { recursive: true });
 });
 
-async function read(
+const read = async (
   filename: string,
   content: string | Buffer,
   using: DocumentParser = parser,
   signal?: AbortSignal,
-): Promise<DocumentSection[]> {
-  const bytes = Buffer.from(content);
-  return using.parse({ filename, bytes: bytes.length, open: async () => Readable.from([bytes]) }, signal);
-}
+): Promise<DocumentSection[]> => readWith(using, filename, content, signal);
 
-async function textOf(filename: string, content: string | Buffer): Promise<string> {
-  return (await read(filename, content)).map((section) => section.text).join('\n\n');
-}
-
-async function failure(parsing: Promise<unknown>): Promise<DocumentError> {
-  const error: unknown = await parsing.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof DocumentError) return error;
-  throw new Error(`Expected a DocumentError, not ${String(error)}`);
-}
+const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
+  (await read(filename, content)).map((section) => section.text).join('\n\n');
 
 describe('plain text', () => {
   it('keeps paragraphs and indentation, trims lines and leaves at most one blank line', async () => {
@@ -299,7 +287,7 @@ describe('refusals', () => {
 
   it('names the kinds that are read', async () => {
     expect((await failure(read('a.png', png))).message).toContain(
-      'PDF, Word (.docx), PowerPoint (.pptx), HTML, Markdown, JSON',
+      'PDF, Word (.docx, .doc), PowerPoint (.pptx), spreadsheets (.xlsx, .xls, .xlsb, .ods)',
     );
   });
 });
@@ -443,17 +431,7 @@ describe('around a document', () => {
 const realDocuments = join(__dirname, '../../../shared/documents');
 if (existsSync(realDocuments)) {
   describe('real documents', () => {
-    const kindsNotRead = [
-      'test.epub',
-      'test.jpg',
-      'test.m4a',
-      'test.mp3',
-      'test.wav',
-      'test.xls',
-      'test.xlsx',
-      'test_files.zip',
-    ];
-    const notRead = [...kindsNotRead, 'random.bin', 'test_llm.jpg', 'test_outlook_msg.msg'];
+    const notRead = ['test.jpg', 'test.m4a', 'test.mp3', 'test.wav', 'test_files.zip', 'random.bin', 'test_llm.jpg'];
     const readReal = async (path: string): Promise<DocumentSection[]> => {
       const file = join(realDocuments, path);
       return parser.parse({
@@ -486,9 +464,13 @@ if (existsSync(realDocuments)) {
       ['markitdown/movie-theater-booking-2024.pdf', 'STARLIGHT CINEMAS'],
       ['markitdown/rlink.docx', 'A red and blue square'],
       ['markitdown/test.docx', 'Enabling Next-Gen LLM Applications via Multi-Agent Conversation'],
+      ['markitdown/test.epub', 'This chapter contains'],
       ['markitdown/test.json', 'key2: 1234'],
       ['markitdown/test.pdf', 'While there is contemporaneous exploration of multi-agent approaches'],
       ['markitdown/test.pptx', 'AutoGen is an open-source framework'],
+      ['markitdown/test.xls', 'Alpha: 89; Beta: 82; Gamma: 100; Delta: 12'],
+      ['markitdown/test.xlsx', 'ColA: 5; ColB: 6; ColC: 7; ColD: 8'],
+      ['markitdown/test_outlook_msg.msg', 'Subject: Test Email Message From: M. C. Kurtuluş'],
       ['markitdown/test_blog.html', 'Large language models (LLMs) are powerful tools'],
       ['markitdown/test_mskanji.csv', '名前: 佐藤太郎; 年齢: 30; 住所: 東京'],
       ['markitdown/test_notebook.ipynb', 'print("markitdown")'],

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
+import { scheduleObject } from '../../src/wire/schedules';
 import { fileCitation, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
 import {
   fileBatchObject,
@@ -25,6 +26,7 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['DELETE', '/assistants/{}', deletedObject('assistant.deleted')],
   ['POST', '/threads/runs', runObject],
   ['POST', '/threads', threadObject],
+  ['GET', '/threads', listOf(threadObject)],
   ['GET', THREAD, threadObject],
   ['POST', THREAD, threadObject],
   ['DELETE', THREAD, deletedObject('thread.deleted')],
@@ -32,6 +34,7 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${THREAD}/messages`, messageObject],
   ['GET', `${THREAD}/messages/{}`, messageObject],
   ['POST', `${THREAD}/messages/{}`, messageObject],
+  ['DELETE', `${THREAD}/messages/{}`, deletedObject('thread.message.deleted')],
   ['GET', `${THREAD}/runs`, listOf(runObject)],
   ['POST', `${THREAD}/runs`, runObject],
   ['GET', RUN, runObject],
@@ -40,6 +43,11 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['GET', '/schedules', listOf(scheduleObject)],
+  ['POST', '/schedules', scheduleObject],
+  ['GET', '/schedules/{}', scheduleObject],
+  ['DELETE', '/schedules/{}', deletedObject('schedule.deleted')],
+  ['POST', '/schedules/{}/run', runObject],
   ['GET', '/files', listOf(fileObject)],
   ['POST', '/files', fileObject],
   ['GET', '/files/{}', fileObject],

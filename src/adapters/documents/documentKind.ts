@@ -2,13 +2,20 @@
 import { extname } from 'node:path';
 import type { FileTypeResult } from 'file-type';
 import { DocumentError } from '../../retrieval/ports';
+import { compoundContent, type CompoundContent } from './compoundFile';
 import { sniffEncoding } from './encoding';
 
 /** A way of reading documents. */
-export type DocumentKind = 'pdf' | 'docx' | 'pptx' | 'html' | 'markdown' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
+export type DocumentKind = BinaryKind | TextKind;
+/** Files that are text. */
+export type TextKind = 'html' | 'markdown' | 'notebook' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
+/** Files that are not: a format each, and the two of spreadsheets. */
+type BinaryKind = 'pdf' | 'docx' | 'pptx' | 'epub' | 'spreadsheetPackage' | CompoundContent;
 
 const KINDS_READ =
-  'PDF, Word (.docx), PowerPoint (.pptx), HTML, Markdown, JSON, JSON Lines, CSV, XML, and plain text or source code';
+  'PDF, Word (.docx, .doc), PowerPoint (.pptx), spreadsheets (.xlsx, .xls, .xlsb, .ods), EPUB, Outlook messages (.msg), HTML, Markdown, Jupyter ' +
+  'notebooks, JSON, ' +
+  'JSON Lines, CSV, XML, and plain text or source code';
 
 /** Texts that are more than lines; every other extension is read as plain text if it is text. */
 const textKinds: Record<string, DocumentKind> = {
@@ -19,7 +26,7 @@ const textKinds: Record<string, DocumentKind> = {
   '.markdown': 'markdown',
   '.mdx': 'markdown',
   '.json': 'json',
-  '.ipynb': 'json',
+  '.ipynb': 'notebook',
   '.geojson': 'json',
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',
@@ -31,7 +38,35 @@ const textKinds: Record<string, DocumentKind> = {
 };
 
 /** The kinds whose files have a form of their own, which a name alone does not give. */
-const formats: Record<string, string> = { '.pdf': 'PDF', '.docx': 'Word document', '.pptx': 'PowerPoint presentation' };
+const formats: Record<string, string> = {
+  '.pdf': 'PDF',
+  '.docx': 'Word document',
+  '.pptx': 'PowerPoint presentation',
+  '.xlsx': 'spreadsheet',
+  '.xlsb': 'spreadsheet',
+  '.ods': 'spreadsheet',
+  '.epub': 'electronic book',
+  '.msg': 'Outlook message',
+};
+
+/** Zip packages that are read, by the extension that belongs to their content. */
+const packages: Record<string, BinaryKind> = {
+  '.docx': 'docx',
+  '.docm': 'docx',
+  '.dotx': 'docx',
+  '.pptx': 'pptx',
+  '.pptm': 'pptx',
+  '.ppsx': 'pptx',
+  '.xlsx': 'spreadsheetPackage',
+  '.xlsm': 'spreadsheetPackage',
+  '.xltx': 'spreadsheetPackage',
+  '.xlsb': 'spreadsheetPackage',
+  '.ods': 'spreadsheetPackage',
+  '.epub': 'epub',
+};
+
+/** Programs write these also as HTML or tab-separated text under the old name. */
+const oldOfficeNames = new Set(['.doc', '.xls']);
 
 /**
  * How to read the file whose first bytes are `sample`. Throws {@link DocumentError}: `unsupported_file` for a kind that is not read,
@@ -47,28 +82,26 @@ export async function documentKind(path: string, filename: string, sample: Buffe
   if (!isCertain) {
     const { fileTypeFromFile } = await import('file-type');
     const type = await fileTypeFromFile(path);
-    if (type || !encoding) return binaryKind(type, extension);
+    if (type || !encoding) return binaryKind(path, type, extension);
   }
   if (formats[extension]) throw notWhatItSays(extension);
   if (head.startsWith('{\\rtf')) throw unsupported('an RTF document');
-  return textKinds[extension] ?? (extension ? 'text' : markupKind(head));
+  return textKinds[extension] ?? (extension && !oldOfficeNames.has(extension) ? 'text' : markupKind(head));
 }
 
-function binaryKind(type: FileTypeResult | undefined, extension: string): DocumentKind {
-  if (type?.ext === 'docx' || type?.ext === 'pptx') return type.ext;
-  if (type?.ext === 'zip' && (extension === '.docx' || extension === '.pptx'))
-    return extension === '.docx' ? 'docx' : 'pptx';
-  if (type?.ext === 'cfb' && formats[extension]) {
-    throw new DocumentError(
-      'invalid_file',
-      `The ${formats[extension]} is protected by a password or in a format before 2007.`,
-    );
-  }
+async function binaryKind(path: string, type: FileTypeResult | undefined, extension: string): Promise<BinaryKind> {
+  if (type?.ext === 'cfb') return compoundKind(path, extension);
+  const kind = packages[`.${type?.ext}`] ?? (type?.ext === 'zip' ? packages[extension] : undefined);
+  if (kind) return kind;
   if (formats[extension] && !type) throw notWhatItSays(extension);
-  if (type?.ext === 'cfb')
-    throw unsupported(`an Office or Outlook file in a format before 2007${extension && `, named ${extension}`}`);
   const content = type ? `a .${type.ext} file (${type.mime})` : 'binary data of an unknown kind';
   throw unsupported(extension && `.${type?.ext}` !== extension ? `${content} named ${extension}` : content);
+}
+
+async function compoundKind(path: string, extension: string): Promise<BinaryKind> {
+  const content = await compoundContent(path);
+  if (content) return content;
+  throw unsupported(`an Office file in a format before 2007${extension && `, named ${extension}`}`);
 }
 
 function markupKind(head: string): DocumentKind {

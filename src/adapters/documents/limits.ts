@@ -5,8 +5,8 @@ const MEGABYTE = 1024 * 1024;
 
 /** Largest file that is read at all, in bytes. */
 export const MAX_FILE_BYTES = 512 * MEGABYTE;
-/** Largest PDF, in bytes: its reader holds the file in memory. */
-export const MAX_PDF_BYTES = 128 * MEGABYTE;
+/** Largest file of the kinds whose reader holds the file in memory, such as PDF, in bytes. */
+export const MAX_BUFFERED_BYTES = 128 * MEGABYTE;
 /** Most text of one document, in UTF-16 code units: 5,000,000 tokens of four characters. */
 export const MAX_CHARACTERS = 20_000_000;
 /** Most entries of a zip package such as a .docx file. */

@@ -1,4 +1,4 @@
-/** The zip package of an Office document: its parts as XML events, within limits. */
+/** The zip package of an Office document or a book: its parts as XML events, within limits. */
 import { posix } from 'node:path';
 import type { Entry, ZipFile } from 'yauzl';
 import { DocumentError } from '../../retrieval/ports';
@@ -57,6 +57,12 @@ export class OfficePackage {
     await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), events, { xmlMode: true });
   }
 
+  /** Reports the part's HTML to `handlers`; does nothing when there is no such part. */
+  async readMarkup(part: string, handlers: MarkupHandlers): Promise<void> {
+    const entry = this.entries.get(part);
+    if (entry) await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), handlers);
+  }
+
   /** The relationships of a part by their ids; '' stands for the package. */
   async relationships(part: string): Promise<Map<string, Relationship>> {
     const folder = posix.dirname(part);
@@ -101,7 +107,7 @@ async function readEntries(zip: ZipFile): Promise<Map<string, Entry>> {
     for await (const entry of zip.eachEntry()) {
       if (entries.size >= MAX_PACKAGE_ENTRIES) throw tooLarge();
       if (entry.isEncrypted()) throw new DocumentError('invalid_file', 'The file is protected by a password.');
-      if (/\.(xml|rels)$/i.test(entry.fileName)) declared += entry.uncompressedSize;
+      if (/\.(xml|rels|x?html?|opf|bin)$/i.test(entry.fileName)) declared += entry.uncompressedSize;
       if (declared > MAX_PACKAGE_BYTES) throw tooLarge();
       entries.set(entry.fileName, entry);
     }
@@ -117,7 +123,7 @@ function localName(name: string): string {
 }
 
 function damaged(cause?: unknown): never {
-  throw new DocumentError('invalid_file', 'The file is damaged: it is not a whole Office document.', { cause });
+  throw new DocumentError('invalid_file', 'The file is damaged: it is not a whole document of its kind.', { cause });
 }
 
 function tooLarge(): DocumentError {

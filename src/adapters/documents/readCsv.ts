@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SectionWriter } from './sectionWriter';
+import { TableRows } from './tableRows';
 
 const MAX_RECORD_CHARACTERS = 1_000_000;
 
@@ -29,23 +30,9 @@ export async function readCsv(pieces: AsyncIterable<string>, output: SectionWrit
     yield* { [Symbol.asyncIterator]: () => source };
   };
   await pipeline(Readable.from(all()), parser, async (rows: AsyncIterable<string[]>) => {
-    await writeRows(rows, output);
+    const table = new TableRows(output);
+    for await (const row of rows) table.add(row);
   });
-}
-
-async function writeRows(rows: AsyncIterable<string[]>, output: SectionWriter): Promise<void> {
-  let names: string[] | undefined;
-  for await (const row of rows) {
-    const values = row.map((value) => value.replace(/\s+/g, ' ').trim());
-    output.break(1);
-    if (names) output.write(rowText(names, values));
-    else output.write((names = values).filter(Boolean).join('; '));
-  }
-}
-
-function rowText(names: string[], values: string[]): string {
-  const named = values.map((value, index) => value && `${names[index] || `column ${index + 1}`}: ${value}`);
-  return named.filter(Boolean).join('; ');
 }
 
 function delimiterOf(start: string): string {

@@ -1,13 +1,18 @@
 /** Reads a file of any kind as text. */
 import { DocumentError, type DocumentSection } from '../../retrieval/ports';
-import { documentKind, type DocumentKind } from './documentKind';
+import { documentKind, type DocumentKind, type TextKind } from './documentKind';
 import { decodeFile, findEncoding, readSample } from './encoding';
 import { readCsv } from './readCsv';
+import { readDoc } from './readDoc';
 import { readDocx } from './readDocx';
+import { readEpub } from './readEpub';
 import { readHtml } from './readHtml';
 import { readJson, readJsonLines } from './readJson';
+import { readNotebook } from './readNotebook';
+import { readOutlook } from './readOutlook';
 import { readPdf } from './readPdf';
 import { readPptx } from './readPptx';
+import { readSpreadsheet } from './readSpreadsheet';
 import { readMarkdown, readPlainText } from './readText';
 import { readXml } from './readXml';
 import { SectionWriter } from './sectionWriter';
@@ -19,11 +24,10 @@ export interface DocumentFile {
   bytes: number;
 }
 
-type TextKind = Exclude<DocumentKind, 'pdf' | 'docx' | 'pptx'>;
-
 const textReaders: Record<TextKind, (pieces: AsyncIterable<string>, output: SectionWriter) => Promise<void>> = {
   html: readHtml,
   markdown: readMarkdown,
+  notebook: readNotebook,
   json: readJson,
   jsonl: readJsonLines,
   csv: readCsv,
@@ -42,11 +46,34 @@ export async function readDocument(file: DocumentFile): Promise<DocumentSection[
 }
 
 async function readKind(kind: DocumentKind, file: DocumentFile, sample: Buffer): Promise<DocumentSection[]> {
+  const { path, bytes } = file;
   const output = new SectionWriter();
-  if (kind === 'pdf') await readPdf(file.path, file.bytes, output);
-  else if (kind === 'docx') await readDocx(file.path, output);
-  else if (kind === 'pptx') await readPptx(file.path, output);
-  else return readTextKind(kind, file.path, sample);
+  switch (kind) {
+    case 'pdf':
+      await readPdf(path, bytes, output);
+      break;
+    case 'docx':
+      await readDocx(path, output);
+      break;
+    case 'doc':
+      await readDoc(path, output);
+      break;
+    case 'pptx':
+      await readPptx(path, output);
+      break;
+    case 'spreadsheetPackage':
+    case 'xls':
+      await readSpreadsheet(path, bytes, kind !== 'xls', output);
+      break;
+    case 'epub':
+      await readEpub(path, output);
+      break;
+    case 'msg':
+      await readOutlook(path, output);
+      break;
+    default:
+      return readTextKind(kind, path, sample);
+  }
   return output.finish();
 }
 

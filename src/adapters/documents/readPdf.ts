@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DocumentError } from '../../retrieval/ports';
-import { MAX_PDF_BYTES, megabytes } from './limits';
+import { MAX_BUFFERED_BYTES, megabytes } from './limits';
 import type { SectionWriter } from './sectionWriter';
 
 /** Lines further apart than this many times the height of their text begin a paragraph. */
@@ -19,10 +19,10 @@ interface TextItem {
 
 /** Throws `DocumentError` `invalid_file` for a PDF that is too large, protected, damaged or without text. */
 export async function readPdf(path: string, bytes: number, output: SectionWriter): Promise<void> {
-  if (bytes > MAX_PDF_BYTES) {
+  if (bytes > MAX_BUFFERED_BYTES) {
     throw new DocumentError(
       'invalid_file',
-      `The PDF is larger than ${megabytes(MAX_PDF_BYTES)}, the most that can be read.`,
+      `The PDF is larger than ${megabytes(MAX_BUFFERED_BYTES)}, the most that can be read.`,
     );
   }
   const { getDocument, VerbosityLevel } = await import('pdfjs-dist/legacy/build/pdf.mjs');

@@ -1,0 +1,60 @@
+/** Spreadsheets (.xlsx, .xls, .xlsb, .ods): a section for every sheet, a line for each row in which every value carries its column's name. */
+import { readFile } from 'node:fs/promises';
+import type { WorkSheet } from '@e965/xlsx';
+import { DocumentError } from '../../retrieval/ports';
+import { MAX_BUFFERED_BYTES, megabytes } from './limits';
+import { OfficePackage } from './officePackage';
+import type { SectionWriter } from './sectionWriter';
+import { TableRows } from './tableRows';
+
+/**
+ * Reads the values as their cells show them, dates of no special format as 2026-11-24; a sheet's first row with content names the columns. Sheets that the workbook hides are left out (an .ods file does not
+ * tell them). Throws `DocumentError`
+ * `invalid_file` for a damaged, protected or too large file.
+ */
+export async function readSpreadsheet(
+  path: string,
+  bytes: number,
+  isPackage: boolean,
+  output: SectionWriter,
+): Promise<void> {
+  if (bytes > MAX_BUFFERED_BYTES) {
+    const limit = megabytes(MAX_BUFFERED_BYTES);
+    throw new DocumentError('invalid_file', `The spreadsheet is larger than ${limit}, the most that can be read.`);
+  }
+  // The library unpacks without a limit: what a package holds is looked at before.
+  if (isPackage) (await OfficePackage.open(path)).close();
+  const { read } = await import('@e965/xlsx');
+  const content = await readFile(path);
+  const workbook = readWorkbook(() =>
+    read(content, { dense: true, cellFormula: false, cellHTML: false, dateNF: 'yyyy-mm-dd' }),
+  );
+  workbook.SheetNames.forEach((name, index) => {
+    const sheet = workbook.Sheets[name];
+    if (!sheet || workbook.Workbook?.Sheets?.[index]?.Hidden) return;
+    output.startSection({ heading: name });
+    writeSheet(sheet, new TableRows(output));
+  });
+}
+
+function readWorkbook<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const isProtected = error instanceof Error && /password|encrypt/i.test(error.message);
+    const message = isProtected
+      ? 'The file is protected by a password.'
+      : 'The file is damaged: it is not a whole spreadsheet.';
+    throw new DocumentError('invalid_file', message, { cause: error });
+  }
+}
+
+function writeSheet(sheet: WorkSheet, table: TableRows): void {
+  sheet['!data']?.forEach((row) => {
+    const values: string[] = [];
+    row.forEach((cell, column) => {
+      values[column] = cell.w ?? (cell.v === undefined ? '' : String(cell.v));
+    });
+    if (values.some((value) => value.trim() !== '')) table.add(values);
+  });
+}

@@ -1,0 +1,179 @@
+/** Formats whose reading is a library's: spreadsheets, compound files, books. */
+import { utils, write, type BookType, type WorkBook } from '@e965/xlsx';
+import { documentParser } from '../../src/adapters/documentParser';
+import type { DocumentSection } from '../../src/retrieval/ports';
+import { compoundFile, docFile } from '../fixtures/documents/docFile';
+import { zipFile } from '../fixtures/documents/zipFile';
+import { failure, readWith } from '../support/documents';
+
+let parser: ReturnType<typeof documentParser>;
+
+beforeAll(() => {
+  parser = documentParser();
+});
+afterAll(async () => parser.close());
+
+const read = async (filename: string, content: string | Buffer): Promise<DocumentSection[]> =>
+  readWith(parser, filename, content);
+const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
+  (await read(filename, content)).map(({ text }) => text).join('\n\n');
+
+describe('spreadsheets', () => {
+  const sheets = (): WorkBook => ({
+    SheetNames: ['Staff', 'Secret', 'Prices'],
+    Sheets: {
+      Staff: utils.aoa_to_sheet([
+        ['Name', 'Since'],
+        ['Ada', new Date(Date.UTC(2020, 1, 3))],
+        [],
+        ['Grace', undefined, 'in the navy'],
+      ]),
+      Secret: utils.aoa_to_sheet([['hidden']]),
+      Prices: utils.aoa_to_sheet([
+        ['Item', 'Price'],
+        ['Tea', { t: 'n', v: 1.5, z: '0.00 "€"' }],
+      ]),
+    },
+    Workbook: { Sheets: [{}, { Hidden: 1 }, {}] },
+  });
+  const file = (bookType: BookType): Buffer => {
+    const bytes: unknown = write(sheets(), { bookType, type: 'buffer' });
+    if (!Buffer.isBuffer(bytes)) throw new Error('No bytes.');
+    return bytes;
+  };
+
+  it.each<[string, BookType]>([
+    ['a.xlsx', 'xlsx'],
+    ['a.xls', 'biff8'],
+    ['a.xlsb', 'xlsb'],
+    ['no-extension', 'biff8'],
+  ])(
+    'names each value of a row by its column and shows it as its cell does, a section a visible sheet: %s',
+    async (name, type) => {
+      const [staff, prices, ...more] = await read(name, file(type));
+      expect(staff?.heading).toBe('Staff');
+      expect(staff?.text).toMatch(/^Name; Since\nName: Ada; Since: 2020-02-03\nName: Grace; column 3: in the navy$/);
+      expect(prices).toEqual({ heading: 'Prices', text: 'Item; Price\nItem: Tea; Price: 1.50 €' });
+      expect(more).toEqual([]);
+    },
+  );
+
+  it('reads OpenDocument spreadsheets', async () => {
+    expect(await textOf('a.ods', file('ods'))).toContain('Item: Tea; Price: 1.5');
+  });
+
+  it('reads a cell in the last place that there is, without the million of rows before it', async () => {
+    const rels = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
+    const types = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
+    const far = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>far</t></is></c></row>';
+    const workbook = zipFile([
+      {
+        name: '[Content_Types].xml',
+        content: `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="${types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="${types}.worksheet+xml"/></Types>`,
+      },
+      {
+        name: '_rels/.rels',
+        content: `<Relationships><Relationship Id="a" Type="${rels}/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+      },
+      {
+        name: 'xl/workbook.xml',
+        content: `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="${rels}"><sheets><sheet name="S" sheetId="1" r:id="b"/></sheets></workbook>`,
+      },
+      {
+        name: 'xl/_rels/workbook.xml.rels',
+        content: `<Relationships><Relationship Id="b" Type="${rels}/worksheet" Target="s.xml"/></Relationships>`,
+      },
+      {
+        name: 'xl/s.xml',
+        content: `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>${far}</sheetData></worksheet>`,
+      },
+    ]);
+    expect(await read('a.xlsx', workbook)).toEqual([{ heading: 'S', text: 'far' }]);
+  });
+
+  it.each([
+    ['cut in the middle', file('xlsx').subarray(0, 4000)],
+    ['without its parts', zipFile([{ name: 'xl/none.xml', content: '<x/>' }])],
+  ])('refuses an .xlsx %s', async (_what, content) => {
+    expect(await failure(read('a.xlsx', content))).toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining('damaged'),
+    });
+  });
+
+  it('reads a web page that a program named .xls for what it is', async () => {
+    expect(await textOf('a.xls', '<html><table><tr><td>k</td><td>v</td></tr></table></html>')).toBe('k | v');
+  });
+});
+
+describe('compound files', () => {
+  it('reads a Word document of before 2007, its footnotes as a section of their own', async () => {
+    expect(await read('a.doc', docFile('Über Otter\rOtters sleep afloat.\r', 'They hold hands.\r'))).toEqual([
+      { text: 'Über Otter\nOtters sleep afloat.' },
+      { text: 'They hold hands.' },
+    ]);
+  });
+
+  it.each([
+    ['an encrypted package', { EncryptedPackage: Buffer.alloc(5000) }, 'invalid_file', 'protected by a password'],
+    ['an encrypted Word document', { WordDocument: Buffer.alloc(5000, 1) }, 'invalid_file', 'protected by a password'],
+    ['a Word document of nothing', { WordDocument: Buffer.alloc(5000) }, 'invalid_file', 'not a whole Word document'],
+    ['a presentation', { 'PowerPoint Document': Buffer.alloc(5000) }, 'unsupported_file', 'before 2007'],
+  ])('tells %s by what it holds', async (_what, streams, code, message) => {
+    const bytes = compoundFile(Object.fromEntries(Object.entries(streams)));
+    expect(await failure(read('a.doc', bytes))).toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('refuses one that is cut off', async () => {
+    const bytes = compoundFile({ Workbook: Buffer.alloc(50_000) }).subarray(0, 3000);
+    expect((await failure(read('a.xls', bytes))).code).toBe('invalid_file');
+  });
+});
+
+describe('notebooks', () => {
+  it('reads Markdown by its headings, and code with what it printed', async () => {
+    const cells = [
+      { cell_type: 'markdown', source: ['# Otters\n', 'They swim.'] },
+      {
+        cell_type: 'code',
+        source: 'print(1)\n2',
+        outputs: [{ text: ['1\n'] }, { data: { 'text/plain': '2', 'image/png': 'AA' } }],
+      },
+    ];
+    expect(await read('a.ipynb', JSON.stringify({ cells, nbformat: 4 }))).toEqual([
+      { heading: 'Otters', text: '# Otters\nThey swim.\n\nprint(1)\n2\n1\n\n2' },
+    ]);
+  });
+
+  it('reads one of another form as JSON', async () => {
+    expect(await textOf('a.ipynb', '{"worksheets": ["old"]}')).toContain('old');
+  });
+});
+
+describe('books', () => {
+  const book = (spine: string): Buffer =>
+    zipFile([
+      { name: 'mimetype', content: 'application/epub+zip' },
+      {
+        name: 'META-INF/container.xml',
+        content: '<container><rootfiles><rootfile full-path="O/c.opf"/></rootfiles></container>',
+      },
+      {
+        name: 'O/c.opf',
+        content: `<package><manifest><item id="a" href="a%20b.xhtml"/><item id="b" href="b.xhtml#x"/></manifest><spine>${spine}</spine></package>`,
+      },
+      { name: 'O/a b.xhtml', content: '<html><body><h1>First</h1><p>One.</p></body></html>' },
+      { name: 'O/b.xhtml', content: '<html><body><h1>Second</h1><p>Two.</p></body></html>' },
+    ]);
+
+  it('reads the chapters in the order of the spine, by heading', async () => {
+    expect(await read('a.epub', book('<itemref idref="b"/><itemref idref="a"/>'))).toEqual([
+      { heading: 'Second', text: 'Second\n\nTwo.' },
+      { heading: 'First', text: 'First\n\nOne.' },
+    ]);
+  });
+
+  it('says that a book without chapters has no text', async () => {
+    expect((await failure(read('a.epub', book('<itemref idref="gone"/>')))).message).toBe('The file has no text.');
+  });
+});
