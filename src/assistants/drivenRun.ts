@@ -129,6 +129,8 @@ export class DrivenRun {
       return;
     }
     const found = await this.ports.records.get<RunRecord>(runKey(this.reference));
+    // Its thread was deleted.
+    if (!found) this.stop.abort(new LeaseLostError());
     if (found && found.etag !== this.stored.etag) this.check(found.value);
   }
 

@@ -1,5 +1,6 @@
 /** What assistants, threads and runs need of the outside. */
 import type { ChatModel } from '../models/ports';
+import type { Clock } from '../models/retry';
 import type { Scope } from '../scope';
 import type { Records } from '../storage/ports';
 
@@ -61,6 +62,8 @@ export interface AssistantsPorts {
   codeInterpreter?: CodeInterpreterTool;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Resolves after so many milliseconds, rejects with the signal's reason; by default by the system's timers. */
+  sleep?: Clock['sleep'];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   /** Faults that a caller must not see in detail. */

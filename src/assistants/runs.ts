@@ -5,6 +5,7 @@ import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
+import type { StoredToolResources } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
@@ -19,6 +20,7 @@ import { newMessage } from './messages';
 import type { AssistantsPorts } from './ports';
 import { checkRunSupport, newRun } from './newRun';
 import { isTerminal } from './runStatus';
+import { resolveToolResources } from './toolResources';
 import {
   runDue,
   runKey,
@@ -51,8 +53,13 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
 
-  /** Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
-  async function create(scope: Scope, threadId: string, body: CreateRunRequest): Promise<RunObject> {
+  /** Creates the run and locks its thread in one write; `ownResources` replace the assistant's. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
+  async function create(
+    scope: Scope,
+    threadId: string,
+    body: CreateRunRequest,
+    ownResources?: StoredToolResources,
+  ): Promise<RunObject> {
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
     const messages = (body.additional_messages ?? []).map((message, index) =>
@@ -62,7 +69,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const run = newRun(ports, assistant, thread.value.thread, body);
+      const run = newRun(ports, assistant, thread.value.thread, body, ownResources);
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -96,25 +103,13 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
         'stream_options',
       );
     }
-    if (stream_options?.include_usage) {
-      throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
-    }
     // Before the thread is made: a run that cannot be should leave none behind.
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, runBody);
-    if (tool_resources && threadBody?.tool_resources) {
-      throw errors.invalidParameter(
-        "Give 'tool_resources' either for the run or for its thread.",
-        'invalid_value',
-        'tool_resources',
-      );
-    }
-    const thread = await threads.create(scope, {
-      ...threadBody,
-      tool_resources: tool_resources ?? threadBody?.tool_resources,
-    });
+    const ownResources = tool_resources && (await resolveToolResources(ports.vectorStores, scope, tool_resources));
+    const thread = await threads.create(scope, threadBody ?? {});
     try {
-      return await create(scope, thread.id, runBody);
+      return await create(scope, thread.id, runBody, ownResources ?? undefined);
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;
@@ -155,8 +150,9 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return withRetries(async () => {
       const { value, etag } = await read(reference);
       const { run } = value;
-      if (run.status !== 'requires_action' || !run.required_action)
-        throw errors.runDoesNotTakeOutputs(run.id, run.status);
+      if (run.status !== 'requires_action' || !run.required_action) throw errors.runDoesNotTakeOutputs(run.status);
+      // Its time is over, even if nobody ended it yet.
+      if (run.expires_at !== null && now() >= run.expires_at * 1000) throw errors.runDoesNotTakeOutputs('expired');
       const expected = run.required_action.submit_tool_outputs.tool_calls.map(({ id }) => id);
       const given = outputs.map((output) => output.tool_call_id);
       if (expected.length !== given.length || !expected.every((id) => given.includes(id)))
@@ -229,8 +225,12 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   return { get, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
 }
 
-/** The step without the contents of its search results, unless the caller asked for them by `include[]`. */
-export function shownStep(step: RunStepObject, includeContent: boolean): RunStepObject {
+/**
+ * The step as callers see it: without the contents of its search results, unless they asked for them by `include[]`, and without usage while it is in progress,
+ * as the contract has it.
+ */
+export function shownStep(stored: RunStepObject, includeContent: boolean): RunStepObject {
+  const step = stored.status === 'in_progress' ? { ...stored, usage: null } : stored;
   if (includeContent || step.step_details.type !== 'tool_calls') return step;
   const calls = step.step_details.tool_calls.map((call) => {
     if (call.type !== 'file_search') return call;
