@@ -110,7 +110,7 @@ export class MessageWriter {
   /** Ends message and step as the run ends, with the text so far. */
   end(ending: Ending, usage: RunStepObject['usage'] = null): void {
     const at = Math.floor(this.now() / 1000);
-    this.message = endedMessage({ ...this.message, content: this.content() }, ending, at);
+    this.message = endedMessage({ ...this.message, content: this.content(), attachments: this.linked() }, ending, at);
     this.step = { ...endedStep(this.step, ending, at), usage };
   }
 
@@ -119,6 +119,12 @@ export class MessageWriter {
     const { value, annotations } = this.reader;
     const images = this.images.map((file_id): MessageContent => ({ type: 'image_file', image_file: { file_id } }));
     return value || images.length === 0 ? [...images, { type: 'text', text: { value, annotations } }] : images;
+  }
+
+  /** The files that the text links to are attached to the message, as the service does. */
+  private linked(): MessageObject['attachments'] {
+    const ids = this.reader.annotations.flatMap((one) => (one.type === 'file_path' ? [one.file_path.file_id] : []));
+    return [...new Set(ids)].map((file_id) => ({ file_id, tools: [{ type: 'code_interpreter' as const }] }));
   }
 
   /** What stores message and step as they are now. */

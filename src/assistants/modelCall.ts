@@ -52,8 +52,11 @@ function waitFor(error: unknown, tries: number): number | undefined {
  * any other error, and where the window would not become smaller.
  */
 export function smallerWindow(error: unknown, tried: number): number | undefined {
-  if (!(error instanceof ModelError) || error.code !== 'context_length_exceeded') return undefined;
-  const told = Number(/maximum context length (?:is|of) ([\d,]+)/i.exec(error.message)?.[1]?.replaceAll(',', ''));
+  if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
+  // Local servers have the words without the code.
+  const words = /maximum context length (?:is|of) ([\d,]+)/i.exec(error.message);
+  if (error.code !== 'context_length_exceeded' && !words) return undefined;
+  const told = Number(words?.[1]?.replaceAll(',', ''));
   const window = told > 0 && told < tried ? told : Math.floor(tried * 0.75);
   return window >= SMALLEST_WINDOW ? window : undefined;
 }

@@ -6,7 +6,7 @@ import { contextWindow, countTokens, messageWeight, mostTokens, toolsWeight } fr
 import type { PromptParts } from './chatRequest';
 import { MESSAGES } from './threadRecords';
 
-const PAGE = 100;
+const PAGE = 50;
 /** Of a longer thread only the first message and the newest ones are looked at. */
 const MAX_MESSAGES = 2_000;
 /** Text with more bytes a token than this is rare. */
@@ -25,21 +25,21 @@ export async function readHistory(records: Records, partition: string, run: RunO
   let bytes = contextWindow(run.model) * BYTES_PER_TOKEN;
   const newestFirst: MessageObject[] = [];
   let after: string | undefined;
-  let isWhole = false;
-  while (!isWhole && newestFirst.length < most && bytes > 0) {
-    const limit = Math.min(PAGE, most);
-    const page = await records.list<MessageObject>(partition, MESSAGES, { order: 'desc', limit, after });
+  let isOver = false;
+  const isFull = () => newestFirst.length >= most || bytes <= 0;
+  while (!isOver && !isFull()) {
+    const page = await records.list<MessageObject>(partition, MESSAGES, { order: 'desc', limit: PAGE, after });
     for (const { value } of page.records) {
-      if (value.run_id === run.id || newestFirst.length >= most || bytes <= 0) continue;
+      if (value.run_id === run.id || isFull()) continue;
       newestFirst.push(value);
       for (const part of value.content) bytes -= part.type === 'text' ? Buffer.byteLength(part.text.value) : 0;
     }
     after = page.records.at(-1)?.id;
-    isWhole = !page.hasMore || after === undefined;
+    isOver = !page.hasMore || after === undefined;
   }
-  if (!isWhole && type === 'auto') {
+  if (isFull() && type === 'auto') {
     const [first] = (await records.list<MessageObject>(partition, MESSAGES, { order: 'asc', limit: 1 })).records;
-    if (first && !newestFirst.some(({ id }) => id === first.id)) newestFirst.push(first.value);
+    if (first && newestFirst.at(-1)?.id !== first.id) newestFirst.push(first.value);
   }
   return newestFirst.reverse();
 }
