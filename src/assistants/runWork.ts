@@ -4,6 +4,7 @@ import { errors } from '../errors';
 import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
+import { withImageData } from './messageImages';
 import { MessageWriter, type MessageSources } from './messageWriter';
 import { patientAnswer, smallerWindow } from './modelCall';
 import type { AssistantsPorts } from './ports';
@@ -11,6 +12,7 @@ import { contextWindow } from './promptTokens';
 import { ended, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type StepRecord } from './threadRecords';
+import { awaitThreadStore } from './threadStore';
 import { InvalidToolCallError, ToolCallStep, type ServerTools } from './toolCallStep';
 import { linkedFiles, newImages, passagesOf } from './toolResults';
 import { promptRoom, readHistory, truncated } from './truncation';
@@ -63,8 +65,9 @@ export class RunWork {
     const { expires_at: expiresAt } = driven.run;
     if (expiresAt !== null && ports.now() >= expiresAt * 1000) throw new RunExpiredError();
     await this.sink('thread.run.in_progress', driven.run);
+    await awaitThreadStore(ports, driven.reference, driven.run, driven.signal);
     this.history = await readHistory(ports.records, driven.partition, driven.run);
-    this.prompt = this.history.map(chatMessageOf);
+    this.prompt = (await withImageData(ports.files, driven.reference.scope, this.history)).map(chatMessageOf);
     const interrupted = this.steps.at(-1);
     if (interrupted?.step.status === 'in_progress' && interrupted.step.type === 'tool_calls') {
       this.steps.pop();

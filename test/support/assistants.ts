@@ -12,6 +12,7 @@ import { createThreads } from '../../src/assistants/threads';
 import type { ChatEvent, ChatRequest } from '../../src/models/ports';
 import type { Scope } from '../../src/scope';
 import type { Records } from '../../src/storage/ports';
+import { attachables } from './attachables';
 
 export type Turn = (request: ChatRequest, signal?: AbortSignal) => AsyncIterable<ChatEvent> | Iterable<ChatEvent>;
 
@@ -48,6 +49,7 @@ export async function openAssistants() {
   /** Results of code, in order, and the calls that were made. */
   const codeResults: (CodeResult | ((signal?: AbortSignal) => Promise<CodeResult>))[] = [];
   const codeCalls: Parameters<CodeInterpreterTool['run']>[0][] = [];
+  const attached = attachables();
   const ports: AssistantsPorts = {
     records,
     chat: {
@@ -60,7 +62,8 @@ export async function openAssistants() {
       },
     },
     fileSearch: { search: () => Promise.resolve(passages) },
-    vectorStores: { check: () => Promise.resolve() },
+    vectorStores: attached.storePort,
+    files: attached.filePort,
     codeInterpreter: {
       run: async (request, signal) => {
         codeCalls.push(request);
@@ -110,6 +113,7 @@ export async function openAssistants() {
     clock,
     passages,
     faults,
+    attached,
     assistants,
     threads,
     runs,
