@@ -1,6 +1,5 @@
 /** The work of a run while it is driven: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
-import { errors } from '../errors';
 import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
@@ -12,14 +11,14 @@ import { contextWindow } from './promptTokens';
 import { ended, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type StepRecord } from './threadRecords';
+import { serverTools } from './serverTools';
 import { awaitThreadStore } from './threadStore';
-import { InvalidToolCallError, ToolCallStep, type ServerTools } from './toolCallStep';
+import { InvalidToolCallError, ToolCallStep } from './toolCallStep';
 import { linkedFiles, newImages, passagesOf } from './toolResults';
 import { promptRoom, readHistory, truncated } from './truncation';
 
 /** A model that only calls tools would go on for ever. */
 const MAX_STEPS = 100;
-const DEFAULT_SEARCH_RESULTS = 20;
 
 type Finish = Extract<ChatEvent, { type: 'finish' }>;
 type IncompleteReason = NonNullable<RunObject['incomplete_details']>['reason'];
@@ -214,7 +213,7 @@ export class RunWork {
       await this.driven.write((same) => same, [tools.change()]);
       tools.wasStored();
     }
-    await tools.execute(this.serverTools());
+    await tools.execute(serverTools(this.ports, this.driven));
     const calls = tools.functionCalls;
     const required_action: RunObject['required_action'] = {
       type: 'submit_tool_outputs',
@@ -232,33 +231,6 @@ export class RunWork {
     }
     await this.sink('thread.run.requires_action', run);
     return run;
-  }
-
-  private serverTools(): ServerTools {
-    const { fileSearch, codeInterpreter } = this.ports;
-    const { reference, run, signal } = this.driven;
-    const { scope, threadId } = reference;
-    const tool = run.tools.find(({ type }) => type === 'file_search');
-    const options = tool?.type === 'file_search' ? tool.file_search : undefined;
-    const ranking = {
-      ranker: options?.ranking_options?.ranker ?? 'auto',
-      score_threshold: options?.ranking_options?.score_threshold ?? 0,
-    };
-    const limits = {
-      limit: options?.max_num_results ?? DEFAULT_SEARCH_RESULTS,
-      scoreThreshold: ranking.score_threshold,
-    };
-    const stores = run.tool_resources.file_search?.vector_store_ids ?? [];
-    const fileIds = run.tool_resources.code_interpreter?.file_ids ?? [];
-    return {
-      ranking,
-      search: async (queries) => fileSearch.search(scope, stores, queries, limits, signal),
-      runCode: async (code) => {
-        // The setting was changed since the run was created.
-        if (!codeInterpreter) throw errors.codeInterpreterOff('tools');
-        return codeInterpreter.run({ scope, threadId, code, fileIds }, signal);
-      },
-    };
   }
 
   private async answer(writer: MessageWriter, finish: Finish): Promise<RunObject> {

@@ -51,6 +51,8 @@ export class ToolCallStep {
   private argumentBytes = 0;
   private resultBytes = 0;
   private stored = false;
+  /** Whether the listener was told that the step begins: without it a delta would mean nothing to him. */
+  private announced = false;
 
   private constructor(
     private readonly run: RunObject,
@@ -97,7 +99,8 @@ export class ToolCallStep {
         `The model called a tool that the run does not have: '${(piece.name ?? '').slice(0, 64)}'.`,
       );
     }
-    if (this.isEmpty) {
+    if (!this.announced) {
+      this.announced = true;
       await this.sink('thread.run.step.created', this.step);
       await this.sink('thread.run.step.in_progress', this.step);
     }
@@ -173,7 +176,8 @@ export class ToolCallStep {
         : []),
       ...images.map(({ fileId }) => ({ type: 'image' as const, image: { file_id: fileId } })),
     ];
-    if (outputs.length > 0) await this.sink('thread.run.step.delta', outputsDelta(this.step.id, index, outputs));
+    if (outputs.length > 0 && this.announced)
+      await this.sink('thread.run.step.delta', outputsDelta(this.step.id, index, outputs));
     return { id: call.id, type: 'code_interpreter', code_interpreter: { input: call.code.code, outputs } };
   }
 

@@ -213,7 +213,9 @@ it('an owner that dies while code runs is followed by one that runs the code and
         },
       ]);
       open.clock.now += 11_000;
-      expect((await open.advance(reference))?.run.status).toBe('completed');
+      const events = await streamed(reference);
+      expect(events.at(-1)?.event).toBe('thread.run.completed');
+      expect(events.some(({ event }) => event === 'thread.run.step.delta')).toBe(false);
       return { ...nothing, logs: 'stale' };
     },
     { ...nothing, logs: 'fresh' },
