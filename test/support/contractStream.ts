@@ -113,7 +113,8 @@ function textFaults(id: string, events: StreamEvent[]): string[] {
     const { index: number, ...given } = announced[index] ?? {};
     // Only deltas quote.
     if (isCitation(given.file_citation)) given.file_citation = { file_id: given.file_citation.file_id };
-    if (JSON.stringify(given) !== JSON.stringify(annotation) || number !== index) faults.push(`${id}: annotation ${index} came as ${JSON.stringify(announced[index])}`);
+    if (JSON.stringify(given) !== JSON.stringify(annotation) || number !== index)
+      faults.push(`${id}: annotation ${index} came as ${JSON.stringify(announced[index])}`);
     const at = part.text.value.slice(annotation.start_index, annotation.end_index);
     if (at !== annotation.text) faults.push(`${id}: annotation ${index} stands at '${at}'`);
   }
