@@ -1,5 +1,5 @@
 /** How many tokens a prompt takes, and how many its model has room for. */
-import type { ChatMessage, FunctionTool } from '../models/ports';
+import type { ChatMessage, ChatRequest, FunctionTool, Usage } from '../models/ports';
 
 /** Of models that are not in the table, such as deployments with names of their own. */
 const USUAL_WINDOW = 128_000;
@@ -75,6 +75,18 @@ export async function countTokens(model: string, { texts, more }: Weight): Promi
     }
   }
   return sum;
+}
+
+/** What a call of the model took, as far as one can count it from outside. */
+export async function estimatedUsage({ model, messages, tools = [] }: ChatRequest, written: string): Promise<Usage> {
+  const weights = [toolsWeight(tools), ...messages.map(messageWeight)];
+  const prompt: Weight = {
+    texts: weights.flatMap(({ texts }) => texts),
+    more: weights.reduce((sum, { more }) => sum + more, 0),
+  };
+  const prompt_tokens = await countTokens(model, prompt);
+  const completion_tokens = await countTokens(model, { texts: [written], more: 0 });
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }
 
 /** Loaded on first use: most prompts are so short that nothing must be counted. */

@@ -7,7 +7,7 @@ import { withImageData } from './messageImages';
 import { MessageWriter, type MessageSources } from './messageWriter';
 import { patientAnswer, smallerWindow } from './modelCall';
 import type { AssistantsPorts } from './ports';
-import { contextWindow } from './promptTokens';
+import { contextWindow, estimatedUsage } from './promptTokens';
 import { ended, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type StepRecord } from './threadRecords';
@@ -172,9 +172,11 @@ export class RunWork {
   private async read(request: ChatRequest): Promise<Finish> {
     const { run, signal } = this.driven;
     this.tools = ToolCallStep.begin(run, this.sink, this.ports.now);
+    const written: string[] = [];
     for await (const event of patientAnswer(this.ports, request, run.expires_at, signal)) {
       signal.throwIfAborted();
-      if (event.type === 'finish') return event;
+      if (event.type === 'finish') return this.counted(event, request, written);
+      written.push(event.type === 'tool_call' ? event.arguments : event.text);
       if (event.type === 'tool_call') {
         if (this.writer) await this.finishMessage(this.writer);
         await this.tools.take(event);
@@ -182,9 +184,16 @@ export class RunWork {
       }
       const writer = this.writer ?? (await this.beginMessage());
       await writer.append(event.text);
-      if (writer.isFull) return { type: 'finish', reason: 'length' };
+      if (writer.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
     }
     throw new ModelError('unavailable', 'The model ended its answer without saying why.');
+  }
+
+  /** The run's limits hold for services that do not count, too: then we do. */
+  private async counted(finish: Finish, request: ChatRequest, written: string[]): Promise<Finish> {
+    const { max_prompt_tokens: prompt, max_completion_tokens: completion } = this.driven.run;
+    if (finish.usage || (prompt === null && completion === null)) return finish;
+    return { ...finish, usage: await estimatedUsage(request, written.join('')) };
   }
 
   private async beginMessage(): Promise<MessageWriter> {

@@ -159,6 +159,20 @@ describe('a run', () => {
     expect(open.requests.map(({ max_completion_tokens: left }) => left)).toEqual([300, 200]);
   });
 
+  it('counts by itself where the service does not', async () => {
+    const queries = JSON.stringify({ queries: ['word '.repeat(300)] });
+    open.turns.push(function* () {
+      yield { type: 'tool_call', index: 0, id: 'call_1', name: 'file_search', arguments: queries };
+      yield { type: 'finish', reason: 'tool_calls' };
+    });
+    const reference = await started(['Hi'], { max_completion_tokens: 300 }, { tools: [{ type: 'file_search' }] });
+    const run = (await open.advance(reference))?.run;
+    expect(run).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'max_completion_tokens' } });
+    expect(run?.usage?.completion_tokens).toBeGreaterThanOrEqual(300);
+    expect(run?.usage?.completion_tokens).toBeLessThan(330);
+    expect(run?.usage?.prompt_tokens).toBeGreaterThan(50);
+  });
+
   it('that is cut within a tool call ends incomplete, with its step failed and nothing handed out', async () => {
     open.turns.push(function* () {
       yield { type: 'tool_call', index: 0, id: 'call_1', name: 'weather', arguments: '{"ci' };
