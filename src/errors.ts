@@ -229,8 +229,9 @@ export const errors = {
     invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
   messagesLocked: (thread: string, run: string) =>
     invalid(`Can't delete messages from ${thread} while a run ${run} is active.`, null),
-  runDoesNotTakeOutputs: (run: string, status: string) =>
-    invalid(`Runs in status "${status}" do not accept tool outputs (run ${run}).`, null),
+  runDoesNotTakeOutputs: (status: string) => invalid(`Runs in status "${status}" do not accept tool outputs.`, null),
+  codeInterpreterOff: (param: string) =>
+    invalid('There is no code interpreter: the setting CODE_INTERPRETER is off.', 'unsupported', param),
   toolOutputsMismatch: (expected: string[], given: string[]) =>
     invalid(
       `Expected tool outputs for call_ids [${expected.map((id) => `'${id}'`).join(', ')}], got [${given.map((id) => `'${id}'`).join(', ')}]`,

@@ -20,6 +20,7 @@ const errorObject = z.object({
   message: z.string().nullish().catch(null),
   type: z.string().nullish().catch(null),
   code: z.union([z.string(), z.number()]).nullish().catch(null),
+  param: z.string().nullish().catch(null),
   status: z.number().nullish().catch(null),
   innererror: innerError,
   inner_error: innerError,
@@ -53,6 +54,7 @@ export function refusalOf(answer: RefusedAnswer, setting: string, model: string,
   const own = error.message ? presentable(error.message) : undefined;
   const detail = own ? `: ${own}` : '.';
   const inner = error.innererror?.code ?? error.inner_error?.code;
+  const named = { code: error.code == null ? undefined : String(error.code), param: error.param ?? undefined };
 
   if (error.code === 'content_filter' || inner === 'ResponsibleAIPolicyViolation') {
     return new UpstreamError('content_filter', own ?? 'The request was refused by the content filter.', undefined);
@@ -72,17 +74,19 @@ export function refusalOf(answer: RefusedAnswer, setting: string, model: string,
   if (status === 429) {
     return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, undefined, {
       retryAfterSeconds,
+      ...named,
     });
   }
   if (status === 408 || status === 409 || status >= 500) {
     return new UpstreamError('unavailable', `The model service failed (${status})${detail}`, undefined);
   }
-  return new UpstreamError('invalid_request', own ?? `The model service refused the request (${status}).`, undefined);
+  const message = own ?? `The model service refused the request (${status}).`;
+  return new UpstreamError('invalid_request', message, undefined, named);
 }
 
 /** The error of an error object that came in an answer that had begun as a success; the service may do better the next time if it was at fault. */
 export function refusalInside(body: string, setting: string, model: string, now: number): UpstreamError {
-  const { kind, message } = refusalOf(
+  const { kind, message, code, param } = refusalOf(
     { status: statusOf(readErrorObject(body)), headers: new Headers(), body },
     setting,
     model,
@@ -90,7 +94,7 @@ export function refusalInside(body: string, setting: string, model: string, now:
   );
   const isItsFault = kind === 'unavailable' || kind === 'rate_limited';
   const isHopeless = readErrorObject(body).code === 'insufficient_quota';
-  return new UpstreamError(kind, message, isItsFault && !isHopeless ? {} : undefined);
+  return new UpstreamError(kind, message, isItsFault && !isHopeless ? {} : undefined, { code, param });
 }
 
 function statusOf(error: ErrorObject): number {

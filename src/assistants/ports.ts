@@ -1,6 +1,7 @@
 /** What assistants, threads and runs need of the outside. */
 import type { Readable } from 'node:stream';
 import type { ChatModel } from '../models/ports';
+import type { Clock } from '../models/retry';
 import type { Scope } from '../scope';
 import type { Records } from '../storage/ports';
 
@@ -89,6 +90,8 @@ export interface AssistantsPorts {
   codeInterpreter?: CodeInterpreterTool;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Resolves after so many milliseconds, rejects with the signal's reason; by default by the system's timers. */
+  sleep?: Clock['sleep'];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   /** Faults that a caller must not see in detail. */

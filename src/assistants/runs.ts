@@ -5,6 +5,7 @@ import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
+import type { StoredToolResources } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
@@ -21,6 +22,7 @@ import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
 import { isTerminal } from './runStatus';
+import { checkToolResources, withToolResources } from './toolResources';
 import {
   runDue,
   runKey,
@@ -65,8 +67,10 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     body: CreateThreadAndRunRequest & CreateRunRequest,
     threadId?: string,
   ): Promise<void> {
-    if (threadId === undefined) await threads.check(scope, threadOf(body), 'thread.');
-    else await threads.get(scope, threadId);
+    if (threadId === undefined) {
+      await threads.check(scope, threadOf(body), 'thread.');
+      await checkToolResources(ports, scope, body.tool_resources);
+    } else await threads.get(scope, threadId);
     checkRunSupport(ports, await assistants.get(scope, body.assistant_id), body);
     await checkMessages(ports, scope, askedMessages('additional_messages', body.additional_messages));
   }
@@ -85,7 +89,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     scope: Scope,
     threadId: string,
     body: CreateRunRequest,
-    { begin, runId }: CreateRunOptions = {},
+    { begin, runId, ownResources }: CreateRunOptions & { ownResources?: StoredToolResources } = {},
   ): Promise<RunObject> {
     const there = await created(scope, threadId, runId);
     if (there) return there;
@@ -101,7 +105,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
       const joined = await join(thread.value.thread);
-      const run = { ...newRun(ports, assistant, joined, body), ...(runId && { id: runId }) };
+      const run = { ...newRun(ports, assistant, joined, body, ownResources), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -135,13 +139,16 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   ): Promise<RunObject> {
     const there = threadId === undefined ? undefined : await created(scope, threadId, runId);
     if (there) return there;
+    const { tool_resources } = body;
     const threadBody = threadOf(body);
     // Before the thread is made: a run that cannot be should leave none behind.
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
+    await checkToolResources(ports, scope, tool_resources);
+    const ownResources = tool_resources ? withToolResources({}, tool_resources) : undefined;
     const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, body, { runId });
+      return await create(scope, thread.id, body, { begin, runId, ownResources });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;
@@ -182,8 +189,9 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return withRetries(async () => {
       const { value, etag } = await read(reference);
       const { run } = value;
-      if (run.status !== 'requires_action' || !run.required_action)
-        throw errors.runDoesNotTakeOutputs(run.id, run.status);
+      if (run.status !== 'requires_action' || !run.required_action) throw errors.runDoesNotTakeOutputs(run.status);
+      // Its time is over, even if nobody ended it yet.
+      if (run.expires_at !== null && now() >= run.expires_at * 1000) throw errors.runDoesNotTakeOutputs('expired');
       const expected = run.required_action.submit_tool_outputs.tool_calls.map(({ id }) => id);
       const given = outputs.map((output) => output.tool_call_id);
       if (expected.length !== given.length || !expected.every((id) => given.includes(id)))
@@ -257,7 +265,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 }
 
 /** The thread that create-thread-and-run makes. Throws 400 for options that do not go together. */
-function threadOf({ thread, tool_resources, stream, stream_options }: CreateThreadAndRunRequest): CreateThreadRequest {
+function threadOf({ thread, stream, stream_options }: CreateThreadAndRunRequest): CreateThreadRequest {
   if (stream_options && !stream) {
     throw errors.invalidParameter(
       "'stream_options' is only taken with 'stream': true.",
@@ -265,21 +273,15 @@ function threadOf({ thread, tool_resources, stream, stream_options }: CreateThre
       'stream_options',
     );
   }
-  if (stream_options?.include_usage) {
-    throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
-  }
-  if (tool_resources && thread?.tool_resources) {
-    throw errors.invalidParameter(
-      "Give 'tool_resources' either for the run or for its thread.",
-      'invalid_value',
-      'tool_resources',
-    );
-  }
-  return { ...thread, tool_resources: tool_resources ?? thread?.tool_resources };
+  return thread ?? {};
 }
 
-/** The step without the contents of its search results, unless the caller asked for them by `include[]`. */
-export function shownStep(step: RunStepObject, includeContent: boolean): RunStepObject {
+/**
+ * The step as callers see it: without the contents of its search results, unless they asked for them by `include[]`, and without usage while it is in progress,
+ * as the contract has it.
+ */
+export function shownStep(stored: RunStepObject, includeContent: boolean): RunStepObject {
+  const step = stored.status === 'in_progress' ? { ...stored, usage: null } : stored;
   if (includeContent || step.step_details.type !== 'tool_calls') return step;
   const calls = step.step_details.tool_calls.map((call) => {
     if (call.type !== 'file_search') return call;

@@ -69,15 +69,18 @@ export class ModelError extends Error {
      */
     readonly kind: 'not_found' | 'rate_limited' | 'invalid_request' | 'content_filter' | 'unavailable',
     message: string,
-    options?: { cause?: unknown; retryAfterSeconds?: number; param?: string },
+    options?: { cause?: unknown; retryAfterSeconds?: number; code?: string; param?: string },
   ) {
     super(message, options);
     this.name = 'ModelError';
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.code = options?.code;
     this.param = options?.param;
   }
   readonly retryAfterSeconds: number | undefined;
-  /** The field of the request that is refused. */
+  /** The service's own code, such as `context_length_exceeded` or `insufficient_quota`, where it gave one. */
+  readonly code: string | undefined;
+  /** The field of the request that the service named. */
   readonly param: string | undefined;
 }
 

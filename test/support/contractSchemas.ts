@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
 import { scheduleObject } from '../../src/wire/schedules';
-import { fileCitation, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
+import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
 import {
   fileBatchObject,
   fileContentPage,
@@ -80,10 +80,13 @@ export function answerSchema(method: string, pathname: string): z.ZodType | 'raw
   return operations.find(([known, template]) => known === method && patternOf(template).test(path))?.[2];
 }
 
-const citationDelta = fileCitation.extend({
-  index: z.int(),
-  file_citation: z.object({ file_id: z.string(), quote: z.string().optional() }),
-});
+const annotationDelta = z.discriminatedUnion('type', [
+  fileCitation.extend({
+    index: z.int(),
+    file_citation: z.object({ file_id: z.string(), quote: z.string().optional() }),
+  }),
+  filePath.extend({ index: z.int() }),
+]);
 
 /** `messageDeltaObject` (components.md section 8). */
 export const messageDeltaObject = z.object({
@@ -92,11 +95,18 @@ export const messageDeltaObject = z.object({
   delta: z.object({
     role: z.enum(['user', 'assistant']).optional(),
     content: z.array(
-      z.object({
-        index: z.int(),
-        type: z.literal('text'),
-        text: z.object({ value: z.string(), annotations: z.array(citationDelta) }),
-      }),
+      z.discriminatedUnion('type', [
+        z.object({
+          index: z.int(),
+          type: z.literal('text'),
+          text: z.object({ value: z.string(), annotations: z.array(annotationDelta) }),
+        }),
+        z.object({
+          index: z.int(),
+          type: z.literal('image_file'),
+          image_file: z.object({ file_id: z.string() }),
+        }),
+      ]),
     ),
   }),
 });
@@ -117,6 +127,22 @@ const callDelta = z.discriminatedUnion('type', [
     type: z.literal('file_search'),
     id: z.string().optional(),
     file_search: z.strictObject({}),
+  }),
+  z.object({
+    index: z.int(),
+    type: z.literal('code_interpreter'),
+    id: z.string().optional(),
+    code_interpreter: z.object({
+      input: z.string().optional(),
+      outputs: z
+        .array(
+          z.discriminatedUnion('type', [
+            z.object({ index: z.int(), type: z.literal('logs'), logs: z.string() }),
+            z.object({ index: z.int(), type: z.literal('image'), image: z.object({ file_id: z.string() }) }),
+          ]),
+        )
+        .optional(),
+    }),
   }),
 ]);
 
