@@ -13,6 +13,7 @@ import { findModelServer } from './adapters/localModelServers';
 import { openAiChat } from './adapters/openAiChat';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
+import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createAssistants, type Assistants } from './assistants/assistants';
@@ -32,6 +33,7 @@ import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
+import { codeInterpreterTool } from './tools/codeInterpreter';
 import { attachableVectorStores, fileSearchTool } from './tools/fileSearch';
 
 /** Length of the built-in embeddings' vectors. */
@@ -147,6 +149,10 @@ async function build(config: Config): Promise<Services> {
     chat: modelRouter([chat, openAiChat(gateway)]),
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
+    codeInterpreter:
+      config.codeInterpreter === 'pyodide'
+        ? codeInterpreterTool(retrieval, pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault }))
+        : undefined,
     now: Date.now,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
