@@ -52,7 +52,7 @@ function readInput(): number {
 
 function answer(...frames: Buffer[]): void {
   for (const frame of frames) {
-    for (let start = 0; start < frame.length; ) start += writeSync(ANSWER_FD, frame, start);
+    for (let start = 0; start < frame.length;) start += writeSync(ANSWER_FD, frame, start);
   }
 }
 
@@ -142,7 +142,7 @@ function putFile(files: FileSystem, path: string): void {
 function readFile(files: FileSystem, path: string): void {
   const stream = files.open(path, 'r');
   const buffer = new Uint8Array(PIECE_BYTES);
-  for (let size = -1; size !== 0; ) {
+  for (let size = -1; size !== 0;) {
     size = files.read(stream, buffer, 0, buffer.length);
     answer(...dataFrames(buffer.subarray(0, size)));
   }
@@ -151,7 +151,7 @@ function readFile(files: FileSystem, path: string): void {
 
 /** File times are in milliseconds: what code writes is later than what was there. */
 function waitForNextMillisecond(): void {
-  for (const now = Date.now(); Date.now() === now; );
+  for (const now = Date.now(); Date.now() === now;);
 }
 
 async function main(): Promise<void> {

@@ -10,8 +10,10 @@ import { PythonEndedError, PythonProcess, type ProcessLimits } from './pythonPro
 export interface PyodideOptions extends ProcessLimits {
   /** Folder with wheels that code may import from; absent: the standard library alone. */
   packageDir?: string;
-  /** Most sessions that live at once; one process more may wait for the next. */
+  /** Most sessions that live at once. */
   sessions: number;
+  /** One process more is started ahead, and waits for the next session. */
+  startsAhead: boolean;
   /** How long a session, or the waiting process, stays without work, in milliseconds. */
   idleMs: number;
   /** Told why a process died that nobody ended. */
@@ -22,6 +24,7 @@ const defaults: PyodideOptions = {
   timeLimitMs: 60_000,
   memoryLimitMb: 512,
   sessions: 4,
+  startsAhead: true,
   idleMs: 10 * 60_000,
   logFault: (message, error) => console.error(message, error),
 };
@@ -96,18 +99,24 @@ class PyodideSandbox implements Sandbox {
   };
 
   prepare(): void {
-    if (this.#next || this.#closed) return;
+    if (this.#next || this.#closed || !this.options.startsAhead) return;
     const python = this.#start();
     const idle = setTimeout(() => {
       this.#next = undefined;
       void endProcess(python);
     }, this.options.idleMs).unref();
     this.#next = { python, idle };
-    python.catch((error: unknown) => {
+    const gone = (): void => {
       clearTimeout(idle);
       if (this.#next?.python === python) this.#next = undefined;
-      this.options.logFault('Python cannot be started', error);
-    });
+    };
+    python.then(
+      async ({ exited }) => exited.then(gone),
+      (error: unknown) => {
+        gone();
+        this.options.logFault('Python cannot be started', error);
+      },
+    );
   }
 
   async close(): Promise<void> {
@@ -127,7 +136,9 @@ class PyodideSandbox implements Sandbox {
       const known = this.#sessions.get(name);
       if (known && !known.busy) return this.#use(name, known);
       if (!known && (this.#sessions.size < this.options.sessions || this.#endOldest())) {
-        return this.#use(name, { python: this.#takeNext(), busy: false, used: false, placed: new Set() });
+        const session = { python: this.#takeNext(), busy: false, used: false, placed: new Set<string>() };
+        void this.#forgetWhenItDies(name, session);
+        return this.#use(name, session);
       }
       await this.#turn(signal);
     }
@@ -156,6 +167,12 @@ class PyodideSandbox implements Sandbox {
     if (session.used) this.#lost.add(name);
     for (const oldest of this.#lost) if (this.#lost.size > MAX_LOST) this.#lost.delete(oldest);
     void endProcess(session.python);
+  }
+
+  async #forgetWhenItDies(name: string, session: Session): Promise<void> {
+    const python = await session.python.catch(() => undefined); // told by whoever runs code
+    await python?.exited;
+    if (!session.busy) this.#forget(name, session);
   }
 
   #endOldest(): boolean {

@@ -103,6 +103,8 @@ export class PythonProcess {
       for (const { path, open } of wheels) await python.put(path, open());
       await python.#send(messageFrame({ type: 'start' }));
       await python.#within(STEP_LIMIT_MS, 'Python did not start in time', async () => python.#next());
+      // It is not needed any more; here nothing is left behind even when this process is killed. Windows keeps it until the end.
+      if (process.platform !== 'win32') await rm(folder, { recursive: true, force: true });
       return python;
     } catch (error) {
       python.end('The start of Python failed');
@@ -151,14 +153,15 @@ export class PythonProcess {
 
   /** Kills the process; whoever waits for it is told the reason. */
   end(reason: string): void {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.hasEnded) return;
     this.#endReason = reason;
     this.#child.kill('SIGKILL');
   }
 
   /** The process has ended, or is being killed. */
   get hasEnded(): boolean {
-    return this.#child.killed || this.#child.pid === undefined || this.#child.exitCode !== null;
+    const { killed, pid, exitCode, signalCode } = this.#child;
+    return killed || pid === undefined || exitCode !== null || signalCode !== null;
   }
 
   async #send(...frames: Buffer[]): Promise<void> {
