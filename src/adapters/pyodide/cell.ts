@@ -146,7 +146,15 @@ def tell(error):
     own = error.__traceback__
     while own and not own.tb_frame.f_code.co_filename.startswith('<cell '):
         own = own.tb_next
-    traceback.print_exception(type(error), error, own, file=sys.__stderr__)
+    flush()
+    # Straight to the descriptor: code may have closed or replaced the stream.
+    os.write(2, ''.join(traceback.format_exception(type(error), error, own)).encode(errors='backslashreplace'))
+
+
+def flush():
+    for stream in stdout, stderr:
+        if not stream.closed:
+            stream.flush()
 
 
 def run_cell(source):
@@ -160,14 +168,13 @@ def run_cell(source):
         if error.code not in (None, 0):
             tell(error)
     except BaseException as error:
-        sys.__stdout__.flush()
         tell(error)
     finally:
-        for stream in {sys.stdout, sys.__stdout__, sys.__stderr__}:
-            stream.flush()
+        flush()
 
 
-sys.stdout.reconfigure(line_buffering=True, encoding='utf-8', errors='backslashreplace')
-sys.stderr.reconfigure(line_buffering=True, encoding='utf-8', errors='backslashreplace')
+stdout, stderr = sys.stdout, sys.stderr
+for stream in stdout, stderr:
+    stream.reconfigure(line_buffering=True, encoding='utf-8', errors='backslashreplace')
 run_cell
 `;

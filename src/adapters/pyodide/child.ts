@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join, posix } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { PyodideAPI } from 'pyodide';
+import type * as Pyodide from 'pyodide';
 import { cellRunner, DATA_FOLDER, WHEEL_FOLDER } from './cell';
 import { ANSWER_FD } from './descriptors';
 import { dataFrames, FrameParser, messageFrame, type Frame, type Request } from './frames';
@@ -59,25 +59,34 @@ function answer(...frames: Buffer[]): void {
 /** Hands output on as it comes, so that what was printed before the process is killed is known. */
 class Output {
   #sent = 0;
+  #kept = 0;
   #cut = 0;
-  #tail: Buffer = Buffer.alloc(0);
+  #tail: Uint8Array[] = [];
 
   write = (bytes: Uint8Array): number => {
     const now = bytes.subarray(0, Math.max(0, MAX_OUTPUT_BYTES - this.#sent));
     if (now.length > 0) answer(...dataFrames(now));
     this.#sent += now.length;
     if (now.length < bytes.length) {
-      const all = Buffer.concat([this.#tail, bytes.subarray(now.length)]);
-      this.#cut += Math.max(0, all.length - OUTPUT_TAIL_BYTES);
-      this.#tail = all.subarray(-OUTPUT_TAIL_BYTES);
+      this.#tail.push(bytes.slice(now.length)); // a copy: the memory is Python's
+      this.#kept += bytes.length - now.length;
+      if (this.#kept > 64 * OUTPUT_TAIL_BYTES) this.#cutTail();
     }
     return bytes.length;
   };
 
   end(): void {
+    this.#cutTail();
     if (this.#cut > 0) answer(...dataFrames(Buffer.from(`\n[${this.#cut} bytes of output are left out here.]\n`)));
-    if (this.#tail.length > 0) answer(...dataFrames(this.#tail));
-    [this.#sent, this.#cut, this.#tail] = [0, 0, Buffer.alloc(0)];
+    for (const piece of this.#tail) if (piece.length > 0) answer(...dataFrames(piece));
+    [this.#sent, this.#kept, this.#cut, this.#tail] = [0, 0, 0, []];
+  }
+
+  #cutTail(): void {
+    const all = Buffer.concat(this.#tail);
+    this.#tail = [all.subarray(-OUTPUT_TAIL_BYTES)];
+    this.#cut += all.length - Math.min(all.length, OUTPUT_TAIL_BYTES);
+    this.#kept = Math.min(all.length, OUTPUT_TAIL_BYTES);
   }
 }
 
@@ -122,7 +131,7 @@ function* content(): Generator<Buffer> {
 }
 
 /** Takes the files that Python needs from the start, then takes away what the process no longer needs. */
-function start(files: FileSystem, pyodide: PyodideAPI): (source: string) => void {
+function start(files: FileSystem, pyodide: Pyodide.PyodideAPI): (source: string) => void {
   for (let request = nextMessage(); request.type !== 'start'; request = nextMessage()) {
     if (request.type === 'put') putFile(files, request.path);
   }
@@ -159,7 +168,7 @@ async function main(): Promise<void> {
   limitWasmMemory(Number(wasmMegabytes));
   // The permission model refuses process.binding(); Pyodide takes these constants from it and nothing else.
   Object.defineProperty(process, 'binding', { value: () => ({ fs: constants }), configurable: true, writable: true });
-  const { loadPyodide }: typeof import('pyodide') = createRequire(__filename)(pyodideFile);
+  const { loadPyodide }: typeof Pyodide = createRequire(__filename)(pyodideFile);
   const output = new Output();
   const pyodide = await loadPyodide({
     jsglobals: Object.create(null),
@@ -176,24 +185,28 @@ async function main(): Promise<void> {
   files.mkdirTree(WHEEL_FOLDER);
   files.mkdirTree(DATA_FOLDER);
   const runCell = start(files, pyodide);
-  let before = fileStates(files, DATA_FOLDER);
   answer(messageFrame({ type: 'ready' }));
   for (;;) {
     const request = nextMessage();
     if (request.type === 'put') {
       putFile(files, request.path);
-      before = fileStates(files, DATA_FOLDER);
     } else if (request.type === 'read') {
       readFile(files, request.path);
     } else if (request.type === 'run') {
       setBusy(true);
       const code = Buffer.concat([...content()]).toString();
+      const before = fileStates(files, DATA_FOLDER);
       waitForNextMillisecond();
-      runCell(code);
+      try {
+        runCell(code);
+      } catch (error) {
+        // Code can break what tells of its exceptions.
+        if (!(error instanceof pyodide.ffi.PythonError)) throw error;
+        output.write(Buffer.from(error.message));
+      }
       output.end();
       const after = fileStates(files, DATA_FOLDER);
       answer(messageFrame({ type: 'done', ...changedFiles(before, after) }));
-      before = after;
       setBusy(false);
     }
   }

@@ -6,6 +6,7 @@ import { dirname, join, sep } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Socket } from 'node:net';
 import { z } from 'zod';
+import { DATA_FOLDER } from './cell';
 import { ANSWER_FD, WATCHDOG_FD } from './descriptors';
 import { dataFrames, FrameParser, messageFrame, type Answer, type Frame } from './frames';
 import { permissionFlags } from './permissionFlags';
@@ -31,7 +32,7 @@ const answerSchema: z.ZodType<Answer> = z.union([
   z.object({ type: z.literal('ready') }),
   z.object({
     type: z.literal('done'),
-    written: z.array(z.object({ path: z.string().startsWith('/mnt/data/'), bytes: z.int().min(0) })),
+    written: z.array(z.object({ path: z.string().startsWith(`${DATA_FOLDER}/`), bytes: z.int().min(0) })),
     more: z.boolean(),
   }),
 ]);

@@ -29,9 +29,10 @@ export interface FileStates {
   more: boolean;
 }
 
-/** The files below the folder; links are left out. */
+/** The files below the folder, which is made if it is gone; links are left out. */
 export function fileStates(system: FileSystem, folder: string): FileStates {
   const files: FileStates['files'] = new Map();
+  system.mkdirTree(folder);
   const folders = [folder];
   let characters = 0;
   for (let next = folders.shift(); next !== undefined; next = folders.shift()) {

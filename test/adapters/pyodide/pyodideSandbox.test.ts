@@ -64,6 +64,7 @@ describe('a session', () => {
     ['import sys\nsys.exit("over")', 'SystemExit: over'],
     ['raise KeyboardInterrupt', 'KeyboardInterrupt'],
     ['def f(): f()\nf()', 'RecursionError'],
+    ['import os, shutil\nos.chdir("/")\nshutil.rmtree("/mnt/data")\n1/0', 'ZeroDivisionError'],
     ['import threading\nthreading.Thread(target=print).start()', "RuntimeError: can't start new thread"],
   ])('goes on after %j', async (code, told) => {
     expect((await test.run(code)).output).toContain(told);
@@ -105,11 +106,18 @@ open('empty', 'w').close()`;
   });
 
   it('keeps beginning and end of an output that is too long, in bounded memory', async () => {
-    const { output } = await test.run('for n in range(400000): print("line", n)');
+    const { output } = await test.run('for n in range(300000): print("line", n)');
     expect(output.length).toBeLessThan(1_200_000);
     expect(output).toMatch(/^line 0\n/);
     expect(output).toMatch(/\n\[\d+ bytes of output are left out here\.\]\n/);
-    expect(output).toMatch(/line 399999\n$/);
+    expect(output).toMatch(/line 299999\n$/);
+  });
+
+  it('tells exceptions also where code has closed or replaced its standard streams', async () => {
+    const { output } = await test.run('import sys\nprint("begun")\nsys.stderr.close()\n1/0', { session: 'b' });
+    expect(output).toMatch(/^begun\nTraceback[^]*ZeroDivisionError/);
+    expect((await test.run('import sys\nsys.stdout = None\nprint(1)', { session: 'b' })).output).toBe('');
+    expect((await test.run('sys.stdout = sys.__stdout__\nprint(2)', { session: 'b' })).output).toBe('2\n');
   });
 
   it('gives a MemoryError for more than there is, and keeps its state', async () => {
