@@ -13,6 +13,7 @@ import { findModelServer } from './adapters/localModelServers';
 import { openAiChat } from './adapters/openAiChat';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
+import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createAssistants, type Assistants } from './assistants/assistants';
@@ -35,6 +36,7 @@ import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 
 /** Length of the built-in embeddings' vectors. */
@@ -153,12 +155,17 @@ async function build(config: Config): Promise<Services> {
     now: Date.now,
     maxFileBytes: config.maxFileBytes,
   });
+  const sandbox =
+    config.codeInterpreter === 'pyodide'
+      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
+      : undefined;
   const assistantsPorts: AssistantsPorts = {
     records,
     chat: modelRouter([chat, openAiChat(gateway)]),
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
+    codeInterpreter: sandbox && codeInterpreterTool(retrieval, sandbox),
     now: Date.now,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
@@ -179,7 +186,13 @@ async function build(config: Config): Promise<Services> {
     secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
     assistantsPorts,
     close: async () =>
-      closeAll([() => parser.close(), () => local.close(), () => index.close(), () => records.close()]),
+      closeAll([
+        async () => sandbox?.close(),
+        () => parser.close(),
+        () => local.close(),
+        () => index.close(),
+        () => records.close(),
+      ]),
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
 }

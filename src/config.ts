@@ -1,6 +1,7 @@
 /**
  * All settings of the package: the only reader of process.env. Names and meanings are those of the table in README.md.
  */
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError } from './configError';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
@@ -24,6 +25,10 @@ export interface Config {
   embeddingDeployment?: string;
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  /** What runs the code of code_interpreter. */
+  codeInterpreter: 'pyodide' | 'off';
+  /** Folder with the wheels that code may import from; absent: the standard library alone. */
+  pyodidePackageDir?: string;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -38,11 +43,9 @@ const notYet: Record<string, string[]> = {
   STORAGE: ['embedded'],
   VECTOR_INDEX: ['lancedb'],
   BLOB_TRIGGER_SOURCE: ['polling'],
-  CODE_INTERPRETER: ['off'],
   DATA_SOURCES: [],
   DATA_SOURCE_ALLOWED_HOSTS: [],
   PINECONE_CONTROLLER_HOST: [],
-  PYODIDE_PACKAGE_DIR: [],
   RESPONSES_MODE: [],
 };
 
@@ -64,6 +67,14 @@ const settings = z.object({
     .min(1)
     .max(86_400)
     .default(600),
+  CODE_INTERPRETER: z
+    .enum(['pyodide', 'off'], { error: "must be 'pyodide' or 'off'; others are not available in this version" })
+    .default('pyodide'),
+  PYODIDE_PACKAGE_DIR: text
+    .refine((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory(), {
+      error: 'must be a folder that exists, with the wheels (.whl) in it',
+    })
+    .optional(),
 });
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
@@ -98,6 +109,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    codeInterpreter: values.CODE_INTERPRETER,
+    pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

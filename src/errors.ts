@@ -232,6 +232,8 @@ export const errors = {
   runDoesNotTakeOutputs: (status: string) => invalid(`Runs in status "${status}" do not accept tool outputs.`, null),
   codeInterpreterOff: (param: string) =>
     invalid('There is no code interpreter: the setting CODE_INTERPRETER is off.', 'unsupported', param),
+  sandboxUnavailable: ({ message }: Error) =>
+    new ApiError(503, message, { type: 'server_error', code: 'service_unavailable' }),
   toolOutputsMismatch: (expected: string[], given: string[]) =>
     invalid(
       `Expected tool outputs for call_ids [${expected.map((id) => `'${id}'`).join(', ')}], got [${given.map((id) => `'${id}'`).join(', ')}]`,

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError, readConfig } from '../src/config';
 
 const keys = { API_KEYS: 'a:key-a' };
@@ -24,6 +25,8 @@ describe('readConfig', () => {
       telemetry: expect.anything(),
       embeddingDeployment: undefined,
       runExpiresSeconds: 600,
+      codeInterpreter: 'pyodide',
+      pyodidePackageDir: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
     });
@@ -91,7 +94,10 @@ describe('readConfig', () => {
     ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
     ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
-    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'pyodide' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'session_pool' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
+    ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: join(__dirname, 'no-such-folder') }],
+    ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: __filename }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);
@@ -101,10 +107,15 @@ describe('readConfig', () => {
   it.each([
     { STORAGE: 'embedded' },
     { VECTOR_INDEX: 'lancedb' },
-    { CODE_INTERPRETER: 'off' },
+    { CODE_INTERPRETER: 'pyodide' },
     { BLOB_TRIGGER_SOURCE: 'polling' },
   ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {
     expect(readConfig({ ...keys, ...env })).toEqual(readConfig(keys));
+  });
+
+  it('takes the code interpreter off, and a folder of packages for it', () => {
+    expect(readConfig({ ...keys, CODE_INTERPRETER: 'off' }).codeInterpreter).toBe('off');
+    expect(readConfig({ ...keys, PYODIDE_PACKAGE_DIR: __dirname }).pyodidePackageDir).toBe(__dirname);
   });
 
   it.each([

@@ -90,7 +90,10 @@ function endingFor(error: unknown, run: RunObject, ports: AssistantsPorts): Endi
   if (error instanceof RunCancelledError) return { status: 'cancelled' };
   if (error instanceof RunExpiredError) return { status: 'expired' };
   if (error instanceof RunIncompleteError) return { status: 'incomplete', reason: error.reason };
-  const isTold = error instanceof InvalidToolCallError || (error instanceof ApiError && error.status < 500);
+  // 503 is about what the caller may wait for, such as a place in the sandbox.
+  const isTold =
+    error instanceof InvalidToolCallError ||
+    (error instanceof ApiError && (error.status < 500 || error.status === 503));
   if (isTold) return { status: 'failed', error: { code: 'server_error', message: error.message } };
   if (error instanceof ModelError) {
     const code = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;

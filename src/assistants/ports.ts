@@ -70,6 +70,8 @@ export interface CodeResult {
 
 /** The code_interpreter tool: Python in a sandbox whose state lasts between the calls of one thread. */
 export interface CodeInterpreterTool {
+  /** Says that a run may call it soon: the sandbox then starts while the model still thinks. */
+  prepare?(): void;
   /**
    * Runs the code with the files readable under `/mnt/data/{file name}`. What goes wrong in the code, and an overrun limit, is told in `logs`;
    * a sandbox that cannot be had rejects.

@@ -64,6 +64,7 @@ export class RunWork {
     const { expires_at: expiresAt } = driven.run;
     if (expiresAt !== null && ports.now() >= expiresAt * 1000) throw new RunExpiredError();
     await this.sink('thread.run.in_progress', driven.run);
+    if (driven.run.tools.some(({ type }) => type === 'code_interpreter')) ports.codeInterpreter?.prepare?.();
     await awaitThreadStore(ports, driven.reference, driven.run, driven.signal);
     this.history = await readHistory(ports.records, driven.partition, driven.run);
     this.prompt = (await withImageData(ports.files, driven.reference.scope, this.history)).map(chatMessageOf);
