@@ -147,7 +147,7 @@ function withOwnReferences(schema: JsonSchema): JsonSchema {
   const text = JSON.stringify(schema).replaceAll(REFERENCE, '#/$defs/');
   return JSON.parse(text, (_key, value: JsonSchema | null) => {
     if (typeof value !== 'object' || value?.nullable !== true) return value;
-    const { nullable: _nullable, ...rest } = value;
+    const rest = Object.fromEntries(Object.entries(value).filter(([keyword]) => keyword !== 'nullable'));
     return Object.keys(rest).length === 0 ? {} : { anyOf: [rest, { type: 'null' }] };
   }) as JsonSchema;
 }
