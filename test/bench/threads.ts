@@ -77,8 +77,10 @@ export async function benchPages(row: Row): Promise<void> {
   ] as const) {
     const page = async (id: string): Promise<number> => {
       const began = performance.now();
-      await host.call('GET', `/threads/${id}/messages?limit=20${after(id)}`);
-      return performance.now() - began;
+      const { data } = await host.call<{ data: unknown[] }>('GET', `/threads/${id}/messages?limit=20${after(id)}`);
+      const took = performance.now() - began;
+      if (data.length !== 20) throw new Error(`A page holds ${data.length} messages.`);
+      return took;
     };
     for (let index = 0; index < 100; index += 1) await Promise.all([page(short), page(long)]);
     const times: Record<string, number[]> = { [short]: [], [long]: [] };
