@@ -8,7 +8,7 @@ import { reply, type Reply, type ReplyHandler } from '../support/scriptedUpstrea
 /** What the model does in one call: it searches, calls two functions (after a text, or not), or answers. */
 type Turn = 'search' | 'functions' | 'text and functions' | 'answer';
 
-export interface Plan {
+interface Plan {
   /** Named in the question, so that the model knows whose turn it is. */
   name: string;
   turns: Turn[];
@@ -84,7 +84,7 @@ const PATIENCE_MILLISECONDS = 120_000;
 const POLL_MILLISECONDS = 150;
 
 /** What a client has seen of its run. */
-export class Seen {
+class Seen {
   readonly statuses = new Set<string>();
   /** Groups of tool calls that it was asked for: their ids, and what each is about. */
   readonly asked = new Map<string, string>();
