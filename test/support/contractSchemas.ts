@@ -74,9 +74,12 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
 const BASE = /^(?:\/api\/projects\/[^/]+(?:\/openai(?:\/v1)?)?|\/openai\/v1|\/openai|\/v1)(?=\/)/;
 const patternOf = (path: string) => new RegExp(`^${path.replaceAll('{}', '[^/]+')}$`);
 
+/** The path below its base path. */
+export const belowBase = (pathname: string): string => pathname.replace(BASE, '');
+
 /** The schema of the operation's success; undefined if there is no such operation. */
 export function answerSchema(method: string, pathname: string): z.ZodType | 'raw' | undefined {
-  const path = pathname.replace(BASE, '');
+  const path = belowBase(pathname);
   return operations.find(([known, template]) => known === method && patternOf(template).test(path))?.[2];
 }
 
