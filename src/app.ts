@@ -3,6 +3,9 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { folderBlobs } from './adapters/folderBlobs';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
@@ -28,6 +31,7 @@ import { createGateway, type Gateway } from './models/gateway';
 import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
@@ -119,10 +123,9 @@ async function build(config: Config): Promise<Services> {
     return { isOn: false, stop: () => Promise.resolve() };
   });
   const { isOn } = await telemetry;
-  const records = await sqliteRecords(join(config.dataDir, 'records.sqlite'));
-  const blobs = folderBlobs(join(config.dataDir, 'blobs'));
-  const local = localEmbeddings();
   const logFault = (message: string, error: unknown): void => console.error(message, error);
+  const { records, blobs, index } = await openStorage(config, logFault);
+  const local = localEmbeddings();
   const gateway = createGateway({
     backends,
     tenantLimits: config.tenantLimits,
@@ -136,7 +139,7 @@ async function build(config: Config): Promise<Services> {
   const retrieval = createRetrieval({
     records,
     blobs,
-    index: await lanceDbIndex(join(config.dataDir, 'lancedb')),
+    index,
     parser: documentParser(),
     embeddings,
     now: Date.now,
@@ -162,10 +165,44 @@ async function build(config: Config): Promise<Services> {
     gateway,
     backends,
     local: builtIn(chat, local, backends.length === 0),
-    secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
+    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
+}
+
+interface Storage {
+  records: Records;
+  blobs: Blobs;
+  index: VectorIndex;
+}
+
+/** Opens what keeps the state: files below DATA_DIR, or the storage account. */
+async function openStorage(
+  { storage, dataDir }: Config,
+  logFault: (message: string, error: unknown) => void,
+): Promise<Storage> {
+  if (storage.kind === 'embedded') {
+    return {
+      records: await sqliteRecords(join(dataDir, 'records.sqlite')),
+      blobs: folderBlobs(join(dataDir, 'blobs')),
+      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+    };
+  }
+  const { account, prefix } = storage;
+  const vectors = await azureVectors(account, prefix);
+  return {
+    records: await azureRecords({ account, prefix, logFault }),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads'] }),
+    index: await lanceDbIndex(vectors.address, vectors.options),
+  };
+}
+
+function storageSecrets({ storage }: Config): string[] {
+  if (storage.kind === 'embedded') return [];
+  const { credential } = storage.account;
+  if (credential.kind === 'key') return [credential.key];
+  return credential.kind === 'sas' ? [credential.signature] : [];
 }
 
 function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean): Services['local'] {
@@ -202,9 +239,10 @@ function embeddingModels(
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry } = settings();
+    const { embeddingDeployment, telemetry, storage } = settings();
     const { backends, server } = await modelBackends();
     const notes = telemetry.warnings.map((warning) => `Telemetry: ${warning}`);
+    if (storage.kind === 'azure') notes.push(`Storage: the Azure storage account ${storage.account.name}.`);
     if (server) {
       return [
         ...notes,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { odata, type TableClient } from '@azure/data-tables';
 import { encodeDueData } from '../../storage/encoding';
 import type { DueChanges, DueRecord } from '../../storage/ports';
-import { restError } from './batches';
+import { hasStatus } from './clients';
 import { AFTER_SEPARATOR, checkedKey, escaped } from './keys';
 import { takeRows } from './rows';
 
@@ -41,7 +41,7 @@ export class DueRows {
     const gone = remove.map(keysOf).filter(({ rowKey }) => !kept.has(rowKey));
     await inParallel(gone, async ({ partitionKey, rowKey }) => {
       await this.table.deleteEntity(partitionKey, rowKey).catch((error: unknown) => {
-        if (restError(error)?.statusCode !== 404) throw error;
+        if (!hasStatus(error, 404)) throw error;
       });
     });
   }

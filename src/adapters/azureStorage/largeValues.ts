@@ -1,7 +1,7 @@
 /** Values that no row holds, each as a blob of its own that is written once. */
 import { randomUUID } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import { once } from './clients';
+import { hasStatus, once } from './clients';
 
 /** The large values of records, in a container of theirs. */
 export class LargeValues {
@@ -25,7 +25,7 @@ export class LargeValues {
       for await (const chunk of readableStreamBody) chunks.push(Buffer.from(chunk));
       return Buffer.concat(chunks).toString();
     } catch (error) {
-      if (isAbsent(error)) return undefined;
+      if (hasStatus(error, 404)) return undefined;
       throw error;
     }
   }
@@ -45,11 +45,8 @@ export class LargeValues {
       }
     } catch (error) {
       // The container comes with the first large value.
-      if (!isAbsent(error)) throw error;
+      if (!hasStatus(error, 404)) throw error;
     }
   }
 }
 
-/** Whether the service says that blob or container is not there. */
-export const isAbsent = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 404;
