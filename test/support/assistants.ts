@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sqliteRecords } from '../../src/adapters/sqlite';
 import { advanceRun } from '../../src/assistants/advanceRun';
 import { createAssistants } from '../../src/assistants/assistants';
 import type { AssistantsPorts, FoundPassage } from '../../src/assistants/ports';
@@ -11,6 +10,7 @@ import type { RunSink } from '../../src/assistants/runSink';
 import { createThreads } from '../../src/assistants/threads';
 import type { ChatEvent, ChatRequest } from '../../src/models/ports';
 import type { Scope } from '../../src/scope';
+import { openRecords } from './storage';
 
 export type Turn = (request: ChatRequest, signal?: AbortSignal) => AsyncIterable<ChatEvent> | Iterable<ChatEvent>;
 
@@ -36,7 +36,7 @@ export const calls = (...functions: { id: string; name: string; arguments: strin
 /** Opens the capability in a folder of its own; `turns` answer the model's calls in order. */
 export async function openAssistants() {
   const directory = await mkdtemp(join(tmpdir(), 'assistants-'));
-  const records = await sqliteRecords(join(directory, 'records.sqlite'));
+  const records = await openRecords(directory);
   const turns: Turn[] = [];
   const requests: ChatRequest[] = [];
   const clock = { now: Date.now() };
