@@ -11,8 +11,10 @@ import { MAX_ROW_BYTES, readRow, valueProperties } from './rows';
 
 /** Times that changes without a condition are tried while other writers change the same records. */
 const MAX_TRIES = 20;
-/** Of a record that another writer changed after the write whose etag is asked for. */
+/** The etag of a record that another writer changed after the write whose etag is asked for: no condition on it holds. */
 const OVERWRITTEN = 'overwritten';
+/** The service takes an etag of another form for no condition at all, or for a fault. */
+const rowEtagForm = /^W\/"[^"]+"$/;
 
 /** What a change does to the rows. */
 interface Step {
@@ -149,6 +151,7 @@ export class RecordWriter {
     }
     const valueKey = keys.value(known.position);
     const { rowEtag, blob } = splitEtag(known.etag);
+    if (!rowEtagForm.test(rowEtag)) throw conflict(partition, change);
     const isConditional = change.ifMatch !== undefined;
     const row = { partitionKey, rowKey: valueKey };
     if (change.op === 'delete') {
