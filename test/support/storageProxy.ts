@@ -17,7 +17,7 @@ export interface StorageProxy {
   /** What went through since it was last emptied. */
   exchanges: Exchange[];
   /** Called with each answer before it is passed on; `lose` ends the connection in its place. */
-  onAnswer: ((exchange: Exchange) => 'lose' | undefined) | undefined;
+  onAnswer: ((exchange: Exchange) => 'lose' | undefined | Promise<'lose' | undefined>) | undefined;
   /** Called with each request; what it returns is the answer, and the service does not see the request. */
   onRequest: ((request: Pick<Exchange, 'method' | 'path' | 'body'>) => Fake | undefined) | undefined;
   close: () => Promise<void>;
@@ -49,7 +49,7 @@ export async function startStorageProxy(target: string): Promise<StorageProxy> {
       const received = await buffer(answer);
       const exchange = { method, path, body, status: answer.statusCode ?? 0, answer: received.toString('latin1') };
       proxy.exchanges.push(exchange);
-      if (proxy.onAnswer?.(exchange) === 'lose') {
+      if ((await proxy.onAnswer?.(exchange)) === 'lose') {
         incoming.socket.destroy();
         return;
       }

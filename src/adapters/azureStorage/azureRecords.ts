@@ -35,6 +35,9 @@ import { RecordWriter } from './recordWriter';
 /** Times that a read begins again since a value it came to was replaced meanwhile. */
 const MAX_READS = 5;
 
+/** How far the clock of another instance may be ahead. */
+const CLOCK_SKEW_SECONDS = 3;
+
 export interface AzureRecordsOptions {
   account: StorageAccount;
   /** Stands before the names of the table and the container, `records`. */
@@ -104,6 +107,8 @@ class AzureRecords implements Records {
       await this.#ready();
       if (due.add) await this.#due.add(due.add);
       const etags = await this.#writer.write(partition, text);
+      // A sweep that came before the changes found nothing for them, and took them away.
+      if (due.add) await this.#due.add(due.add.filter(({ at }) => at <= Date.now() / 1000 + CLOCK_SKEW_SECONDS));
       await this.#due.remove(due).catch((error: unknown) => {
         this.logFault('A due record could not be removed, and will be looked at once more:', error);
       });
