@@ -19,6 +19,7 @@ module.exports = {
     '<rootDir>/test/retrieval/*.test.ts',
     '<rootDir>/test/http/{isolation,paging}.test.ts',
     '<rootDir>/test/orchestrations/*.test.ts',
+    '<rootDir>/test/recovery/*.test.ts',
   ],
   testTimeout: 60_000,
 };

@@ -48,7 +48,8 @@ export function readStorage(env: Record<string, string | undefined>): StorageSet
     throw new ConfigError('STORAGE_PREFIX', 'must be a letter and up to 30 letters or digits, all lower case.');
   }
   if (storage === 'embedded') {
-    if (prefix) throw new ConfigError('STORAGE_PREFIX', 'has no meaning where STORAGE is embedded; remove the setting.');
+    if (prefix)
+      throw new ConfigError('STORAGE_PREFIX', 'has no meaning where STORAGE is embedded; remove the setting.');
     return { kind: 'embedded' };
   }
   const connection = env[CONNECTION];
@@ -65,7 +66,9 @@ function readConnectionString(text: string): StorageAccount {
   const values: Partial<Record<(typeof connectionKeys)[number], string>> = {};
   for (const part of text.split(';').filter((each) => each.trim())) {
     const at = part.indexOf('=');
-    const key = connectionKeys.find((known) => known.toLowerCase() === part.slice(0, Math.max(at, 0)).trim().toLowerCase());
+    const key = connectionKeys.find(
+      (known) => known.toLowerCase() === part.slice(0, Math.max(at, 0)).trim().toLowerCase(),
+    );
     if (!key) throw new ConfigError(CONNECTION, `must be a connection string of ${connectionKeys.join(', ')}.`);
     values[key] = part.slice(at + 1).trim();
   }
@@ -102,7 +105,10 @@ function readIdentity(env: Record<string, string | undefined>): StorageAccount {
   if (unknown) throw new ConfigError(unknown, `is not used; identities take ${known.map(setting).join(', ')}.`);
   const credential = env[setting('credential')];
   if (credential !== undefined && credential !== 'managedidentity') {
-    throw new ConfigError(setting('credential'), "must be 'managedidentity', or absent for whoever is signed in to Azure.");
+    throw new ConfigError(
+      setting('credential'),
+      "must be 'managedidentity', or absent for whoever is signed in to Azure.",
+    );
   }
   const accountName = env[setting('accountName')];
   if (accountName !== undefined && !/^[a-z0-9]{3,24}$/.test(accountName)) {

@@ -17,7 +17,8 @@ const refused = (env: Record<string, string>) => {
   }
   return undefined;
 };
-const connection = 'DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=c2VjcmV0==;EndpointSuffix=core.windows.net';
+const connection =
+  'DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=c2VjcmV0==;EndpointSuffix=core.windows.net';
 
 describe('the settings of storage', () => {
   it('keep the state on this machine unless an account is given', () => {
@@ -88,10 +89,19 @@ describe('the settings of storage', () => {
     ['AzureWebJobsStorage', { AzureWebJobsStorage: 'AccountKey=hidden' }],
     ['AzureWebJobsStorage', { AzureWebJobsStorage: 'AccountName=m;AccountKey=hidden;BlobEndpoint=mine' }],
     ['AzureWebJobsStorage__accountName', { AzureWebJobsStorage__accountName: 'mine.blob.core.windows.net' }],
-    ['AzureWebJobsStorage__blobServiceUri', { AzureWebJobsStorage__tableServiceUri: 'https://mine.table.core.windows.net' }],
-    ['AzureWebJobsStorage__tableServiceUri', { AzureWebJobsStorage__blobServiceUri: 'https://mine.blob.core.windows.net' }],
+    [
+      'AzureWebJobsStorage__blobServiceUri',
+      { AzureWebJobsStorage__tableServiceUri: 'https://mine.table.core.windows.net' },
+    ],
+    [
+      'AzureWebJobsStorage__tableServiceUri',
+      { AzureWebJobsStorage__blobServiceUri: 'https://mine.blob.core.windows.net' },
+    ],
     ['AzureWebJobsStorage__blobServiceUri', { AzureWebJobsStorage__blobServiceUri: 'http://mine.blob.example.com' }],
-    ['AzureWebJobsStorage__credential', { AzureWebJobsStorage__accountName: 'mine', AzureWebJobsStorage__credential: 'key' }],
+    [
+      'AzureWebJobsStorage__credential',
+      { AzureWebJobsStorage__accountName: 'mine', AzureWebJobsStorage__credential: 'key' },
+    ],
     ['AzureWebJobsStorage__clientSecret', { AzureWebJobsStorage__clientSecret: 'hidden' }],
     ['STORAGE_PREFIX', { AzureWebJobsStorage__accountName: 'mine', STORAGE_PREFIX: 'Team-1' }],
     ['STORAGE_PREFIX', { STORAGE_PREFIX: 'team' }],

@@ -15,14 +15,7 @@ import {
   type Records,
   type StoredRecord,
 } from '../storage/ports';
-import type {
-  Answer,
-  Operations,
-  Request,
-  TextDueChanges,
-  TextDueRecord,
-  TextRecord,
-} from './sqliteWorker';
+import type { Answer, Operations, Request, TextDueChanges, TextDueRecord, TextRecord } from './sqliteWorker';
 
 /** Requests and bytes of JSON that the worker holds at once; whatever is more waits here for room. */
 const MAX_SENT = 1000;

@@ -32,12 +32,19 @@ export function accountOf(connectionString: string): StorageAccount {
 
 let prefixes = 0;
 /** Short, unlike any of another process that shares the account. */
-export const newStoragePrefix = (): string => `t${process.pid.toString(36)}${Date.now().toString(36)}${(prefixes++).toString(36)}`;
+export const newStoragePrefix = (): string =>
+  `t${process.pid.toString(36)}${Date.now().toString(36)}${(prefixes++).toString(36)}`;
 
 /** Starts Azurite; it ends with this process at the latest. Where the run has one already, that one serves. */
 export async function startAzurite(): Promise<Azurite> {
   const given = process.env[AZURITE_CONNECTION];
-  if (given) return { connectionString: given, account: accountOf(given), newPrefix: newStoragePrefix, stop: async () => undefined };
+  if (given)
+    return {
+      connectionString: given,
+      account: accountOf(given),
+      newPrefix: newStoragePrefix,
+      stop: async () => undefined,
+    };
   const ports = ['--blobPort', '0', '--queuePort', '0', '--tablePort', '0'];
   const hosts = ['--blobHost', '127.0.0.1', '--queueHost', '127.0.0.1', '--tableHost', '127.0.0.1'];
   const flags = ['--inMemoryPersistence', '--silent', '--disableTelemetry', '--skipApiVersionCheck'];

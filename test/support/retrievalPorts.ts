@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { documentParser } from '../../src/adapters/documentParser';
-import { lanceDbIndex } from '../../src/adapters/lanceDb';
 import type { EmbeddingModel } from '../../src/models/ports';
 import { createRetrieval, type Retrieval } from '../../src/retrieval/retrieval';
 import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
 import type { IngestionJob } from '../../src/retrieval/storeRecords';
 import type { Scope } from '../../src/scope';
 import type { FileObject } from '../../src/wire/vectorStores';
-import { openBlobs, openRecords } from './storage';
+import { openBlobs, openRecords, openVectors } from './storage';
 import { wordVector } from './wordVectors';
 
 export const scope: Scope = { tenant: 'team-a', project: '-' };
@@ -39,7 +38,7 @@ export async function testRetrieval(): Promise<TestRetrieval> {
   const ports: RetrievalPorts = {
     records: await openRecords(folder),
     blobs: await openBlobs(folder),
-    index: await lanceDbIndex(join(folder, 'vectors')),
+    index: await openVectors(folder),
     parser,
     embeddings: { current: wordModel, byId: () => wordModel },
     now: () => clock.milliseconds,

@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { azureBlobs } from '../../src/adapters/azureStorage/azureBlobs';
 import { azureRecords } from '../../src/adapters/azureStorage/azureRecords';
+import { azureVectors } from '../../src/adapters/azureStorage/azureVectors';
 import { folderBlobs } from '../../src/adapters/folderBlobs';
+import { lanceDbIndex } from '../../src/adapters/lanceDb';
 import { sqliteRecords } from '../../src/adapters/sqlite';
+import type { VectorIndex } from '../../src/retrieval/ports';
 import type { Blobs, Records } from '../../src/storage/ports';
 import { accountOf, AZURITE_CONNECTION } from './azurite';
 
@@ -14,9 +17,7 @@ const prefixOf = (directory: string) => `t${createHash('sha256').update(director
 /** Settings of a host whose embedded state would be in that folder. */
 export function storageSettings(directory: string): Record<string, string> {
   const connection = process.env[AZURITE_CONNECTION];
-  return connection
-    ? { STORAGE: 'azure', AzureWebJobsStorage: connection, STORAGE_PREFIX: prefixOf(directory) }
-    : {};
+  return connection ? { STORAGE: 'azure', AzureWebJobsStorage: connection, STORAGE_PREFIX: prefixOf(directory) } : {};
 }
 
 /** Records for tests without a host. */
@@ -39,4 +40,12 @@ export async function openBlobs(directory: string): Promise<Blobs> {
     prefix: prefixOf(directory),
     containers: ['files', 'uploads'],
   });
+}
+
+/** The vector index of a host whose embedded state would be in that folder. */
+export async function openVectors(directory: string): Promise<VectorIndex> {
+  const connection = process.env[AZURITE_CONNECTION];
+  if (!connection) return lanceDbIndex(join(directory, 'lancedb'));
+  const { address, options } = await azureVectors(accountOf(connection), prefixOf(directory));
+  return lanceDbIndex(address, options);
 }

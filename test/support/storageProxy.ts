@@ -44,7 +44,9 @@ export async function startStorageProxy(target: string): Promise<StorageProxy> {
       }
       const answer = await new Promise<IncomingMessage>((resolve, reject) => {
         const headers = incoming.rawHeaders;
-        send(new URL(path, target), { method, headers: pairs(headers) }, resolve).once('error', reject).end(sent);
+        send(new URL(path, target), { method, headers: pairs(headers) }, resolve)
+          .once('error', reject)
+          .end(sent);
       });
       const received = await buffer(answer);
       const exchange = { method, path, body, status: answer.statusCode ?? 0, answer: received.toString('latin1') };

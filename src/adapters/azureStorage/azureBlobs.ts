@@ -66,7 +66,8 @@ export async function azureBlobs({ account, prefix, containers }: AzureBlobsOpti
       try {
         const { contentLength = 0, readableStreamBody } = await blob.download(start);
         const size = start + contentLength;
-        const content = readableStreamBody instanceof Readable ? readableStreamBody : Readable.from(readableStreamBody ?? []);
+        const content =
+          readableStreamBody instanceof Readable ? readableStreamBody : Readable.from(readableStreamBody ?? []);
         return { info: { size }, content };
       } catch (error) {
         if (hasStatus(error, 404)) return undefined;
@@ -139,7 +140,10 @@ async function upload(
 
 /** Names that people give stay as they are; what the service would refuse or change is `%` and its SHA-256. */
 function blobIn(container: ContainerClient, name: string): BlockBlobClient {
-  const usable = name.split('/').map((segment) => (isUsable(segment) ? segment : hashed(segment))).join('/');
+  const usable = name
+    .split('/')
+    .map((segment) => (isUsable(segment) ? segment : hashed(segment)))
+    .join('/');
   return container.getBlockBlobClient(usable.length > MAX_NAME ? hashed(name) : usable);
 }
 

@@ -179,7 +179,7 @@ class AzureRecords implements Records {
   /** The last `count` rows of the range, in ascending order; more where they lie between the same markers. */
   async #last(partitionKey: string, keys: ListKeys, range: Range, count: number): Promise<Row[]> {
     let rows: Row[] = [];
-    for (let { below } = range; ; ) {
+    for (let { below } = range; ;) {
       const wanted = count - rows.length;
       const markers = await takeRows(this.table, markersIn(partitionKey, keys, { above: range.above, below }), wanted);
       const from = markers.length < wanted ? undefined : String(markers.at(-1)?.position);

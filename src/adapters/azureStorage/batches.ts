@@ -68,7 +68,9 @@ export function batchSender(client: TableClient): (operations: Operation[]) => P
     );
     for (let tries = 1; ; tries += 1) {
       try {
-        const { subResponses } = await deletes.run(etags, async () => client.submitTransaction(operations.map(toAction)));
+        const { subResponses } = await deletes.run(etags, async () =>
+          client.submitTransaction(operations.map(toAction)),
+        );
         return subResponses.map(({ etag }) => etag ?? '');
       } catch (error) {
         const { statusCode = 0, message, request } = restError(error) ?? {};
@@ -101,8 +103,11 @@ function toAction(operation: Operation): TransactionAction {
 
 /** The body with the etags in the place of the `*` that the library gives every delete. */
 function withDeleteEtags(body: string, etags: Map<string, string>): string {
-  return body.replace(/^(DELETE \S+,RowKey='(.*)'\) (?:.+\r\n)+?if-match: )\*/gim, (whole, before: string, row: string) => {
-    const etag = etags.get(decodeURIComponent(row).replaceAll("''", "'"));
-    return etag === undefined ? whole : before + etag;
-  });
+  return body.replace(
+    /^(DELETE \S+,RowKey='(.*)'\) (?:.+\r\n)+?if-match: )\*/gim,
+    (whole, before: string, row: string) => {
+      const etag = etags.get(decodeURIComponent(row).replaceAll("''", "'"));
+      return etag === undefined ? whole : before + etag;
+    },
+  );
 }

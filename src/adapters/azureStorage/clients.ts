@@ -35,7 +35,11 @@ export async function storageClients(account: StorageAccount): Promise<StorageCl
   };
 }
 
-function tableClient({ name, tableUrl, credential }: StorageAccount, table: string, token?: TokenCredential): TableClient {
+function tableClient(
+  { name, tableUrl, credential }: StorageAccount,
+  table: string,
+  token?: TokenCredential,
+): TableClient {
   const options = {
     allowInsecureConnection: tableUrl.startsWith('http:'),
     // From 0.2 s up to 6.4 s: as long as a partition that is too busy may take to be moved.
@@ -59,7 +63,10 @@ function blobService({ name, blobUrl, credential }: StorageAccount, token?: Toke
 
 const signatureOf = (credential: StorageCredential): string => (credential.kind === 'sas' ? credential.signature : '');
 
-async function tokenCredential({ isManaged, clientId }: Extract<StorageCredential, { kind: 'identity' }>): Promise<TokenCredential> {
+async function tokenCredential({
+  isManaged,
+  clientId,
+}: Extract<StorageCredential, { kind: 'identity' }>): Promise<TokenCredential> {
   // Loaded only here: with a key nobody pays for the library.
   const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
   if (!isManaged) return new DefaultAzureCredential({ managedIdentityClientId: clientId });

@@ -36,7 +36,8 @@ export const fits = (key: string): boolean => key.length <= MAX_KEY;
 
 /** Throws RangeError if Table Storage does not take the key. */
 export function checkedKey(key: string): string {
-  if (!fits(key)) throw new RangeError(`The key '${key.slice(0, 60)}…' is longer than the ${MAX_KEY} characters of one.`);
+  if (!fits(key))
+    throw new RangeError(`The key '${key.slice(0, 60)}…' is longer than the ${MAX_KEY} characters of one.`);
   return key;
 }
 
@@ -55,9 +56,11 @@ export const canBeMarked = (position: string): boolean => position.length <= MAX
 
 /** The row keys of one list. */
 export function listKeys(list: string) {
-  const [ids, values, markers] = ['i', 'v', 'm'].map(
-    (kind) => kind + SEPARATOR + escaped(list) + SEPARATOR,
-  ) as [string, string, string];
+  const [ids, values, markers] = ['i', 'v', 'm'].map((kind) => kind + SEPARATOR + escaped(list) + SEPARATOR) as [
+    string,
+    string,
+    string,
+  ];
   const end = (prefix: string) => prefix.slice(0, -1) + AFTER_SEPARATOR;
   return {
     /** The row that says where the record of that id stands. */

@@ -38,7 +38,9 @@ export class LargeValues {
   /** Deletes every value of the partition, those too that a failed write left. */
   async discardPartition(partitionKey: string): Promise<void> {
     try {
-      for await (const page of this.container.listBlobsFlat({ prefix: `${partitionKey}/` }).byPage({ maxPageSize: 50 })) {
+      for await (const page of this.container
+        .listBlobsFlat({ prefix: `${partitionKey}/` })
+        .byPage({ maxPageSize: 50 })) {
         await Promise.all(
           page.segment.blobItems.map(async ({ name }) => this.container.getBlobClient(name).deleteIfExists()),
         );
@@ -49,4 +51,3 @@ export class LargeValues {
     }
   }
 }
-

@@ -49,12 +49,18 @@ export class RecordWriter {
       return await this.#commit(partition, partitionKey, changes, contents);
     } catch (error) {
       // After any other failure the rows may be there, and need their blobs.
-      if (error instanceof ConflictError || error instanceof RangeError || isRefusal(error)) await this.values.discard(blobs);
+      if (error instanceof ConflictError || error instanceof RangeError || isRefusal(error))
+        await this.values.discard(blobs);
       throw error;
     }
   }
 
-  async #commit(partition: string, partitionKey: string, changes: TextChange[], contents: Content[]): Promise<string[]> {
+  async #commit(
+    partition: string,
+    partitionKey: string,
+    changes: TextChange[],
+    contents: Content[],
+  ): Promise<string[]> {
     /** Written into every row, so that a write is known again whose answer was lost. */
     const token = randomUUID();
     const hasRoom = roomForMarkers(changes);
@@ -71,7 +77,8 @@ export class RecordWriter {
           if (written) return written;
         }
         const failed = stepAt(steps, error.index);
-        if (failed === undefined || failed.isConditional || tries === MAX_TRIES) throw conflict(partition, (failed ?? steps[0])?.change);
+        if (failed === undefined || failed.isConditional || tries === MAX_TRIES)
+          throw conflict(partition, (failed ?? steps[0])?.change);
         this.rows.forget(partitionKey, failed.change.list, failed.change.id);
         await sleep(Math.random() * 5 * tries);
         return undefined;
@@ -137,7 +144,10 @@ export class RecordWriter {
       const valueKey = checkedKey(keys.value(position));
       const row = { partitionKey: checkedKey(partitionKey), rowKey: valueKey, token, ...content.properties };
       const idRow = { partitionKey, rowKey: checkedKey(keys.id(id)), position, isMarked: known.isMarked };
-      const operations: Operation[] = [{ do: 'create', row: idRow }, { do: 'create', row }];
+      const operations: Operation[] = [
+        { do: 'create', row: idRow },
+        { do: 'create', row },
+      ];
       if (known.isMarked) {
         // One that was left behind may be there still.
         operations.push({ do: 'put', row: { partitionKey, rowKey: keys.marker(position), position } });
@@ -146,7 +156,8 @@ export class RecordWriter {
     }
     const known = await this.#current(partitionKey, change);
     if (!known) {
-      if (change.op === 'delete' && change.ifMatch === undefined) return { change, operations: [], isConditional: false };
+      if (change.op === 'delete' && change.ifMatch === undefined)
+        return { change, operations: [], isConditional: false };
       throw conflict(partition, change);
     }
     const valueKey = keys.value(known.position);
@@ -156,7 +167,10 @@ export class RecordWriter {
     const row = { partitionKey, rowKey: valueKey };
     if (change.op === 'delete') {
       const idRow = { partitionKey, rowKey: keys.id(id) };
-      const operations: Operation[] = [{ do: 'delete', row, etag: rowEtag }, { do: 'delete', row: idRow }];
+      const operations: Operation[] = [
+        { do: 'delete', row, etag: rowEtag },
+        { do: 'delete', row: idRow },
+      ];
       if (known.isMarked && hasRoom) {
         operations.push({ do: 'delete', row: { partitionKey, rowKey: keys.marker(known.position) } });
       }

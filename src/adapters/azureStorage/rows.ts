@@ -47,7 +47,9 @@ export async function readRow(
 /** The first rows of a query, at most `limit`, in the order of their keys. The service may need several answers for them. */
 export async function takeRows(table: TableClient, filter: string, limit: number, select?: string[]): Promise<Row[]> {
   const rows: Row[] = [];
-  const pages = table.listEntities({ queryOptions: { filter, select } }).byPage({ maxPageSize: Math.min(limit, MAX_PAGE) });
+  const pages = table
+    .listEntities({ queryOptions: { filter, select } })
+    .byPage({ maxPageSize: Math.min(limit, MAX_PAGE) });
   for await (const page of pages) {
     for (const row of page) rows.push({ ...row, partitionKey: String(row.partitionKey), rowKey: String(row.rowKey) });
     if (rows.length >= limit) return rows.slice(0, limit);

@@ -50,7 +50,15 @@ describe('azureBlobs', () => {
     const blobs = await azureBlobs({ account: azurite.account, prefix, containers: ['uploads'] });
     await blobs.put('uploads/vs_1/first', Readable.from([Buffer.from('x')]));
     const container = (await storageClients(azurite.account)).blobs.getContainerClient(`${prefix}uploads`);
-    for (const name of ['Report (final) v2.pdf', 'Grüße 日本語 👋.md', '100%.txt', 'a+b&c=d#e?f.txt', ' x ', 'a/b/c.txt', '~$x;y.doc']) {
+    for (const name of [
+      'Report (final) v2.pdf',
+      'Grüße 日本語 👋.md',
+      '100%.txt',
+      'a+b&c=d#e?f.txt',
+      ' x ',
+      'a/b/c.txt',
+      '~$x;y.doc',
+    ]) {
       await container.getBlockBlobClient(`vs_1/${name}`).upload(name, Buffer.byteLength(name));
       const opened = await blobs.open(`uploads/vs_1/${name}`);
       expect(opened && Buffer.concat(await opened.content.toArray()).toString()).toBe(name);

@@ -134,10 +134,16 @@ describe('a page', () => {
   it.each(['asc', 'desc'] as const)('costs the same requests and rows however long the list is, %s', async (order) => {
     await records.get(key('none')); // makes the table
     const costs: { requests: number; rows: number }[] = [];
-    for (const [partition, count] of [['short', 60], ['long', 1200]] as const) {
+    for (const [partition, count] of [
+      ['short', 60],
+      ['long', 1200],
+    ] as const) {
       for (let from = 0; from < count; from += 40) {
         const ids = Array.from({ length: 40 }, (_, n) => String(from + n).padStart(5, '0'));
-        await others.write(partition, ids.map((id) => create(id)));
+        await others.write(
+          partition,
+          ids.map((id) => create(id)),
+        );
       }
       const last = String(order === 'asc' ? 10 : count - 10).padStart(5, '0');
       proxy.exchanges.length = 0;
@@ -154,10 +160,17 @@ describe('a page', () => {
 
   it('from the end is right after many records came and went in large writes', async () => {
     const ids = Array.from({ length: 120 }, (_, n) => String(n).padStart(3, '0'));
-    for (let from = 0; from < 120; from += 40) await records.write('p', ids.slice(from, from + 40).map((id) => create(id)));
+    for (let from = 0; from < 120; from += 40)
+      await records.write(
+        'p',
+        ids.slice(from, from + 40).map((id) => create(id)),
+      );
     const gone = ids.filter((_, n) => n % 3 > 0);
     for (let from = 0; from < 80; from += 40) {
-      await records.write('p', gone.slice(from, from + 40).map((id) => ({ op: 'delete', list: 'things', id })));
+      await records.write(
+        'p',
+        gone.slice(from, from + 40).map((id) => ({ op: 'delete', list: 'things', id })),
+      );
     }
     const seen: string[] = [];
     for (let after: string | undefined, more = true; more; after = seen.at(-1)) {

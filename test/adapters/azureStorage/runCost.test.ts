@@ -52,7 +52,9 @@ async function cost(name: string, work: () => Promise<unknown>): Promise<Record<
   await work();
   await sleep(300); // what follows the answer, such as the removal of a due record
   const counts: Record<string, number> = Object.fromEntries(kinds.map((kind) => [kind, 0]));
-  const seen = proxies.table.exchanges.filter(({ method, path }) => !(method === 'GET' && decodeURIComponent(path).includes('!due!')));
+  const seen = proxies.table.exchanges.filter(
+    ({ method, path }) => !(method === 'GET' && decodeURIComponent(path).includes('!due!')),
+  );
   for (const exchange of seen) counts[kindOf(exchange)] = (counts[kindOf(exchange)] ?? 0) + 1;
   counts.blob = proxies.blob.exchanges.length;
   counts.all = seen.length + proxies.blob.exchanges.length;
@@ -74,7 +76,10 @@ it('stays within its bound, streamed and polled, with functions and with a searc
 
   const caller = await assistantWithThread(client, { tools: [weather] });
   const withFunction = async () => {
-    upstream.enqueue(reply.toolCalls([{ id: 'call_1', name: 'get_weather', arguments: { city: 'Oslo' } }]), reply.text('Cold.'));
+    upstream.enqueue(
+      reply.toolCalls([{ id: 'call_1', name: 'get_weather', arguments: { city: 'Oslo' } }]),
+      reply.text('Cold.'),
+    );
     const run = await runs.stream(caller.thread.id, { assistant_id: caller.assistant.id }).finalRun();
     const outputs = { thread_id: caller.thread.id, tool_outputs: [{ tool_call_id: 'call_1', output: 'snow' }] };
     await runs.submitToolOutputsStream(run.id, outputs).finalRun();
@@ -87,7 +92,10 @@ it('stays within its bound, streamed and polled, with functions and with a searc
     tool_resources: { file_search: { vector_store_ids: [store.id] } },
   });
   const withSearch = async () => {
-    upstream.enqueue(reply.toolCalls([{ id: 'call_2', name: 'file_search', arguments: { queries: ['otters'] } }]), reply.text('Afloat.'));
+    upstream.enqueue(
+      reply.toolCalls([{ id: 'call_2', name: 'file_search', arguments: { queries: ['otters'] } }]),
+      reply.text('Afloat.'),
+    );
     await runs.stream(searcher.thread.id, { assistant_id: searcher.assistant.id }).finalRun();
   };
   expect((await cost('streamed run with a search', withSearch)).all).toBeLessThanOrEqual(80);
