@@ -242,7 +242,10 @@ export async function startLines(): Promise<string[]> {
     const { embeddingDeployment, telemetry, storage } = settings();
     const { backends, server } = await modelBackends();
     const notes = telemetry.warnings.map((warning) => `Telemetry: ${warning}`);
-    if (storage.kind === 'azure') notes.push(`Storage: the Azure storage account ${storage.account.name}.`);
+    if (storage.kind === 'azure')
+      notes.push(
+        `Storage: the Azure storage account ${storage.account.name}. Its container uploads is watched by Azure Functions, not by this host.`,
+      );
     if (server) {
       return [
         ...notes,

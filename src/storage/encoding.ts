@@ -13,12 +13,14 @@ export type TextChange =
 const MAX_DUE_BYTES = 1024;
 
 /**
- * The changes of one write with their values as text, and the bytes of those. Throws RangeError past {@link MAX_CHANGES}, TooLargeError past
- * {@link MAX_WRITE_BYTES}, TypeError for what is not JSON.
+ * The changes of one write with their values as text, and the bytes of those. Throws RangeError past {@link MAX_CHANGES} and for two changes
+ * of one record, TooLargeError past {@link MAX_WRITE_BYTES}, TypeError for what is not JSON.
  */
 export function encodeChanges(changes: Change[]): { text: TextChange[]; bytes: number } {
   if (changes.length > MAX_CHANGES)
     throw new RangeError(`A write holds at most ${MAX_CHANGES} changes, not ${changes.length}.`);
+  if (new Set(changes.map(({ list, id }) => JSON.stringify([list, id]))).size < changes.length)
+    throw new RangeError('A write changes a record once.');
   const text = changes.map((change) => ('value' in change ? { ...change, value: encode(change.value) } : change));
   const bytes = text.reduce((sum, change) => sum + ('value' in change ? Buffer.byteLength(change.value) : 0), 0);
   if (bytes > MAX_WRITE_BYTES) throw new TooLargeError(MAX_WRITE_BYTES);

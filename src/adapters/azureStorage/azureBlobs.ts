@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import { BlobTooLargeError, type Blobs } from '../../storage/ports';
 import type { StorageAccount } from '../../storageAccount';
-import { hasStatus, once, storageClients } from './clients';
+import { hasStatus, onFirstUse, storageClients } from './clients';
 
 /** Bytes that are sent at once, and all that an upload keeps in memory. A blob takes 50,000 blocks. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ export async function azureBlobs({ account, prefix, containers }: AzureBlobsOpti
   const known = new Map(
     containers.map((name) => {
       const container = blobs.getContainerClient(prefix + name);
-      return [name, { container, ready: once(async () => container.createIfNotExists()) }];
+      return [name, { container, ready: onFirstUse(async () => container.createIfNotExists()) }];
     }),
   );
 

@@ -24,7 +24,7 @@ import {
 import { encodeChanges } from '../../storage/encoding';
 import type { StorageAccount } from '../../storageAccount';
 import { batchSender, BatchRefusedError, MAX_OPERATIONS, type Operation } from './batches';
-import { once, storageClients } from './clients';
+import { onFirstUse, storageClients } from './clients';
 import { DueRows } from './dueRows';
 import { escaped, fits, listKeys, readPosition, type ListKeys } from './keys';
 import { LargeValues } from './largeValues';
@@ -67,7 +67,7 @@ class AzureRecords implements Records {
     private readonly values: LargeValues,
     private readonly logFault: AzureRecordsOptions['logFault'],
   ) {
-    this.#ready = once(async () => table.createTable());
+    this.#ready = onFirstUse(async () => table.createTable());
     this.#due = new DueRows(table);
     this.#rows = new RecordRows(table);
     this.#send = batchSender(table);

@@ -2,24 +2,23 @@
 import type { StorageAccount, StorageCredential } from '../../storageAccount';
 import { storageClients } from './clients';
 
-/**
- * Makes the container `vectors` and resolves with its address and the options of the `object_store` library, through which LanceDB reaches
- * the account on its own.
- */
+/** Makes the container `vectors` and resolves with its address and the options to reach it. */
 export async function azureVectors(
   account: StorageAccount,
   prefix: string,
 ): Promise<{ address: string; options: Record<string, string> }> {
   const container = `${prefix}vectors`;
   await (await storageClients(account)).blobs.getContainerClient(container).createIfNotExists();
+  return { address: `az://${container}`, options: objectStoreOptions(account) };
+}
+
+/** The account as options of the `object_store` library, through which LanceDB reaches it on its own. */
+export function objectStoreOptions({ name, blobUrl, credential }: StorageAccount): Record<string, string> {
   return {
-    address: `az://${container}`,
-    options: {
-      azure_storage_account_name: account.name,
-      azure_storage_endpoint: account.blobUrl,
-      ...(account.blobUrl.startsWith('http:') && { allow_http: 'true' }),
-      ...credentialOptions(account.credential),
-    },
+    azure_storage_account_name: name,
+    azure_storage_endpoint: blobUrl,
+    ...(blobUrl.startsWith('http:') && { allow_http: 'true' }),
+    ...credentialOptions(credential),
   };
 }
 

@@ -74,7 +74,7 @@ async function tokenCredential({
 }
 
 /** Runs `create` at the first call, whose callers wait for it, and again after it failed. */
-export function once(create: () => Promise<unknown>): () => Promise<void> {
+export function onFirstUse(create: () => Promise<unknown>): () => Promise<void> {
   let made: Promise<void> | undefined;
   return async () => {
     made ??= create().then(

@@ -14,10 +14,17 @@ export const AFTER_SEPARATOR = '"';
 /** Letters, digits, `-` and `_` stay; any other byte is a character that sorts where the byte does, and its hexadecimal. */
 const escapes = Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
-  if (/[-\w]/.test(character)) return character;
-  const place = [...'$.:[`~'].find((_, n) => byte < (Buffer.from('-0A_a\xff', 'latin1')[n] ?? 0)) ?? '~';
-  return place + byte.toString(16).padStart(2, '0');
+  return /[-0-9A-Z_a-z]/.test(character) ? character : placeOf(character) + byte.toString(16).padStart(2, '0');
 });
+
+/** A character that keys may hold, and that sorts among those that stay as the given one does. */
+function placeOf(character: string): string {
+  if (character < '-') return '$';
+  if (character < '0') return '.';
+  if (character < 'A') return ':';
+  if (character < '_') return '[';
+  return character < 'a' ? '`' : '~';
+}
 
 /** The text in characters that keys may hold, in the order of its UTF-8 bytes. */
 export function escaped(text: string): string {
@@ -50,18 +57,16 @@ export function readPosition(position: string): { order: string; id: string } {
   return { order, id };
 }
 
-/** Positions longer than this have no marker, whose key is twice as long. */
+/** Positions longer than this have no marker, whose key is twice as long. Those of the product have about 60 characters. */
 const MAX_MARKED = 150;
+/** Whether a marker's key has room for the position. */
 export const canBeMarked = (position: string): boolean => position.length <= MAX_MARKED;
 
 /** The row keys of one list. */
 export function listKeys(list: string) {
-  const [ids, values, markers] = ['i', 'v', 'm'].map((kind) => kind + SEPARATOR + escaped(list) + SEPARATOR) as [
-    string,
-    string,
-    string,
-  ];
-  const end = (prefix: string) => prefix.slice(0, -1) + AFTER_SEPARATOR;
+  const prefix = (kind: string) => kind + SEPARATOR + escaped(list) + SEPARATOR;
+  const [ids, values, markers] = [prefix('i'), prefix('v'), prefix('m')];
+  const end = (first: string) => first.slice(0, -1) + AFTER_SEPARATOR;
   return {
     /** The row that says where the record of that id stands. */
     id: (id: string) => ids + escaped(id),

@@ -1,11 +1,11 @@
 /** Values that no row holds, each as a blob of its own that is written once. */
 import { randomUUID } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import { hasStatus, once } from './clients';
+import { hasStatus, onFirstUse } from './clients';
 
 /** The large values of records, in a container of theirs. */
 export class LargeValues {
-  private readonly ready = once(async () => this.container.createIfNotExists());
+  private readonly ready = onFirstUse(async () => this.container.createIfNotExists());
 
   constructor(private readonly container: ContainerClient) {}
 
