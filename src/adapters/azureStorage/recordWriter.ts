@@ -106,8 +106,9 @@ export class RecordWriter {
   }
 
   /**
-   * Whether an earlier sending of this write was carried out, by the token in its rows. If it only deleted, what it should delete is gone,
-   * and nobody can tell by whom: then it counts as done.
+   * Whether an earlier sending of this write was carried out, by the token in its rows: one row is enough. Where other writers have changed all
+   * of them since, it counts as refused. If it only deleted, what it should delete is gone, and nobody can tell by whom: then it
+   * counts as done.
    */
   async #etagsIfWritten(
     partitionKey: string,
