@@ -3,6 +3,9 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { folderBlobs } from './adapters/folderBlobs';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
@@ -29,6 +32,7 @@ import { createGateway, type Gateway } from './models/gateway';
 import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
@@ -130,10 +134,9 @@ async function build(config: Config): Promise<Services> {
     return { isOn: false, stop: () => Promise.resolve() };
   });
   const { isOn } = await telemetry;
-  const records = await sqliteRecords(join(config.dataDir, 'records.sqlite'));
-  const blobs = folderBlobs(join(config.dataDir, 'blobs'));
-  const local = localEmbeddings();
   const logFault = (message: string, error: unknown): void => console.error(message, error);
+  const { records, blobs, index } = await openStorage(config, logFault);
+  const local = localEmbeddings();
   const gateway = createGateway({
     backends,
     tenantLimits: config.tenantLimits,
@@ -144,7 +147,6 @@ async function build(config: Config): Promise<Services> {
   });
   const embeddings = embeddingModels(config, gateway, local);
   const chat = localChatModel(local);
-  const index = await lanceDbIndex(join(config.dataDir, 'lancedb'));
   const parser = documentParser();
   const retrieval = createRetrieval({
     records,
@@ -183,7 +185,7 @@ async function build(config: Config): Promise<Services> {
     gateway,
     backends,
     local: builtIn(chat, local, backends.length === 0),
-    secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
+    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -212,6 +214,40 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
         ? runs.createWithThread(scope, body, { threadId, runId })
         : runs.create(scope, threadId, body, { runId }),
   };
+}
+
+interface Storage {
+  records: Records;
+  blobs: Blobs;
+  index: VectorIndex;
+}
+
+/** Opens what keeps the state: files below DATA_DIR, or the storage account. */
+async function openStorage(
+  { storage, dataDir }: Config,
+  logFault: (message: string, error: unknown) => void,
+): Promise<Storage> {
+  if (storage.kind === 'embedded') {
+    return {
+      records: await sqliteRecords(join(dataDir, 'records.sqlite')),
+      blobs: folderBlobs(join(dataDir, 'blobs')),
+      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+    };
+  }
+  const { account, prefix } = storage;
+  const vectors = await azureVectors(account, prefix);
+  return {
+    records: await azureRecords({ account, prefix, logFault }),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads'] }),
+    index: await lanceDbIndex(vectors.address, vectors.options),
+  };
+}
+
+function storageSecrets({ storage }: Config): string[] {
+  if (storage.kind === 'embedded') return [];
+  const { credential } = storage.account;
+  if (credential.kind === 'key') return [credential.key];
+  return credential.kind === 'sas' ? [credential.signature] : [];
 }
 
 function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean): Services['local'] {
@@ -252,12 +288,16 @@ const exampleOf = (setting: string): string =>
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry, unusedKeys } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage } = settings();
     const { backends, server } = await modelBackends();
     const notes = [
       ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
       ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
     ];
+    if (storage.kind === 'azure')
+      notes.push(
+        `Storage: the Azure storage account ${storage.account.name}. Its container uploads is watched by Azure Functions, not by this host.`,
+      );
     if (server) {
       return [
         ...notes,

@@ -5,12 +5,15 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError } from './configError';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
+import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 
 export { ConfigError };
 
 export interface Config {
   dataDir: string;
+  /** Where records, files and vectors are. */
+  storage: StorageSettings;
   /** Key → tenant. */
   apiKeys: ReadonlyMap<string, string>;
   /** None: the built-in local model answers. */
@@ -40,7 +43,6 @@ export interface Config {
 const notYet: Record<string, string[]> = {
   ENTRA_TENANT_ID: [],
   ENTRA_AUDIENCE: [],
-  STORAGE: ['embedded'],
   VECTOR_INDEX: ['lancedb'],
   BLOB_TRIGGER_SOURCE: ['polling'],
   DATA_SOURCES: [],
@@ -86,12 +88,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     if (value && !same.includes(value))
       throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
   }
-  if (!given.STORAGE && Object.keys(given).some((name) => /^AzureWebJobsStorage(__|$)/.test(name))) {
-    throw new ConfigError(
-      'STORAGE',
-      "would be 'azure', since AzureWebJobsStorage is set, and that is not available in this version; set it to embedded.",
-    );
-  }
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -102,6 +98,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   checkEmbeddings(values.EMBEDDING_DEPLOYMENT, backends);
   return {
     dataDir: values.DATA_DIR,
+    storage: readStorage(given),
     apiKeys: readKeys(values.API_KEYS),
     backends,
     unusedKeys: unusedKeys(values),

@@ -17,6 +17,7 @@ describe('readConfig', () => {
   it('has a default for everything but the keys', () => {
     expect(readConfig(keys)).toEqual({
       dataDir: '.data',
+      storage: { kind: 'embedded' },
       apiKeys: new Map([['key-a', 'a']]),
       backends: [],
       unusedKeys: [],
@@ -139,12 +140,6 @@ describe('readConfig', () => {
     const error = refused({ ...keys, OPENAI_BASE_URL: 'http://user:hidden@host/v1' });
     expect(error).toMatchObject({ setting: 'OPENAI_BASE_URL' });
     expect(JSON.stringify(error)).not.toContain('hidden');
-  });
-
-  it('refuses to keep embedded state silently where storage of Azure is configured', () => {
-    const azure = { ...keys, AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
-    expect(refused(azure)).toMatchObject({ setting: 'STORAGE' });
-    expect(readConfig({ ...azure, STORAGE: 'embedded' })).toEqual(readConfig(keys));
   });
 
   it('refuses the function app’s own host name as the upstream, and takes any other', () => {

@@ -1,4 +1,4 @@
-/** The vector index on LanceDB: one table per vector store, in one folder. */
+/** The vector index on LanceDB: one table per vector store, in one folder or container. */
 import { types } from 'node:util';
 import { connect, type Connection, Index, MatchQuery, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
@@ -44,16 +44,19 @@ const chunkRow = z
 const rowId = (chunk: Pick<Chunk, 'fileId' | 'ordinal'>) => `${chunk.fileId}#${chunk.ordinal}`;
 
 /**
- * Opens the index in a folder, which is created when first written to; nothing is written outside it. Writes of one process to one
+ * Opens the index in a folder, which is created when first written to, or at an address such as `az://container`, whose container is there;
+ * nothing is written outside it. Writes of one process to one
  * store queue up; those of several processes retry on conflict. Readers see every finished write, of other processes too.
  *
  * A chunk's score is {@link fuseByRank}'s: 1 is first by cosine similarity and first by full text (BM25; English stemming and stop words,
  * words of all scripts). It tells how near the top of both rankings a chunk stands, not how well it answers.
+ *
+ * @param storageOptions How the address is reached, as the `object_store` library names it.
  */
-export async function lanceDbIndex(directory: string): Promise<VectorIndex> {
+export async function lanceDbIndex(place: string, storageOptions?: Record<string, string>): Promise<VectorIndex> {
   const reconnect = () => {
     const session = new Session(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES);
-    return connect(directory, { readConsistencyInterval: 0 }, session);
+    return connect(place, { readConsistencyInterval: 0, storageOptions }, session);
   };
   return new LanceDbIndex(await reconnect(), reconnect);
 }

@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sqliteRecords } from '../../src/adapters/sqlite';
 import { advanceRun } from '../../src/assistants/advanceRun';
 import { createAssistants } from '../../src/assistants/assistants';
 import type { AssistantsPorts, CodeInterpreterTool, CodeResult, FoundPassage } from '../../src/assistants/ports';
@@ -13,6 +12,7 @@ import type { ChatEvent, ChatRequest } from '../../src/models/ports';
 import type { Scope } from '../../src/scope';
 import type { Records } from '../../src/storage/ports';
 import { attachables } from './attachables';
+import { openRecords } from './storage';
 
 export type Turn = (request: ChatRequest, signal?: AbortSignal) => AsyncIterable<ChatEvent> | Iterable<ChatEvent>;
 
@@ -38,7 +38,7 @@ export const calls = (...functions: { id: string; name: string; arguments: strin
 /** Opens the capability in a folder of its own; `turns` answer the model's calls in order. */
 export async function openAssistants() {
   const directory = await mkdtemp(join(tmpdir(), 'assistants-'));
-  const records = await sqliteRecords(join(directory, 'records.sqlite'));
+  const records = await openRecords(directory);
   const others: Records[] = [];
   const turns: Turn[] = [];
   const requests: ChatRequest[] = [];
@@ -96,7 +96,7 @@ export async function openAssistants() {
 
   /** Another instance over the same storage, with its own connection; ends with `close`. */
   async function otherInstance(): Promise<AssistantsPorts> {
-    const own = await sqliteRecords(join(directory, 'records.sqlite'));
+    const own = await openRecords(directory);
     others.push(own);
     return { ...ports, records: own };
   }
