@@ -3,6 +3,7 @@
  */
 import { statSync } from 'node:fs';
 import { z } from 'zod';
+import { readAllowedHosts, type AllowedHost } from './allowedHosts';
 import { ConfigError } from './configError';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { readStorage, type StorageSettings } from './storageAccount';
@@ -32,6 +33,10 @@ export interface Config {
   codeInterpreter: 'pyodide' | 'off';
   /** Folder with the wheels that code may import from; absent: the standard library alone. */
   pyodidePackageDir?: string;
+  /** Hosts that data sources may reach although private, and the only ones that get tokens of managed identities. */
+  dataSourceAllowedHosts: AllowedHost[];
+  /** Address of Pinecone's control plane; absent: Pinecone's own. */
+  pineconeControllerHost?: string;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -46,8 +51,6 @@ const notYet: Record<string, string[]> = {
   VECTOR_INDEX: ['lancedb'],
   BLOB_TRIGGER_SOURCE: ['polling'],
   DATA_SOURCES: [],
-  DATA_SOURCE_ALLOWED_HOSTS: [],
-  PINECONE_CONTROLLER_HOST: [],
   RESPONSES_MODE: [],
 };
 
@@ -77,6 +80,8 @@ const settings = z.object({
       error: 'must be a folder that exists, with the wheels (.whl) in it',
     })
     .optional(),
+  DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
+  PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
 });
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
@@ -108,6 +113,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
+    dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
+    pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

@@ -28,6 +28,8 @@ describe('readConfig', () => {
       runExpiresSeconds: 600,
       codeInterpreter: 'pyodide',
       pyodidePackageDir: undefined,
+      dataSourceAllowedHosts: [],
+      pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
     });
@@ -99,6 +101,13 @@ describe('readConfig', () => {
     ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
     ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: join(__dirname, 'no-such-folder') }],
     ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: __filename }],
+    ['PINECONE_CONTROLLER_HOST', { PINECONE_CONTROLLER_HOST: 'api.pinecone.io' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.example,,b.example' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'https://a.example' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: '*' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.*.example' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.example:70000' }],
+    ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'user@a.example' }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);
@@ -117,6 +126,22 @@ describe('readConfig', () => {
   it('takes the code interpreter off, and a folder of packages for it', () => {
     expect(readConfig({ ...keys, CODE_INTERPRETER: 'off' }).codeInterpreter).toBe('off');
     expect(readConfig({ ...keys, PYODIDE_PACKAGE_DIR: __dirname }).pyodidePackageDir).toBe(__dirname);
+  });
+
+  it('reads the hosts that data sources may reach, and another control plane of Pinecone', () => {
+    const config = readConfig({
+      ...keys,
+      DATA_SOURCE_ALLOWED_HOSTS: 'Search.Example.com., *.search.windows.net:443,10.0.0.5:9200,[::1]:27017,::1',
+      PINECONE_CONTROLLER_HOST: 'http://127.0.0.1:5080/',
+    });
+    expect(config.dataSourceAllowedHosts).toEqual([
+      { name: 'search.example.com', subdomains: false },
+      { name: 'search.windows.net', subdomains: true, port: 443 },
+      { name: '10.0.0.5', subdomains: false, port: 9200 },
+      { name: '::1', subdomains: false, port: 27017 },
+      { name: '::1', subdomains: false },
+    ]);
+    expect(config.pineconeControllerHost).toBe('http://127.0.0.1:5080');
   });
 
   it.each([

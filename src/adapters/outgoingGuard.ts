@@ -1,0 +1,231 @@
+/**
+ * Calls to addresses that a caller names. Only public addresses are reached, unless the operator allows the host. What is checked is the
+ * address that is connected to, after name resolution, so a name that changes its address in between gains nothing; redirects are refused.
+ */
+import { lookup as resolveName } from 'node:dns/promises';
+import type { LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, buildConnector, errors, type Dispatcher } from 'undici';
+import { canonicalHost, isAllowedHost, type AllowedHost } from '../allowedHosts';
+import { SourceError } from '../dataSources/ports';
+import { isPublicAddress } from './publicAddress';
+
+export interface OutgoingGuardOptions {
+  /** May be reached although private, and are the only ones that get tokens of managed identities. */
+  allowedHosts: readonly AllowedHost[];
+  /** All addresses of a name; default: the system's resolver. */
+  resolve?: (host: string) => Promise<LookupAddress[]>;
+  /** Milliseconds until a connection stands; default 10,000. */
+  connectTimeout?: number;
+  /** Milliseconds of a whole call; default 30,000. */
+  callTimeout?: number;
+  /** Bytes of an answer at most; default 16 MiB. */
+  maxAnswerBytes?: number;
+}
+
+export interface OutgoingRequest {
+  url: URL;
+  method: string;
+  headers: Record<string, string>;
+  body?: string | Uint8Array;
+  signal?: AbortSignal | null;
+}
+
+export interface OutgoingAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+export interface OutgoingGuard {
+  /**
+   * For drivers with connections of their own: call before each connection, and give the driver {@link OutgoingGuard.lookup} too.
+   * Throws {@link SourceError} `refused_address` for a host that is not public, by its name or by any of its addresses, and `unavailable`
+   * for a name that has none.
+   */
+  checkHost(host: string, port: number): Promise<void>;
+  /** Of `net.connect`: gives the addresses of a name and fails as `checkHost` does. It is told no port, so `checkHost` must check that; nor is it asked for IP addresses. */
+  lookup: LookupFunction;
+  /** Whether the token of a managed identity may be sent to that address: hosts of the allow list alone, encrypted unless it is this machine. */
+  takesIdentityTokens(url: URL): boolean;
+  /**
+   * Sends a request and reads its answer whole. Statuses are the caller's business, except redirects. Throws the signal's reason, or
+   * {@link SourceError} `refused_address`, `timeout`, `unavailable`, or `invalid` for an address that is no plain http(s) one.
+   */
+  send(request: OutgoingRequest): Promise<OutgoingAnswer>;
+  /** {@link OutgoingGuard.send} in the form that libraries take. */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/** Hosts that connections are kept to at the same time. */
+const MAX_HOSTS = 500;
+/** Connections to one host; further calls wait for a free one. */
+const MAX_CONNECTIONS = 64;
+
+export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuard {
+  const { allowedHosts, connectTimeout = 10_000, callTimeout = 30_000, maxAnswerBytes = 16 * 1024 * 1024 } = options;
+  const resolve = options.resolve ?? ((host) => resolveName(host, { all: true }));
+
+  async function addressesOf(host: string): Promise<LookupAddress[]> {
+    const addresses = await resolve(host).catch((cause: unknown) => {
+      throw new SourceError('unavailable', `The host ${host} has no address; check its name.`, undefined, { cause });
+    });
+    if (addresses.length === 0)
+      throw new SourceError('unavailable', `The host ${host} has no address; check its name.`);
+    return addresses;
+  }
+
+  /** One private address refuses the name: which one a connection would take is not ours to say. */
+  async function publicAddressesOf(host: string): Promise<LookupAddress[]> {
+    const addresses = await addressesOf(host);
+    if (!addresses.every(({ address }) => isPublicAddress(address))) throw refusedAddress(host);
+    return addresses;
+  }
+
+  const lookupBy =
+    (addresses: (host: string) => Promise<LookupAddress[]>): LookupFunction =>
+    (host, { all, family }, callback) => {
+      addresses(host).then(
+        (found) => {
+          const wanted = found.filter((each) => !family || `IPv${each.family}` === familyName(family));
+          const [first] = wanted;
+          if (!first)
+            callback(new SourceError('unavailable', `The host ${host} has no ${familyName(family)} address.`), '');
+          else if (all) callback(null, wanted);
+          else callback(null, first.address, first.family);
+        },
+        (error: Error) => callback(error, ''),
+      );
+    };
+  const checkedLookup = lookupBy((host) =>
+    isAllowedHost(allowedHosts, host) ? addressesOf(host) : publicAddressesOf(host),
+  );
+
+  const toAllowed = buildConnector({ timeout: connectTimeout, lookup: lookupBy(addressesOf) });
+  const toPublic = buildConnector({ timeout: connectTimeout, lookup: lookupBy(publicAddressesOf) });
+  const connections = new Agent({
+    connections: MAX_CONNECTIONS,
+    maxOrigins: MAX_HOSTS,
+    keepAliveTimeout: 30_000,
+    headersTimeout: callTimeout,
+    bodyTimeout: callTimeout,
+    maxResponseSize: maxAnswerBytes,
+    connect(target, callback) {
+      const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
+      if (isAllowedHost(allowedHosts, host, portOf(target))) toAllowed(target, callback);
+      // Sockets ask `lookup` for names alone.
+      else if (isIP(host) && !isPublicAddress(host)) callback(refusedAddress(host), null);
+      else toPublic(target, callback);
+    },
+  });
+
+  async function send({ url, method, headers, body, signal }: OutgoingRequest): Promise<OutgoingAnswer> {
+    signal?.throwIfAborted();
+    if (!/^https?:$/.test(url.protocol))
+      throw new SourceError('invalid', 'The address must begin with http:// or https://.');
+    if (url.username || url.password) {
+      throw new SourceError('invalid', 'The address must hold no user name or password; use authentication.');
+    }
+    const expired = AbortSignal.timeout(callTimeout);
+    try {
+      const answer = await connections.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: methodOf(method),
+        // The limit of bytes is of what arrives; nothing is unpacked.
+        headers: { ...headers, 'accept-encoding': 'identity' },
+        body,
+        signal: signal ? AbortSignal.any([signal, expired]) : expired,
+      });
+      const bytes = Buffer.from(await answer.body.arrayBuffer());
+      if (answer.statusCode >= 300 && answer.statusCode < 400) {
+        throw new SourceError(
+          'refused_address',
+          `The host ${url.host} redirects, and redirects are not followed; give the final address.`,
+        );
+      }
+      return { status: answer.statusCode, headers: plainHeaders(answer.headers), body: bytes };
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw failure(error, url.host, maxAnswerBytes);
+    }
+  }
+
+  return {
+    send,
+    lookup: checkedLookup,
+    async checkHost(host, port) {
+      const name = canonicalHost(host);
+      if (name === undefined) throw new SourceError('invalid', 'The address holds a host name that is not valid.');
+      if (isAllowedHost(allowedHosts, name, port)) return;
+      if (isIP(name)) {
+        if (!isPublicAddress(name)) throw refusedAddress(name);
+      } else await publicAddressesOf(name);
+    },
+    takesIdentityTokens: (url) =>
+      isAllowedHost(allowedHosts, url.hostname, portOf(url)) &&
+      (url.protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)),
+    async fetch(input, init) {
+      const request = new Request(input, init);
+      const { status, headers, body } = await send({
+        url: new URL(request.url),
+        method: request.method,
+        headers: Object.fromEntries(request.headers),
+        body: request.body ? new Uint8Array(await request.arrayBuffer()) : undefined,
+        signal: request.signal,
+      });
+      const mayHaveBody = status !== 204 && status !== 205;
+      return new Response(mayHaveBody ? new Uint8Array(body) : null, { status, headers });
+    },
+    close: () => connections.destroy(),
+  };
+}
+
+const portOf = ({ port, protocol }: { port: string; protocol: string }): number =>
+  Number(port) || (protocol === 'https:' ? 443 : 80);
+
+const familyName = (family: number | string | undefined): string =>
+  family === 4 || family === 6 ? `IPv${family}` : String(family ?? 'IP');
+
+function refusedAddress(host: string): SourceError {
+  return new SourceError(
+    'refused_address',
+    `The host ${host} is not of the open Internet. Use a public address, or have the operator add the host to DATA_SOURCE_ALLOWED_HOSTS.`,
+  );
+}
+
+function methodOf(name: string): Dispatcher.HttpMethod {
+  const known = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'] as const;
+  const method = known.find((each) => each === name.toUpperCase());
+  if (!method) throw new SourceError('invalid', `The method ${name} is not one of HTTP.`);
+  return method;
+}
+
+const plainHeaders = (headers: Record<string, string | string[] | undefined>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, [value].flat().join(', ')]],
+    ),
+  );
+
+function failure(error: unknown, host: string, maxAnswerBytes: number): SourceError {
+  if (error instanceof SourceError) return error;
+  if (error instanceof errors.ResponseExceededMaxSizeError) {
+    const message = `The answer of ${host} is larger than ${maxAnswerBytes} bytes; ask for fewer or shorter documents.`;
+    return new SourceError('invalid', message, undefined, { cause: error });
+  }
+  const isLate =
+    (error instanceof Error && error.name === 'TimeoutError') ||
+    error instanceof errors.ConnectTimeoutError ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError;
+  if (isLate) {
+    return new SourceError('timeout', `The host ${host} did not answer in time; try again.`, undefined, {
+      cause: error,
+    });
+  }
+  const message = `The connection to ${host} failed; check the address and that the service runs.`;
+  return new SourceError('unavailable', message, undefined, { cause: error });
+}
