@@ -1,7 +1,7 @@
 /** `azure_cosmos_db`: Azure Cosmos DB for MongoDB vCore (Azure DocumentDB), asked by `$search` with `cosmosSearch`. */
 import { Double, type Collection, type MongoClient } from 'mongodb';
 import { SourceError, type DataSource, type SourceQuery } from '../../dataSources/ports';
-import type { ParametersOf } from '../../wire/dataSources';
+import type { ConfigurationOf, ParametersOf } from '../../wire/dataSources';
 import { parseMongoUri } from './mongoAddress';
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments, type FoundDocument } from './mongoDocuments';
@@ -22,10 +22,15 @@ interface VectorIndex {
 const remembered = new WeakMap<MongoClient, Map<string, VectorIndex[]>>();
 
 /**
- * Opens an `azure_cosmos_db` source; nothing is sent before the first search. Throws {@link SourceError} `invalid` for parameters that
- * cannot be meant so.
+ * Opens `azure_cosmos_db` sources. Nothing is sent before the first search; parameters that cannot be meant so reject with {@link SourceError}
+ * `invalid`.
  */
-export function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: MongoClients): DataSource {
+export const cosmosDb =
+  (clients: MongoClients) =>
+  async ({ parameters }: ConfigurationOf<'azure_cosmos_db'>): Promise<DataSource> =>
+    openCosmosDb(parameters, clients);
+
+function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: MongoClients): DataSource {
   const { authentication, database_name, container_name, index_name, fields_mapping } = parameters;
   const authenticationParam = `${PARAMETERS}.authentication.connection_string`;
   const address = parseMongoUri(authentication.connection_string, authenticationParam);
@@ -54,7 +59,7 @@ export function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, client
           const collection = client.db(database_name).collection(container_name);
           const indexes = await usedIndexes(client, collection, query);
           const lists = await Promise.all(indexes.map((index) => searchField(collection, index, query, stop)));
-          return bestOf(lists, query.limit);
+          return bestOf(lists, fields_mapping, query.limit);
         });
       } catch (error) {
         signal.throwIfAborted();

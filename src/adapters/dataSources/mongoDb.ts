@@ -1,7 +1,7 @@
 /** `mongo_db`: MongoDB Atlas, or another deployment with Atlas Vector Search, asked by `$vectorSearch`. */
 import { Double, MongoServerError, type Collection } from 'mongodb';
 import { SourceError, type DataSource, type SourceQuery } from '../../dataSources/ports';
-import type { ParametersOf } from '../../wire/dataSources';
+import type { ConfigurationOf, ParametersOf } from '../../wire/dataSources';
 import { parseMongoHost, parseMongoUri, type MongoAddress } from './mongoAddress';
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments } from './mongoDocuments';
@@ -15,10 +15,15 @@ const MAX_CANDIDATES = 10_000;
 const MAX_APP_NAME_BYTES = 128;
 
 /**
- * Opens a `mongo_db` source; nothing is sent before the first search. Throws {@link SourceError} `invalid` for parameters that cannot be
- * meant so.
+ * Opens `mongo_db` sources. Nothing is sent before the first search; parameters that cannot be meant so reject with {@link SourceError}
+ * `invalid`.
  */
-export function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients): DataSource {
+export const mongoDb =
+  (clients: MongoClients) =>
+  async ({ parameters }: ConfigurationOf<'mongo_db'>): Promise<DataSource> =>
+    openMongoDb(parameters, clients);
+
+function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients): DataSource {
   const { authentication, endpoint, app_name, database_name, collection_name, index_name, fields_mapping } = parameters;
   const address = addressOf(endpoint);
   if (address.username !== undefined || address.password !== undefined) {
@@ -54,9 +59,8 @@ export function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: Mongo
           const lists = await Promise.all(
             fields_mapping.vector_fields.map((path) => searchField(collection, path, query, stop)),
           );
-          const found = bestOf(lists, query.limit);
-          if (found.length === 0) await checkIndex(collection, stop);
-          return found;
+          if (lists.flat().length === 0) await checkIndex(collection, stop);
+          return bestOf(lists, fields_mapping, query.limit);
         });
       } catch (error) {
         signal.throwIfAborted();

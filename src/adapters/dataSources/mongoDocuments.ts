@@ -64,10 +64,19 @@ export async function readDocuments(
   return found;
 }
 
-/** What several vector fields found, each document once with its best score, best first. */
-export function bestOf(lists: FoundDocument[][], limit: number): SourceDocument[] {
+/**
+ * What several vector fields found, each document once with its best score, best first. Throws {@link SourceError} `invalid` where no
+ * document has any of the content fields.
+ */
+export function bestOf(lists: FoundDocument[][], fields: MongoFields, limit: number): SourceDocument[] {
+  const all = lists.flat();
+  if (all.length > 0 && all.every(({ content }) => content === '')) {
+    const message = `No document that was found has text in ${fields.content_fields.join(', ')}; name the fields that hold it.`;
+    throw new SourceError('invalid', message, 'data_sources[0].parameters.fields_mapping.content_fields');
+  }
   const best = new Map<string, FoundDocument>();
-  for (const found of lists.flat()) {
+  for (const found of all) {
+    if (found.content === '') continue;
     const known = best.get(found.key);
     if (!known || found.score > known.score) best.set(found.key, found);
   }
