@@ -93,10 +93,12 @@ function vectorSearch(collection: MongoCollection | undefined, stage: Document):
   }
   const vector = numbers(stage.queryVector);
   if (!vector) throw badQuery('"queryVector" must be an array of numbers');
-  const index = collection?.indexes.find(({ name }) => name === stage.index);
+  // Entries of one name are the fields of one index.
+  const fields = collection?.indexes.filter(({ name, queryable }) => name === stage.index && queryable !== false) ?? [];
   // The manual: no results for an index that does not exist.
-  if (!collection || !index || index.queryable === false) return [];
-  if (index.path !== stage.path) throw badQuery(`${stage.path} is not indexed as vector`);
+  if (!collection || fields.length === 0) return [];
+  const index = fields.find(({ path }) => path === stage.path);
+  if (!index) throw badQuery(`${stage.path} is not indexed as vector`);
   if (index.dimensions !== vector.length) {
     throw badQuery(`vector field is indexed with ${index.dimensions} dimensions but queried with ${vector.length}`);
   }

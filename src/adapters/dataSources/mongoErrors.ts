@@ -45,9 +45,10 @@ export function mongoFailure(error: unknown, names: MongoSourceNames): SourceErr
   if (error instanceof MongoParseError || error instanceof MongoInvalidArgumentError) {
     return failed('invalid', 'cannot be addressed so: the address, an option of it or the database name is not valid.');
   }
-  const refusal = sourceErrorIn(error);
+  const causes = [...causesOf(error)];
+  const refusal = causes.find((cause) => cause instanceof SourceError);
   if (refusal) return mongoFailure(refusal, names);
-  const reason = reasonOf(error);
+  const reason = causes.map(codeOf).findLast(Boolean) ?? '';
   if (/CERT|TLS|SSL|EPROTO/.test(reason)) {
     return failed(
       'unavailable',
@@ -131,19 +132,18 @@ function serverFailure(
   );
 }
 
-/** A refusal of the guard that came through sockets and the driver's own errors. */
-function sourceErrorIn(error: unknown, depth = 0): SourceError | undefined {
-  if (error instanceof SourceError) return error;
-  return depth < 8 && error instanceof Error ? sourceErrorIn(error.cause, depth + 1) : undefined;
+/** The error and what caused it, innermost last; of a selection that failed, what each server failed with. */
+function* causesOf(error: unknown, depth = 0): Generator<object> {
+  if (depth > 8 || typeof error !== 'object' || error === null) return;
+  yield error;
+  const servers = error instanceof MongoServerSelectionError ? error.reason?.servers.values() : undefined;
+  for (const server of servers ?? []) yield* causesOf(server.error, depth + 1);
+  if ('cause' in error) yield* causesOf(error.cause, depth + 1);
 }
 
-/** The innermost code of Node.js or OpenSSL, such as `ECONNREFUSED`; empty without one. */
-function reasonOf(error: unknown, depth = 0): string {
-  if (depth > 8 || !(error instanceof Error)) return '';
-  const inner = reasonOf(error.cause, depth + 1);
-  if (inner) return inner;
-  return 'code' in error && typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? error.code : '';
-}
+/** The code of Node.js or OpenSSL, such as `ECONNREFUSED`. */
+const codeOf = (error: object): string | undefined =>
+  'code' in error && typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? error.code : undefined;
 
 const isTimeout = (error: unknown): boolean =>
   error instanceof Error &&

@@ -37,19 +37,28 @@ const search = async (changes: Partial<Parameters>, limit = 3, vector = about.se
 
 describe('ranking', () => {
   it('answers with the documents nearest to the vector, best first, with the score of the index', async () => {
-    const found = await search({ fields_mapping: { content_fields: ['content'], vector_fields: ['vector'], title_field: 'title' } });
+    const found = await search({
+      fields_mapping: { content_fields: ['content'], vector_fields: ['vector'], title_field: 'title' },
+    });
     expect(found.map(({ title }) => title)).toEqual(['Tides', 'Fjords', 'Harbours']);
     const cosine = (0.9 + 0.01) / Math.sqrt(0.83 * 1.01);
     expect(found[0]?.score).toBeCloseTo((1 + cosine) / 2, 5);
   });
 
   it('searches every vector field and gives a document once, with its best score', async () => {
-    const collections = { 'library.pages': corpus() };
-    for (const index of collections['library.pages'].indexes) index.name = 'vectors';
-    collections['library.pages'].indexes = [{ name: 'vectors', path: 'vector', dimensions: 3 }];
-    const found = await search({}, 10);
-    expect(found).toHaveLength(5);
-    expect(new Set(found.map(({ content }) => content)).size).toBe(5);
+    const both = { content_fields: ['content'], vector_fields: ['vector', 'deep.titleVector'], title_field: 'title' };
+    const pages = corpus();
+    for (const index of pages.indexes) index.name = 'both';
+    const server = await mongoBench('atlas', { collections: { 'library.pages': pages } });
+    try {
+      const endpoint = `mongodb://${server.server.host}/`;
+      const source = await opened({ endpoint, index_name: 'both', fields_mapping: both }, server.clients);
+      const found = await source.search({ text: 'sea', vector: about.sea, limit: 3 }, never);
+      // By its content the page on tides comes first, by its title's vector the one on fjords.
+      expect(found.map(({ title }) => title)).toEqual(['Fjords', 'Tides', 'Harbours']);
+    } finally {
+      await server.close();
+    }
   });
 
   it('asks for twenty candidates for each document, and no more documents than wanted', async () => {
@@ -114,8 +123,14 @@ describe('the matrix', () => {
         1,
         about.mountains,
       );
-      const parts = { content: 'Snow lies on high mountains.', 'body.text': 'More of Peaks.', tags: 'Peaks\n{"deep":true}\n7' };
-      const content = fields.content_fields.flatMap((name) => Object.entries(parts).find(([key]) => key === name)?.[1] ?? []);
+      const parts = {
+        content: 'Snow lies on high mountains.',
+        'body.text': 'More of Peaks.',
+        tags: 'Peaks\n{"deep":true}\n7',
+      };
+      const content = fields.content_fields.flatMap(
+        (name) => Object.entries(parts).find(([key]) => key === name)?.[1] ?? [],
+      );
       expect(found).toEqual([
         {
           content: content.join(fields.content_fields_separator ?? '\n'),
@@ -213,7 +228,11 @@ describe('parameters that cannot be meant so', () => {
     ['another protocol', { endpoint: 'https://example.com/' }, 'endpoint'],
     ['words', { endpoint: 'my cluster' }, 'endpoint'],
     ['a name too long for the handshake', { app_name: 'ä'.repeat(65) }, 'app_name'],
-    ['a variable as a field', { fields_mapping: { content_fields: ['$ROOT'], vector_fields: ['v'] } }, 'fields_mapping'],
+    [
+      'a variable as a field',
+      { fields_mapping: { content_fields: ['$ROOT'], vector_fields: ['v'] } },
+      'fields_mapping',
+    ],
   ])('refuses %s before anything is sent', async (_, changes, param) => {
     const error = await sourceError(opened(changes));
     expect(error).toMatchObject({ kind: 'invalid', param: `data_sources[0].parameters.${param}` });

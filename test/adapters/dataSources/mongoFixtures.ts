@@ -1,7 +1,15 @@
 /** Deployments, parameters and expectations that the tests of both MongoDB sources share. */
 import { inspect } from 'node:util';
-import { createMongoClients, type MongoClients, type MongoClientsOptions } from '../../../src/adapters/dataSources/mongoClients';
-import { createOutgoingGuard, type OutgoingGuard, type OutgoingGuardOptions } from '../../../src/adapters/outgoingGuard';
+import {
+  createMongoClients,
+  type MongoClients,
+  type MongoClientsOptions,
+} from '../../../src/adapters/dataSources/mongoClients';
+import {
+  createOutgoingGuard,
+  type OutgoingGuard,
+  type OutgoingGuardOptions,
+} from '../../../src/adapters/outgoingGuard';
 import { readAllowedHosts } from '../../../src/allowedHosts';
 import { SourceError } from '../../../src/dataSources/ports';
 import type { MongoCollection, MongoDialect } from '../../sources/mongoSearch';
