@@ -62,6 +62,9 @@ export function parseMongoUri(text: string, param: string): MongoAddress {
     throw invalid('The connection string holds a host that is not valid: write HOST or HOST:PORT.', param);
   }
   if (seeds.length > MAX_MEMBERS) throw invalid(`The connection string names more than ${MAX_MEMBERS} hosts.`, param);
+  if (isSrv && !/^(?![\d.]+$)[\w-]+(\.[\w-]+)+\.?$/.test(hosts)) {
+    throw invalid('A mongodb+srv:// connection string must hold one host name, without a port.', param);
+  }
   const [username, password] = decoded(credential, param);
   const scheme = isSrv ? 'mongodb+srv' : 'mongodb';
   return { uri: `${scheme}://${hosts}/${database}?${takenOptions(query, param)}`, seeds, isSrv, username, password };

@@ -1,9 +1,7 @@
 /** What MongoDB's driver throws, as errors for the caller of a source. Nothing of the connection string gets into them. */
 import {
-  MongoInvalidArgumentError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
-  MongoParseError,
   MongoServerError,
   MongoServerSelectionError,
 } from 'mongodb';
@@ -42,7 +40,7 @@ export function mongoFailure(error: unknown, names: MongoSourceNames): SourceErr
     return new SourceError(error.kind, `${names.source}: ${error.message}`, names.address, { cause: error });
   }
   if (error instanceof MongoServerError) return serverFailure(error, names, failed);
-  if (error instanceof MongoParseError || error instanceof MongoInvalidArgumentError) {
+  if (isAddressError(error)) {
     return failed('invalid', 'cannot be addressed so: the address, an option of it or the database name is not valid.');
   }
   const causes = [...causesOf(error)];
@@ -144,6 +142,10 @@ function* causesOf(error: unknown, depth = 0): Generator<object> {
 /** The code of Node.js or OpenSSL, such as `ECONNREFUSED`. */
 const codeOf = (error: object): string | undefined =>
   'code' in error && typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? error.code : undefined;
+
+/** By name: the parser of connection strings is a library of its own, with a class of its own. */
+const isAddressError = (error: unknown): boolean =>
+  error instanceof Error && /^Mongo(Parse|InvalidArgument|API)Error$/.test(error.name);
 
 const isTimeout = (error: unknown): boolean =>
   error instanceof Error &&
