@@ -3,7 +3,7 @@
  * It refuses commands before authentication and what the real services refuse; see mongoSearch.ts.
  */
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Binary, Long, type Document } from 'mongodb';
 import { ScramConversation, scramUser, type ScramUser } from './mongoScram';
@@ -37,6 +37,7 @@ export interface MongoFault {
 export interface MongoServer {
   /** `127.0.0.1:PORT`. */
   host: string;
+  port: number;
   /** Names of commands, oldest first; without hello. */
   commands: string[];
   /** The clients' names of themselves. */
@@ -92,7 +93,10 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Mon
   });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('The server does not listen.');
+  const { port } = address;
+  const host = `127.0.0.1:${port}`;
 
   async function respond(socket: Socket, session: Session, request: WireRequest): Promise<void> {
     const [name = ''] = Object.keys(request.command);
@@ -230,6 +234,7 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Mon
 
   return {
     host,
+    port,
     commands,
     appNames,
     connections: () => sockets.size,

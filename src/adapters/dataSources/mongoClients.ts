@@ -86,10 +86,13 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
   }
 
   function open(key: string, { address, credential, appName }: MongoTarget): Entry {
+    const refusal: { reject?: (error: SourceError) => void } = {};
+    const refused = new Promise<never>((_, reject) => (refusal.reject = reject));
+    const refuse = (error: SourceError): void => refusal.reject?.(error);
     const client = new MongoClient(address.uri, {
       ...(credential && { auth: credential }),
       ...(appName && { appName }),
-      lookup: guard.lookup,
+      lookup: toldLookup(guard, refuse),
       connectTimeoutMS: 5_000,
       heartbeatFrequencyMS: 30_000,
       maxIdleTimeMS: 60_000,
@@ -104,7 +107,7 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
       waitQueueTimeoutMS: callTimeoutMs,
     });
     const checked = new Set<string>();
-    const refused = new Promise<never>((_, reject) => holdUncheckedMembers(client, guard, checked, reject));
+    holdUncheckedMembers(client, guard, checked, refuse);
     const entry: Entry = { client, connected: connect(client, address, guard, checked), refused, users: 0 };
     // Whoever uses the client is told; here it only makes way.
     for (const failure of [entry.connected, entry.refused]) failure.catch(() => drop(key, entry));
@@ -173,6 +176,15 @@ async function connect(
     checked.add(keyOf(host, port));
   }
   await client.connect();
+}
+
+/** The guard's `lookup`, whose refusals are also told at once: the driver would try until its time is over. */
+function toldLookup(guard: AddressGuard, refuse: (error: SourceError) => void): LookupFunction {
+  return (host, options, done) =>
+    guard.lookup(host, options, (error, ...found) => {
+      if (error instanceof SourceError && error.kind === 'refused_address') refuse(error);
+      done(error, ...found);
+    });
 }
 
 /** The servers behind an SRV name. The driver asks again for itself; here they are asked for to be checked with their ports. */

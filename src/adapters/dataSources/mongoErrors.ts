@@ -1,10 +1,5 @@
 /** What MongoDB's driver throws, as errors for the caller of a source. Nothing of the connection string gets into them. */
-import {
-  MongoNetworkError,
-  MongoNetworkTimeoutError,
-  MongoServerError,
-  MongoServerSelectionError,
-} from 'mongodb';
+import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { SourceError } from '../../dataSources/ports';
 
 /** How a source calls itself and its parameters in messages. */

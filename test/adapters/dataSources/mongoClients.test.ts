@@ -1,9 +1,11 @@
+import { promises as dns } from 'node:dns';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { parseMongoUri } from '../../../src/adapters/dataSources/mongoAddress';
 import { mongoFailure } from '../../../src/adapters/dataSources/mongoErrors';
 import type { MongoClients } from '../../../src/adapters/dataSources/mongoClients';
 import { SourceError } from '../../../src/dataSources/ports';
+import { startDnsServer, type DnsServer } from '../../sources/dnsServer';
 import { eventually } from '../../support/polling';
 import { PASSWORD, mongoBench, sourceError } from './mongoFixtures';
 
@@ -54,8 +56,8 @@ describe('the outgoing guard', () => {
     '0x7f000001',
     '[::ffff:127.0.0.1]',
   ])('keeps a client from connecting to %s', async (host) => {
-    const bench = await mongoBench('atlas', { allowed: 'nobody.example' });
-    const port = bench.server.host.split(':')[1];
+    const bench = await mongoBench('atlas', { allowed: () => 'nobody.example' });
+    const { port } = bench.server;
     try {
       const error = await sourceError(ping(bench.clients, `mongodb://${host}:${port}/`));
       expect(error).toMatchObject({ kind: 'refused_address', param: 'endpoint' });
@@ -67,21 +69,21 @@ describe('the outgoing guard', () => {
   });
 
   it.each([
-    ['an IP address', (port: number) => `127.0.0.2:${port}`],
+    ['an IP address', (port: number) => `127.0.0.1:${port}`],
     ['an IPv6 address', (port: number) => `[::ffff:127.0.0.1]:${port}`],
-    ['another port of an allowed host', (port: number) => `127.0.0.1:${port}`],
+    ['another port of an allowed host', (port: number) => `entry.example:${port}`],
     ['a name that leads here', (port: number) => `inside.example:${port}`],
     ['a number that is an address', (port: number) => `2130706433:${port}`],
     ['a socket of this machine', () => '/var/run/docker.sock'],
   ])('refuses a deployment that names %s as its member, without connecting there', async (_, memberOf) => {
     const forbidden = await forbiddenListener();
     const bench = await mongoBench('atlas', {
-      allowed: 'entry.example',
+      allowed: (port) => `entry.example:${port}`,
       resolve: async () => [{ address: '127.0.0.1', family: 4 }],
       members: (own) => [own.replace('127.0.0.1', 'entry.example'), memberOf(forbidden.port)],
     });
     try {
-      const port = bench.server.host.split(':')[1];
+      const { port } = bench.server;
       const error = await sourceError(ping(bench.clients, `mongodb://entry.example:${port}/`));
       expect(error).toMatchObject({ kind: 'refused_address', param: 'endpoint' });
       expect(forbidden.connections()).toBe(0);
@@ -108,12 +110,12 @@ describe('the outgoing guard', () => {
 
   it('lets a replica set serve whose members are allowed, also under other names than the caller’s', async () => {
     const bench = await mongoBench('atlas', {
-      allowed: '127.0.0.1,entry.example',
+      allowed: () => '127.0.0.1,entry.example',
       resolve: async () => [{ address: '127.0.0.1', family: 4 }],
       members: (own) => [own],
     });
     try {
-      const port = bench.server.host.split(':')[1];
+      const { port } = bench.server;
       await expect(ping(bench.clients, `mongodb://entry.example:${port}/`)).resolves.toMatchObject({ ok: 1 });
       await expect(ping(bench.clients, `mongodb://${bench.server.host}/`)).resolves.toMatchObject({ ok: 1 });
     } finally {
@@ -124,15 +126,72 @@ describe('the outgoing guard', () => {
   it('asks the guard at each connection, so a name that moves inside is refused', async () => {
     let calls = 0;
     const bench = await mongoBench('atlas', {
-      allowed: 'nobody.example',
+      allowed: () => 'nobody.example',
       // Public when it is checked, of this machine when it is connected to.
       resolve: async () => [{ address: calls++ === 0 ? '93.184.215.14' : '127.0.0.1', family: 4 }],
     });
     try {
-      const port = bench.server.host.split(':')[1];
+      const { port } = bench.server;
       const error = await sourceError(ping(bench.clients, `mongodb://moving.example:${port}/`));
       expect(error.kind).toBe('refused_address');
       expect(bench.server.accepted()).toBe(0);
+    } finally {
+      await bench.close();
+    }
+  });
+});
+
+describe('clusters behind SRV records', () => {
+  const uri = 'mongodb+srv://cluster0.example.test/?tls=false';
+  let names: DnsServer;
+  const before = dns.getServers();
+  beforeAll(async () => {
+    names = await startDnsServer();
+    dns.setServers([`127.0.0.1:${names.port}`]);
+  });
+  afterAll(() => {
+    dns.setServers(before);
+    names.close();
+  });
+
+  const cluster = (allowed: string) =>
+    mongoBench('atlas', {
+      allowed: () => allowed,
+      resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+      members: (own) => [own.replace('127.0.0.1', 'shard0.cluster0.example.test')],
+    });
+
+  it('are reached by the name of the cluster alone', async () => {
+    const bench = await cluster('*.example.test');
+    names.serve('_mongodb._tcp.cluster0.example.test', [
+      { target: 'shard0.cluster0.example.test', port: bench.server.port },
+    ]);
+    try {
+      await expect(ping(bench.clients, uri)).resolves.toMatchObject({ ok: 1 });
+    } finally {
+      await bench.close();
+    }
+  });
+
+  it('are refused where a record leads to a server that is not allowed', async () => {
+    const bench = await cluster('shard1.cluster0.example.test');
+    names.serve('_mongodb._tcp.cluster0.example.test', [
+      { target: 'shard0.cluster0.example.test', port: bench.server.port },
+    ]);
+    try {
+      await expect(sourceError(ping(bench.clients, uri))).resolves.toMatchObject({ kind: 'refused_address' });
+      expect(bench.server.accepted()).toBe(0);
+    } finally {
+      await bench.close();
+    }
+  });
+
+  it('are unavailable where the name has no records', async () => {
+    const bench = await cluster('*.example.test');
+    names.serve('_mongodb._tcp.cluster0.example.test', []);
+    try {
+      const error = await sourceError(ping(bench.clients, uri));
+      expect(error).toMatchObject({ kind: 'unavailable', message: expect.stringContaining('no SRV record') });
     } finally {
       await bench.close();
     }

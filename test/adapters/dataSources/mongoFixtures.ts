@@ -61,11 +61,12 @@ interface Bench {
   close(): Promise<void>;
 }
 
-/** A deployment, and clients that may reach `allowed`, by default this machine. */
+/** A deployment, and clients that may reach `allowed`. */
 export async function mongoBench(
   dialect: MongoDialect,
   options: Partial<MongoServerOptions> & {
-    allowed?: string;
+    /** Of the server's own port; default this machine. */
+    allowed?: (port: number) => string;
     clients?: Partial<MongoClientsOptions>;
     resolve?: OutgoingGuardOptions['resolve'];
   } = {},
@@ -80,7 +81,7 @@ export async function mongoBench(
     ...options,
   });
   const guard = createOutgoingGuard({
-    allowedHosts: readAllowedHosts(options.allowed ?? '127.0.0.1'),
+    allowedHosts: readAllowedHosts(options.allowed?.(server.port) ?? '127.0.0.1'),
     resolve: options.resolve,
   });
   const clients = createMongoClients({ guard, serverSelectionTimeoutMs: 1_500, ...options.clients });
