@@ -149,7 +149,7 @@ export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuar
       return { status: answer.statusCode, headers: plainHeaders(answer.headers), body: bytes };
     } catch (error) {
       signal?.throwIfAborted();
-      throw failure(error, url.host, maxAnswerBytes);
+      throw failure(error, url.host, maxAnswerBytes, expired.aborted);
     }
   }
 
@@ -210,14 +210,14 @@ const plainHeaders = (headers: Record<string, string | string[] | undefined>): R
     ),
   );
 
-function failure(error: unknown, host: string, maxAnswerBytes: number): SourceError {
+function failure(error: unknown, host: string, maxAnswerBytes: number, isOver: boolean): SourceError {
   if (error instanceof SourceError) return error;
   if (error instanceof errors.ResponseExceededMaxSizeError) {
     const message = `The answer of ${host} is larger than ${maxAnswerBytes} bytes; ask for fewer or shorter documents.`;
     return new SourceError('invalid', message, undefined, { cause: error });
   }
   const isLate =
-    (error instanceof Error && error.name === 'TimeoutError') ||
+    isOver ||
     error instanceof errors.ConnectTimeoutError ||
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError;

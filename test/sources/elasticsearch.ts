@@ -1,0 +1,158 @@
+/**
+ * Elasticsearch's REST API over the library: bodies and answers as elastic/elasticsearch-specification declares them, refusals as
+ * elastic/elasticsearch answers them (its yamlRestTest suites search.vectors and issues), every answer with the product header that clients check.
+ */
+import { z } from 'zod';
+import { wordVector } from '../support/wordVectors';
+import { library, type LibraryDocument } from './library';
+import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
+import { bm25, cosine, ranked, type Scored } from './textScore';
+
+export interface ElasticsearchServer extends RestServer {
+  indexName: string;
+  key: string;
+  keyId: string;
+  encodedApiKey: string;
+  modelId: string;
+}
+
+const DIMENSIONS = wordVector('').length;
+const INDEX = 'library';
+const KEY_ID = 'key-id';
+const KEY = 'key-of-elasticsearch';
+const ENCODED = Buffer.from(`${KEY_ID}:${KEY}`).toString('base64');
+const MODEL = 'word-vectors';
+const product = { 'x-elastic-product': 'Elasticsearch' };
+
+const denseVector = { type: 'dense_vector', dims: DIMENSIONS, index: true, similarity: 'cosine' };
+const properties: Record<string, Record<string, unknown>> = {
+  content: { type: 'text' },
+  title: { type: 'text', fields: { keyword: { type: 'keyword' } } },
+  url: { type: 'keyword' },
+  filepath: { type: 'keyword' },
+  category: { type: 'keyword' },
+  contentvector: denseVector,
+  titlevector: denseVector,
+};
+
+const knn = z.strictObject({
+  field: z.string(),
+  k: z.int().min(1).optional(),
+  num_candidates: z.int().min(1).max(10_000).optional(),
+  query_vector: z.array(z.number()).optional(),
+  query_vector_builder: z
+    .strictObject({ text_embedding: z.strictObject({ model_id: z.string(), model_text: z.string() }) })
+    .optional(),
+});
+const searchBody = z.strictObject({
+  size: z.int().min(0).max(10_000).default(10),
+  _source: z.array(z.string()).optional(),
+  query: z.strictObject({ multi_match: z.strictObject({ query: z.string(), fields: z.array(z.string()) }) }).optional(),
+  knn: z.union([knn, z.array(knn)]).optional(),
+});
+
+const refuse = (status: number, type: string, reason: string): never => {
+  const cause = { type, reason };
+  throw new Refusal({ status, headers: product, body: { error: { root_cause: [cause], ...cause }, status } });
+};
+
+export async function startElasticsearch(port?: number): Promise<ElasticsearchServer> {
+  const server = await startRestServer(answerTo, port);
+  return { ...server, indexName: INDEX, key: KEY, keyId: KEY_ID, encodedApiKey: ENCODED, modelId: MODEL };
+}
+
+function answerTo(request: RestRequest): RestAnswer {
+  if (request.headers.authorization !== `ApiKey ${ENCODED}`) {
+    refuse(
+      401,
+      'security_exception',
+      'unable to authenticate with provided credentials and anonymous access is not allowed',
+    );
+  }
+  const version = /compatible-with=(\d+)/.exec(request.headers.accept ?? '')?.[1];
+  if (version !== undefined && version !== '9' && version !== '8') {
+    refuse(400, 'media_type_header_exception', `Invalid media-type value on headers [Accept]`);
+  }
+  const [, index, operation] = /^\/([^/]+)\/(_mapping|_search)$/.exec(request.path) ?? [];
+  if (operation === undefined) refuse(400, 'illegal_argument_exception', `no handler found for [${request.path}]`);
+  if (index !== INDEX) refuse(404, 'index_not_found_exception', `no such index [${index ?? ''}]`);
+  if (operation === '_mapping')
+    return { status: 200, headers: product, body: { [INDEX]: { mappings: { properties } } } };
+  return search(request.body);
+}
+
+function search(body: unknown): RestAnswer {
+  const parsed = searchBody.safeParse(body);
+  if (!parsed.success) return refuse(400, 'parsing_exception', parsed.error.message);
+  const { size, _source, query, knn: near } = parsed.data;
+  const scores = new Map<LibraryDocument, number>();
+  const add = (found: Scored<LibraryDocument>[]) => {
+    for (const { item, score } of found) scores.set(item, (scores.get(item) ?? 0) + score);
+  };
+  if (query) add(textMatches(query.multi_match.query, query.multi_match.fields));
+  for (const each of near ? [near].flat() : []) add(neighbours(each));
+  const hits = [...scores]
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, size)
+    .map(([item, score]) => ({ _index: INDEX, _id: item.id, _score: score, _source: sourceOf(item, _source) }));
+  const head = { took: 1, timed_out: false, _shards: { total: 1, successful: 1, skipped: 0, failed: 0 } };
+  return {
+    status: 200,
+    headers: product,
+    body: { ...head, hits: { total: { value: scores.size, relation: 'eq' }, hits } },
+  };
+}
+
+const sourceOf = (document: LibraryDocument, names: string[] | undefined) =>
+  Object.fromEntries(Object.entries(document).filter(([name]) => names?.includes(name) ?? true));
+
+/** The best field counts, as `multi_match` does by itself. */
+function textMatches(query: string, names: string[]): Scored<LibraryDocument>[] {
+  const texts = names.filter((name) => properties[name]?.type === 'text');
+  const scores = texts.map((name) =>
+    bm25(
+      library.map((each) => String(Object.entries(each).find(([key]) => key === name)?.[1])),
+      query,
+    ),
+  );
+  return ranked(
+    library,
+    library.map((_, place) => Math.max(0, ...scores.map((each) => each[place] ?? 0))),
+  );
+}
+
+function neighbours({ field, k = 10, num_candidates = 15, query_vector, query_vector_builder }: z.infer<typeof knn>) {
+  if (k > num_candidates) {
+    refuse(400, 'action_request_validation_exception', '[num_candidates] cannot be less than [k]');
+  }
+  if (properties[field]?.type !== 'dense_vector') {
+    refuse(
+      400,
+      'query_shard_exception',
+      `failed to create query: [knn] queries are only supported on [dense_vector] fields`,
+    );
+  }
+  if ((query_vector === undefined) === (query_vector_builder === undefined)) {
+    refuse(400, 'illegal_argument_exception', 'either [query_vector_builder] or [query_vector] must be provided');
+  }
+  const asked = query_vector ?? embedded(query_vector_builder?.text_embedding);
+  if (asked.length !== DIMENSIONS) {
+    refuse(
+      400,
+      'query_shard_exception',
+      `failed to create query: the query vector has a different dimension [${asked.length}] than the index vectors [${DIMENSIONS}]`,
+    );
+  }
+  const of = (document: LibraryDocument) => (field === 'titlevector' ? document.title : document.content);
+  return ranked(
+    library,
+    library.map((each) => (1 + cosine(asked, wordVector(of(each)))) / 2),
+  ).slice(0, k);
+}
+
+function embedded(model: { model_id: string; model_text: string } | undefined): ArrayLike<number> {
+  if (model?.model_id !== MODEL) {
+    return refuse(404, 'resource_not_found_exception', `Could not find trained model [${model?.model_id ?? ''}]`);
+  }
+  return wordVector(model.model_text);
+}
