@@ -37,10 +37,10 @@ export function smallerWindow(error: unknown, tried: number): number | undefined
 }
 
 /** What the service adds to each message, and what begins the answer. */
-const PER_MESSAGE = 4;
-const PER_PROMPT = 3;
+export const PER_MESSAGE = 4;
+export const PER_PROMPT = 3;
 /** An image in high detail takes about this; in low detail `LOW_DETAIL`. */
-const PER_IMAGE = 1_105;
+export const PER_IMAGE = 1_105;
 const LOW_DETAIL = 85;
 /** Tokenizers take quadratic time for long words. */
 const SLICE = 2_000;
