@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
+import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
 import { folderBlobs } from './adapters/folderBlobs';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
-import { localCompletions, type LocalCompletions } from './adapters/localCompletions';
+import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
 import { localChatModel, LOCAL_MODEL } from './adapters/localModel';
 import { findModelServer } from './adapters/localModelServers';
 import { openAiChat } from './adapters/openAiChat';
+import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
@@ -26,10 +28,13 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, type Config } from './config';
+import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
+import type { DataSourceOpeners, EmbeddingEndpoint } from './dataSources/ports';
+import { errors } from './errors';
 import type { EdgeSettings } from './http/family';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
-import { modelRouter } from './models/modelRouter';
+import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import type { VectorIndex } from './retrieval/ports';
@@ -42,6 +47,7 @@ import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
 const LOCAL_DIMENSIONS = 512;
@@ -52,6 +58,7 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   schedules: Schedules;
+  chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
@@ -161,9 +168,11 @@ async function build(config: Config): Promise<Services> {
     config.codeInterpreter === 'pyodide'
       ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
       : undefined;
+  const anyChat = modelRouter([chat, openAiChat(gateway)]);
+  const localModels = builtIn(chat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
-    chat: modelRouter([chat, openAiChat(gateway)]),
+    chat: anyChat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
@@ -181,10 +190,20 @@ async function build(config: Config): Promise<Services> {
     threads,
     runs,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
+    chatOnYourData: createChatOnYourData({
+      openers: dataSourceOpeners(retrieval),
+      chat: anyChat,
+      completions: completionsRouter([
+        extractiveCompletions(chat, localModels.completions),
+        openAiCompletions(gateway),
+      ]),
+      embeddingDeployments: deploymentEmbeddings(gateway, local, localModels.servesEmbeddings),
+      embeddingEndpoint: noEmbeddingEndpoint,
+    }),
     retrieval,
     gateway,
     backends,
-    local: builtIn(chat, local, backends.length === 0),
+    local: localModels,
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
     close: async () =>
@@ -215,6 +234,18 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
         : runs.create(scope, threadId, body, { runId }),
   };
 }
+
+/** The sources of chat on your data by their types. */
+const dataSourceOpeners = (retrieval: Retrieval): DataSourceOpeners => ({ vector_store: vectorStoreSource(retrieval) });
+
+const noEmbeddingEndpoint: EmbeddingEndpoint = {
+  embed: async () => {
+    throw errors.unsupported(
+      'data_sources[0].parameters.embedding_dependency.type',
+      "Name a deployment of this server with 'deployment_name'.",
+    );
+  },
+};
 
 interface Storage {
   records: Records;

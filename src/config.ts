@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError } from './configError';
+import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
@@ -32,6 +33,8 @@ export interface Config {
   codeInterpreter: 'pyodide' | 'off';
   /** Folder with the wheels that code may import from; absent: the standard library alone. */
   pyodidePackageDir?: string;
+  /** Data sources that requests name. */
+  dataSources: NamedDataSources;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -45,7 +48,6 @@ const notYet: Record<string, string[]> = {
   ENTRA_AUDIENCE: [],
   VECTOR_INDEX: ['lancedb'],
   BLOB_TRIGGER_SOURCE: ['polling'],
-  DATA_SOURCES: [],
   DATA_SOURCE_ALLOWED_HOSTS: [],
   PINECONE_CONTROLLER_HOST: [],
   RESPONSES_MODE: [],
@@ -63,6 +65,7 @@ const settings = z.object({
   MODEL_BACKENDS: text.optional(),
   LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
+  DATA_SOURCES: text.optional(),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
     .int()
@@ -108,6 +111,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
+    dataSources: readDataSources(values.DATA_SOURCES, env),
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

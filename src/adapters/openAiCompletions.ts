@@ -6,7 +6,7 @@ import type { Completion, CompletionBody, CompletionChunk, Completions } from '.
 import { parseJson, readJson } from './answerBody';
 import { chatAdaptations } from './chatAdaptations';
 import { serverSentEvents } from './chatCompletionEvents';
-import { answerFailure, refusal } from './openAiAnswer';
+import { answerFailure, refusal, release } from './openAiAnswer';
 import { malformed, refusalInside } from './openAiErrors';
 
 /** Largest whole answer; pictures and sounds are not asked for. */
@@ -100,9 +100,13 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
   ): AsyncGenerator<CompletionChunk, void, void> {
     let isComplete = false;
     try {
-      for await (const { event, data } of serverSentEvents(answer.body)) {
+      const pieces: AsyncIterable<Uint8Array> = answer.body.iterator({ destroyOnReturn: false });
+      for await (const { event, data } of serverSentEvents(pieces)) {
         signal.throwIfAborted();
-        if (data.trim() === '[DONE]') return;
+        if (data.trim() === '[DONE]') {
+          isComplete = true;
+          return;
+        }
         const value = parseJson(data);
         const refused =
           event === 'error'
@@ -120,7 +124,7 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
     } catch (error) {
       throw answerFailure(error, answer.setting, signal);
     } finally {
-      answer.body.destroy();
+      release(answer.body, isComplete);
     }
   }
 

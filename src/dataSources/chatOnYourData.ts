@@ -73,7 +73,8 @@ export function createChatOnYourData(ports: ChatOnYourDataPorts): ChatOnYourData
     const source = await openDataSource(openers, configuration, scope);
     const { queries, usage } = await intentOf(body, parameters.max_search_queries, scope, signal);
     const topDocuments = parameters.top_n_documents ?? USUAL_TOP_DOCUMENTS;
-    const dependency = 'embedding_dependency' in parameters ? parameters.embedding_dependency : undefined;
+    const dependency =
+      configuration.type === 'vector_store' ? undefined : configuration.parameters.embedding_dependency;
     const limit = Math.max(LEAST_RETRIEVED, topDocuments);
     const asked = await withVectors(source, dependency, queries, scope, signal);
     const found = await retrieveDocuments(

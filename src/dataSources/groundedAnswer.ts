@@ -1,5 +1,5 @@
 /** The model's answer on its way to the caller: markers that stand for something, the context, and what the search for queries took. Pure. */
-import type { Completion, CompletionChunk, CompletionUsage, Usage } from '../models/ports';
+import type { Completion, CompletionChunk, Usage } from '../models/ports';
 import { MarkerReader } from './docMarkers';
 
 export interface Grounding {
@@ -78,7 +78,8 @@ function alone(
   return { ...head, choices: [{ index, delta, finish_reason: null }], ...(includeUsage && { usage: null }) };
 }
 
-const withUsage = (counted: CompletionUsage, more: Usage | undefined): CompletionUsage => ({
+/** The sum; details that a service counts stay those of the answer. */
+const withUsage = (counted: Usage, more: Usage | undefined): Usage => ({
   ...counted,
   prompt_tokens: counted.prompt_tokens + (more?.prompt_tokens ?? 0),
   completion_tokens: counted.completion_tokens + (more?.completion_tokens ?? 0),

@@ -103,15 +103,10 @@ export interface CompletionBody {
   [field: string]: unknown;
 }
 
-/** Tokens with their details, as a service counts them. */
-export interface CompletionUsage extends Usage {
-  [field: string]: unknown;
-}
-
 /** A whole chat completion; what is not named here passes as it is. */
 export interface Completion {
   choices: { index: number; message: { content?: string | null; [field: string]: unknown }; [field: string]: unknown }[];
-  usage?: CompletionUsage | null;
+  usage?: Usage | null;
   [field: string]: unknown;
 }
 
@@ -123,7 +118,7 @@ export interface CompletionChunk {
     finish_reason?: string | null;
     [field: string]: unknown;
   }[];
-  usage?: CompletionUsage | null;
+  usage?: Usage | null;
   [field: string]: unknown;
 }
 
