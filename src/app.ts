@@ -6,14 +6,24 @@ import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
+import { azureSearch } from './adapters/dataSources/azureSearch';
+import { cosmosDb } from './adapters/dataSources/cosmosDb';
+import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
+import { elasticsearch } from './adapters/dataSources/elasticsearch';
+import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
+import { mongoDb } from './adapters/dataSources/mongoDb';
+import { pinecone } from './adapters/dataSources/pinecone';
+import { embeddingEndpoint } from './adapters/embeddingEndpoint';
+import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { folderBlobs } from './adapters/folderBlobs';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
-import { localCompletions, type LocalCompletions } from './adapters/localCompletions';
+import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
 import { localChatModel, LOCAL_MODEL } from './adapters/localModel';
 import { findModelServer } from './adapters/localModelServers';
 import { openAiChat } from './adapters/openAiChat';
+import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
@@ -26,10 +36,12 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, type Config } from './config';
+import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
+import type { DataSourceOpeners } from './dataSources/ports';
 import type { EdgeSettings } from './http/family';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
-import { modelRouter } from './models/modelRouter';
+import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import type { VectorIndex } from './retrieval/ports';
@@ -42,6 +54,7 @@ import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
 const LOCAL_DIMENSIONS = 512;
@@ -52,6 +65,7 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   schedules: Schedules;
+  chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
@@ -161,9 +175,11 @@ async function build(config: Config): Promise<Services> {
     config.codeInterpreter === 'pyodide'
       ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
       : undefined;
+  const anyChat = modelRouter([chat, openAiChat(gateway)]);
+  const localModels = builtIn(chat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
-    chat: modelRouter([chat, openAiChat(gateway)]),
+    chat: anyChat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
@@ -175,21 +191,35 @@ async function build(config: Config): Promise<Services> {
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
+  const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
+  const mongoClients = createMongoClients({ guard });
   return {
     storage: { records, blobs },
     assistants,
     threads,
     runs,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
+    chatOnYourData: createChatOnYourData({
+      openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
+      chat: anyChat,
+      completions: completionsRouter([
+        extractiveCompletions(chat, localModels.completions),
+        openAiCompletions(gateway),
+      ]),
+      embeddingDeployments: deploymentEmbeddings(gateway, local, localModels.servesEmbeddings),
+      embeddingEndpoint: embeddingEndpoint(guard),
+    }),
     retrieval,
     gateway,
     backends,
-    local: builtIn(chat, local, backends.length === 0),
+    local: localModels,
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
     close: async () =>
       closeAll([
         async () => sandbox?.close(),
+        () => mongoClients.close(),
+        () => guard.close(),
         () => parser.close(),
         () => local.close(),
         () => index.close(),
@@ -215,6 +245,21 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
         : runs.create(scope, threadId, body, { runId }),
   };
 }
+
+/** The sources of chat on your data by their types. */
+const dataSourceOpeners = (
+  { pineconeControllerHost }: Config,
+  retrieval: Retrieval,
+  guard: OutgoingGuard,
+  mongoClients: MongoClients,
+): DataSourceOpeners => ({
+  azure_search: azureSearch({ guard }),
+  azure_cosmos_db: cosmosDb(mongoClients),
+  elasticsearch: elasticsearch({ guard }),
+  mongo_db: mongoDb(mongoClients),
+  pinecone: pinecone({ guard, controllerHost: pineconeControllerHost }),
+  vector_store: vectorStoreSource(retrieval),
+});
 
 interface Storage {
   records: Records;

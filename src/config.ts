@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { readAllowedHosts, type AllowedHost } from './allowedHosts';
 import { ConfigError } from './configError';
+import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
@@ -37,6 +38,8 @@ export interface Config {
   dataSourceAllowedHosts: AllowedHost[];
   /** Address of Pinecone's control plane; absent: Pinecone's own. */
   pineconeControllerHost?: string;
+  /** Data sources that requests name. */
+  dataSources: NamedDataSources;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -50,7 +53,6 @@ const notYet: Record<string, string[]> = {
   ENTRA_AUDIENCE: [],
   VECTOR_INDEX: ['lancedb'],
   BLOB_TRIGGER_SOURCE: ['polling'],
-  DATA_SOURCES: [],
   RESPONSES_MODE: [],
 };
 
@@ -66,6 +68,7 @@ const settings = z.object({
   MODEL_BACKENDS: text.optional(),
   LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
+  DATA_SOURCES: text.optional(),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
     .int()
@@ -115,6 +118,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
+    dataSources: readDataSources(values.DATA_SOURCES, env),
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

@@ -44,6 +44,22 @@ const modelFailures = {
   unavailable: (message, headers) => [503, message, { type: 'server_error', code: 'service_unavailable', headers }],
 } satisfies Record<string, Failure>;
 
+interface SourceFailure {
+  kind: keyof typeof sourceFailures;
+  message: string;
+  param?: string;
+}
+/** The service answers 400 whatever its source refused; 424, since neither the caller nor this server is at fault, where the source itself fails. */
+const sourceFailures = {
+  invalid: [400, 'invalid_data_source'],
+  authentication: [400, 'data_source_authentication'],
+  not_found: [400, 'data_source_not_found'],
+  refused_address: [400, 'data_source_refused_address'],
+  rate_limited: [429, 'data_source_rate_limited'],
+  unavailable: [424, 'data_source_unavailable'],
+  timeout: [424, 'data_source_timeout'],
+} satisfies Record<string, [status: number, code: string]>;
+
 /** An object would not fit into a write of the store; nothing was stored. Adapters throw it, callers see 413. */
 export class TooLargeError extends ApiError {
   constructor(maxBytes: number) {
@@ -60,6 +76,9 @@ export class TooLargeError extends ApiError {
 
 const upstreamFailure = (status: number, message: string, code: string, cause?: unknown) =>
   new ApiError(status, message, { type: 'server_error', code }, { cause });
+
+/** What a failure concerns where it names no parameter. */
+const DATA_SOURCE = 'data_sources[0]';
 
 /** The catalogue: one factory per error, named for what happened. */
 export const errors = {
@@ -251,6 +270,14 @@ export const errors = {
       retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
     return new ApiError(...modelFailures[kind](message, headers, param), { cause });
   },
+
+  // Chat on your data
+  /** A source refused or failed; the fields of a SourceError. */
+  dataSourceFailed: (type: string, { kind, message, param }: SourceFailure, cause?: unknown) => {
+    const [status, code] = sourceFailures[kind];
+    return new ApiError(status, `The data source '${type}' failed: ${message}`, { code, param: param ?? DATA_SOURCE }, { cause });
+  },
+
   tooManyConflicts: () =>
     new ApiError(409, 'The object was changed by too many writers at once. Retry.', { code: 'conflict' }),
 };

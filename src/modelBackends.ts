@@ -1,7 +1,7 @@
 /** The setting MODEL_BACKENDS, and the single settings in its place: which services answer for models, and what tenants may use of them. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError } from './configError';
+import { readJsonSetting } from './jsonSetting';
 import { isOwnAddress } from './ownAddress';
 
 /** A service that answers for models, with everything that has a default filled in. */
@@ -134,7 +134,7 @@ function readSetting(given: string, single: SingleBackend, env: NodeJS.ProcessEn
   for (const name of ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OPENAI_API_KEY'] as const) {
     if (single[name]) throw new ConfigError(SETTING, `takes the place of ${name}; remove one of the two.`);
   }
-  const parsed = settingSchema.safeParse(parse(given));
+  const parsed = settingSchema.safeParse(readJsonSetting(SETTING, given));
   if (!parsed.success) throw wrong(parsed.error);
   const { backends, tenant_limits = {} } = parsed.data;
   const names = new Set<string>();
@@ -153,28 +153,6 @@ function readSetting(given: string, single: SingleBackend, env: NodeJS.ProcessEn
     ),
     tenantLimits: new Map(limits),
   };
-}
-
-function parse(given: string): unknown {
-  let json = given;
-  if (!/^\s*[[{]/.test(given)) {
-    try {
-      json = readFileSync(given, 'utf8');
-    } catch (error) {
-      const code = z.object({ code: z.string() }).safeParse(error).data?.code ?? 'unreadable';
-      throw new ConfigError(
-        SETTING,
-        `must be JSON, or the path of a file that holds it, which cannot be read (${code}).`,
-      );
-    }
-  }
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    // The parser's message quotes the text, and that may be a key.
-    const position = /position \d+/.exec(String(error))?.[0];
-    throw new ConfigError(SETTING, `is not valid JSON${position ? ` (at ${position})` : ''}.`);
-  }
 }
 
 function completed(given: GivenBackend, place: string, apiVersion: string, env: NodeJS.ProcessEnv): ModelBackend {

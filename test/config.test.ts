@@ -23,6 +23,7 @@ describe('readConfig', () => {
       unusedKeys: [],
       localModelServers: [],
       tenantLimits: expect.anything(),
+      dataSources: new Map(),
       telemetry: expect.anything(),
       embeddingDeployment: undefined,
       runExpiresSeconds: 600,

@@ -1,12 +1,20 @@
 /** What models refuse of a chat request, learned from their answers, and how the request is put for them instead. */
-import { ModelError, type ChatRequest } from '../models/ports';
+import { ModelError } from '../models/ports';
 
 /** A chat completion's body. */
 type Body = Record<string, unknown>;
 
 /** Fields that only tune an answer; where a model has no such knob, the answer is as good without. */
 const DROPPED = ['temperature', 'top_p', 'parallel_tool_calls'] as const;
-type Adaptation = (typeof DROPPED)[number] | 'max_completion_tokens' | 'developer role' | 'user role';
+type Adaptation = (typeof DROPPED)[number] | 'max_completion_tokens' | 'max_tokens' | 'developer role' | 'user role';
+
+/** What is adapted of a request, which may have other fields. */
+interface Adaptable {
+  model: string;
+  messages: { role: string }[];
+  max_completion_tokens?: unknown;
+  max_tokens?: unknown;
+}
 
 const MAX_MODELS = 1_000;
 /** A deployment may be given another model: what was learned is forgotten and, if need be, learned again. */
@@ -20,7 +28,7 @@ export interface AdaptedRequest {
 }
 
 export interface ChatAdaptations {
-  adapt(request: ChatRequest): AdaptedRequest;
+  adapt(request: Adaptable): AdaptedRequest;
   /** Whether the error refuses something that was sent and can be put otherwise: then the request is worth another try. */
   learn(sent: AdaptedRequest, error: unknown): boolean;
 }
@@ -29,8 +37,9 @@ export interface ChatAdaptations {
  * Remembers, for up to 1,000 models and an hour, which fields and roles a model refused.
  *
  * @param now Unix milliseconds.
+ * @param drops Whether fields that only tune an answer are left out where a model refuses them; otherwise its refusal stands, as for what a caller has set.
  */
-export function chatAdaptations(now: () => number): ChatAdaptations {
+export function chatAdaptations(now: () => number, drops = true): ChatAdaptations {
   const models = new Map<string, { since: number; known: Set<Adaptation> }>();
   const knownOf = (model: string): ReadonlySet<Adaptation> => {
     const entry = models.get(model);
@@ -44,7 +53,7 @@ export function chatAdaptations(now: () => number): ChatAdaptations {
       return { model: request.model, body: adapted(request, adaptations), adaptations };
     },
     learn({ model, adaptations }, error) {
-      const adaptation = refusedBy(error, adaptations);
+      const adaptation = refusedBy(error, adaptations, drops);
       // Another call may have learned it meanwhile: what counts is what was sent.
       if (!adaptation || adaptations.has(adaptation)) return false;
       const known = new Set([...knownOf(model), ...adaptations, adaptation]);
@@ -56,12 +65,16 @@ export function chatAdaptations(now: () => number): ChatAdaptations {
   };
 }
 
-function adapted(request: ChatRequest, known: ReadonlySet<Adaptation>): Body {
+function adapted(request: Adaptable, known: ReadonlySet<Adaptation>): Body {
   const body: Body = { ...request };
   for (const field of DROPPED) if (known.has(field)) delete body[field];
   if (known.has('max_completion_tokens') && request.max_completion_tokens !== undefined) {
     delete body.max_completion_tokens;
     body.max_tokens = request.max_completion_tokens;
+  }
+  if (known.has('max_tokens') && request.max_tokens !== undefined) {
+    delete body.max_tokens;
+    body.max_completion_tokens = request.max_completion_tokens ?? request.max_tokens;
   }
   const role = known.has('user role') ? 'user' : known.has('developer role') ? 'developer' : 'system';
   body.messages = request.messages.map((message) => (message.role === 'system' ? { ...message, role } : message));
@@ -75,7 +88,7 @@ const IN_WORDS =
 const ROLE_IN_WORDS = /\bsystem role (?:is )?not supported|role '?(?:system|developer)'? is not supported/i;
 
 /** What the error says that the model refuses, if it is something that can be put otherwise. */
-function refusedBy(error: unknown, known: ReadonlySet<Adaptation>): Adaptation | undefined {
+function refusedBy(error: unknown, known: ReadonlySet<Adaptation>, drops: boolean): Adaptation | undefined {
   if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
   const { code = '', message } = error;
   const param = error.param ?? IN_WORDS.exec(message)?.[1] ?? '';
@@ -83,6 +96,9 @@ function refusedBy(error: unknown, known: ReadonlySet<Adaptation>): Adaptation |
   const isRole = /^messages\b.*\brole$/.test(param) && (isRefusal || code === 'invalid_value');
   if (isRole || ROLE_IN_WORDS.test(message)) return known.has('developer role') ? 'user role' : 'developer role';
   if (!isRefusal) return undefined;
-  if (param === 'max_completion_tokens') return param;
+  // Each takes the place of the other, never both.
+  if (param === 'max_completion_tokens') return known.has('max_tokens') ? undefined : param;
+  if (param === 'max_tokens') return known.has('max_completion_tokens') ? undefined : param;
+  if (!drops) return undefined;
   return DROPPED.find((field) => field === param);
 }

@@ -63,7 +63,8 @@ export async function* chatCompletionEvents(
   yield answer.finish();
 }
 
-async function* serverSentEvents(
+/** The events of a stream. Throws {@link UpstreamError} for one that is too large. */
+export async function* serverSentEvents(
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<{ event?: string; data: string }, void, void> {
   const decoder = new TextDecoder();

@@ -7,10 +7,13 @@ import {
   type ChatMessage,
   type ChatModel,
   type ChatRequest,
+  type Completion,
+  type CompletionChunk,
+  type Completions,
   type EmbeddingModel,
   type Usage,
 } from '../models/ports';
-import type { ChatCompletionRequest, EmbeddingsRequest } from '../wire/chat';
+import type { EmbeddingsRequest } from '../wire/chat';
 
 const text = z.union([
   z.string(),
@@ -53,6 +56,7 @@ const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
 ]);
+const streamOptions = z.object({ include_usage: z.boolean().nullish() });
 const chatFields = z.object({
   messages: z.array(message),
   tools: z.array(tool).nullish(),
@@ -72,11 +76,18 @@ const notDone: [field: string, isHarmless: (value: unknown) => boolean][] = [
   ['audio', () => false],
 ];
 
+/** A chat completion's body, of which the messages are checked here. */
+interface LocalRequest {
+  model?: string;
+  stream_options?: unknown;
+  [field: string]: unknown;
+}
+
 export interface LocalCompletions {
   /** A whole `chat.completion`. Throws ModelError for what the model cannot do. */
-  chatCompletion(request: ChatCompletionRequest, signal?: AbortSignal): Promise<object>;
+  chatCompletion(request: LocalRequest, signal?: AbortSignal): Promise<Completion>;
   /** The `chat.completion.chunk` objects of a stream, without its `[DONE]`. Throws ModelError. */
-  chatChunks(request: ChatCompletionRequest, signal?: AbortSignal): AsyncGenerator<object, void, void>;
+  chatChunks(request: LocalRequest, signal?: AbortSignal): AsyncGenerator<CompletionChunk, void, void>;
   /** An embedding list. Throws ModelError. */
   embeddings(request: EmbeddingsRequest, signal?: AbortSignal): Promise<object>;
 }
@@ -94,11 +105,19 @@ export function localCompletions(chat: ChatModel, embeddings: EmbeddingModel, di
   };
 }
 
+/** The built-in chat model for capabilities. */
+export const extractiveCompletions = (chat: ChatModel, local: LocalCompletions): Completions => ({
+  serves: (model) => chat.serves(model),
+  isExtractive: () => true,
+  whole: async (body, signal) => local.chatCompletion(body, signal),
+  chunks: (body, signal) => local.chatChunks({ ...body, stream_options: { include_usage: true } }, signal),
+});
+
 function refuse(param: string, message: string, cause?: unknown): never {
   throw new ModelError('invalid_request', message, { param, cause });
 }
 
-function chatRequestOf(body: ChatCompletionRequest): ChatRequest {
+function chatRequestOf(body: LocalRequest): ChatRequest {
   for (const [field, isHarmless] of notDone) {
     if (body[field] != null && !isHarmless(body[field]))
       refuse(field, `'${field}' is not possible with the built-in model ${body.model}.`);
@@ -119,7 +138,7 @@ function chatRequestOf(body: ChatCompletionRequest): ChatRequest {
   };
 }
 
-function headOf(object: string, { model }: ChatCompletionRequest) {
+function headOf(object: string, { model }: LocalRequest) {
   const id = `chatcmpl-${randomUUID().replaceAll('-', '')}`;
   return { id, object, created: Math.floor(Date.now() / 1000), model, system_fingerprint: null };
 }
@@ -143,7 +162,7 @@ class WholeAnswer {
     call.function.arguments += event.arguments;
   }
 
-  body(): object {
+  body(): Pick<Completion, 'choices' | 'usage'> {
     const tool_calls = this.calls.length > 0 ? { tool_calls: this.calls } : {};
     const content = this.calls.length > 0 && !this.content ? null : this.content;
     const message = { role: 'assistant', content, refusal: null, ...tool_calls };
@@ -153,12 +172,13 @@ class WholeAnswer {
 
 async function* chunks(
   chat: ChatModel,
-  request: ChatCompletionRequest,
+  request: LocalRequest,
   signal?: AbortSignal,
-): AsyncGenerator<object, void, void> {
+): AsyncGenerator<CompletionChunk, void, void> {
   const head = headOf('chat.completion.chunk', request);
-  const withUsage = request.stream_options?.include_usage ? { usage: null } : {};
-  const chunk = (delta: object, finish_reason: string | null = null) => ({
+  const { include_usage: includeUsage } = streamOptions.parse(request.stream_options ?? {});
+  const withUsage = includeUsage ? { usage: null } : {};
+  const chunk = (delta: Record<string, unknown> & { content?: string | null }, finish_reason: string | null = null) => ({
     ...head,
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     ...withUsage,
@@ -170,12 +190,12 @@ async function* chunks(
     if (event.type !== 'finish') yield chunk(deltaOf(event));
     else {
       yield chunk({}, event.reason);
-      if (request.stream_options?.include_usage) yield { ...head, choices: [], usage: event.usage };
+      if (includeUsage) yield { ...head, choices: [], usage: event.usage };
     }
   }
 }
 
-function deltaOf(event: Exclude<ChatEvent, { type: 'finish' }>): object {
+function deltaOf(event: Exclude<ChatEvent, { type: 'finish' }>): Record<string, unknown> & { content?: string } {
   if (event.type === 'text') return { content: event.text };
   if (event.type === 'refusal') return { refusal: event.text };
   const { index, id, name, arguments: args } = event;

@@ -1,15 +1,12 @@
 /** Chat completions over the gateway. */
-import type { Readable } from 'node:stream';
 import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
 import { chatAdaptations } from './chatAdaptations';
 import { chatCompletionEvents } from './chatCompletionEvents';
-import { answerFailure, refusal } from './openAiAnswer';
+import { answerFailure, refusal, release } from './openAiAnswer';
 import { refusalInside } from './openAiErrors';
 
 const headers = new Headers({ 'content-type': 'application/json', accept: 'text/event-stream' });
-/** What may follow the end of an answer before its connection is closed instead of kept. */
-const REST = { bytes: 64 * 1024, ms: 1_000 };
 
 /**
  * A chat model behind the gateway. Always asks for a stream, and reads a whole answer as well.
@@ -90,20 +87,4 @@ async function* eventsOf(
   } finally {
     release(body, isFinished);
   }
-}
-
-/** After a whole answer the connection goes back to the pool, given that the end comes soon; otherwise it is closed. */
-function release(body: Readable, isFinished: boolean): void {
-  // What fails from here on closes the connection, and the answer is complete, or given up, all the same.
-  body.on('error', () => undefined);
-  if (!isFinished) return void body.destroy();
-  let bytes = 0;
-  const giveUp = setTimeout(() => body.destroy(), REST.ms).unref();
-  body
-    .on('close', () => clearTimeout(giveUp))
-    .on('data', (piece: Uint8Array) => {
-      bytes += piece.length;
-      if (bytes > REST.bytes) body.destroy();
-    });
-  body.resume();
 }

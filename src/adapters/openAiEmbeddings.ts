@@ -18,8 +18,14 @@ const headers = new Headers({ 'content-type': 'application/json' });
  * under way, and the first that fails ends the others. Queries and documents are embedded alike.
  *
  * @param id What vector stores remember.
+ * @param dimensions Length of the vectors, for models that can be asked for it.
  */
-export function openAiEmbeddings(gateway: Gateway, deployment: string, id: string): EmbeddingModel {
+export function openAiEmbeddings(
+  gateway: Gateway,
+  deployment: string,
+  id: string,
+  dimensions?: number,
+): EmbeddingModel {
   return {
     id,
     textWeight: 1,
@@ -30,7 +36,7 @@ export function openAiEmbeddings(gateway: Gateway, deployment: string, id: strin
       const vectors = new Array<Float32Array>(texts.length);
       const lane = async () => {
         for (let next = await batches.next(); !next.done; next = await batches.next()) {
-          const embedded = await embedBatch(gateway, deployment, next.value, stop, tenant);
+          const embedded = await embedBatch(gateway, { model: deployment, dimensions }, next.value, stop, tenant);
           for (const [offset, vector] of embedded.entries()) vectors[next.value.start + offset] = vector;
         }
       };
@@ -50,12 +56,12 @@ export function openAiEmbeddings(gateway: Gateway, deployment: string, id: strin
 
 async function embedBatch(
   gateway: Gateway,
-  model: string,
+  { model, dimensions }: { model: string; dimensions: number | undefined },
   batch: EmbeddingBatch,
   signal: AbortSignal,
   tenant: string | undefined,
 ): Promise<Float32Array[]> {
-  const asked = { model, input: batch.texts, encoding_format: 'base64' };
+  const asked = { model, input: batch.texts, encoding_format: 'base64', ...(dimensions && { dimensions }) };
   const bytes = Buffer.from(JSON.stringify(asked));
   return gateway.exchange(
     {

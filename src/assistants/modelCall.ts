@@ -46,19 +46,3 @@ function waitFor(error: unknown, tries: number): number | undefined {
     seconds === undefined ? Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)) : Math.max(1, seconds) * 1000;
   return wait * (1 + Math.random() * SPREAD);
 }
-
-/**
- * The context window, in tokens, that the service tells of in an error about a prompt too long for it; three quarters of what was tried where it names none. Undefined for
- * any other error, and where the window would not become smaller.
- */
-export function smallerWindow(error: unknown, tried: number): number | undefined {
-  if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
-  // Local servers have the words without the code.
-  const words = /maximum context length (?:is|of) ([\d,]+)/i.exec(error.message);
-  if (error.code !== 'context_length_exceeded' && !words) return undefined;
-  const told = Number(words?.[1]?.replaceAll(',', ''));
-  const window = told > 0 && told < tried ? told : Math.floor(tried * 0.75);
-  return window >= SMALLEST_WINDOW ? window : undefined;
-}
-
-const SMALLEST_WINDOW = 1_000;

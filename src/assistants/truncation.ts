@@ -2,7 +2,7 @@
 import type { ChatMessage } from '../models/ports';
 import type { Records } from '../storage/ports';
 import type { MessageObject, RunObject } from '../wire/threads';
-import { contextWindow, countTokens, messageWeight, mostTokens, toolsWeight } from './promptTokens';
+import { contextWindow, countTokens, messageWeight, mostTokens, toolsWeight } from '../models/promptTokens';
 import type { PromptParts } from './chatRequest';
 import { MESSAGES } from './threadRecords';
 

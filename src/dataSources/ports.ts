@@ -1,4 +1,6 @@
-/** What chat on your data needs of a source: an index of documents that somebody else keeps. */
+/** What chat on your data needs of a source, an index of documents that somebody else keeps, of what makes vectors, and of the model that answers. */
+import type { Scope } from '../scope';
+import type { ConfigurationOf, EmbeddingDependency, SourceType } from '../wire/dataSources';
 
 /** One search query, as the source is asked it. */
 export interface SourceQuery {
@@ -61,4 +63,38 @@ export class SourceError extends Error {
     super(message, options);
     this.name = 'SourceError';
   }
+}
+
+/**
+ * Opens sources of one type: checks the parameters and makes or finds the client. Throws {@link SourceError}.
+ *
+ * @param scope Whose objects a source of this package is made of.
+ */
+export type OpenDataSource<Type extends SourceType> = (
+  configuration: ConfigurationOf<Type>,
+  scope: Scope,
+) => DataSource | Promise<DataSource>;
+
+/** By type; a type that is not there answers 400 `unsupported`. */
+export type DataSourceOpeners = { readonly [Type in SourceType]?: OpenDataSource<Type> };
+
+/** The `endpoint` vectorization: an embeddings endpoint that the caller names, reached by the outgoing guard. */
+export interface EmbeddingEndpoint {
+  /** One vector per text, in order. Throws {@link SourceError}, or the signal's reason. */
+  embed(
+    dependency: Extract<EmbeddingDependency, { type: 'endpoint' }>,
+    texts: string[],
+    signal: AbortSignal,
+  ): Promise<Float32Array[]>;
+}
+
+/** The `deployment_name` vectorization: a deployment that this server serves itself. */
+export interface EmbeddingDeployments {
+  /** One vector per text, in order. Throws ModelError, or the signal's reason. */
+  embed(
+    dependency: Extract<EmbeddingDependency, { type: 'deployment_name' }>,
+    texts: string[],
+    scope: Scope,
+    signal: AbortSignal,
+  ): Promise<Float32Array[]>;
 }

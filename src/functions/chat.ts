@@ -1,6 +1,5 @@
 /** Completions, embeddings and chat completions: operations 1 to 3. */
 import { services, type Services } from '../app';
-import { errors } from '../errors';
 import type { Call } from '../http/operation';
 import { eventStream } from '../http/serverSentEvents';
 import {
@@ -12,6 +11,7 @@ import {
   embeddingsRequest,
   type ChatCompletionRequest,
 } from '../wire/chat';
+import { answerFromData, withoutDataSources } from './chatOnYourData';
 import { bothStyles, forwardJson, modelOf, orModelError } from './modelCall';
 
 export const completions = bothStyles({
@@ -45,7 +45,12 @@ export const chatCompletions = bothStyles({
   response: chatCompletion,
   handle: async (call, deployment) => {
     const model = modelOf(deployment, call.body);
-    if (call.body.data_sources != null) throw errors.unsupported('data_sources');
+    if (call.body.data_sources != null) {
+      const answer = await answerFromData(call, model);
+      if (answer !== undefined) return answer;
+      call.body = withoutDataSources(call.body);
+      call.bytes = Buffer.from(JSON.stringify(call.body));
+    }
     const { local } = await services();
     if (!local.servesChat(model)) return forwardJson(call, 'chat/completions', model, call.body);
     return localChat(call, local.completions, { ...call.body, model });

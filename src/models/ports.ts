@@ -96,6 +96,43 @@ export interface ChatModel {
   stream(request: ChatRequest, signal?: AbortSignal, tenant?: string): AsyncIterable<ChatEvent>;
 }
 
+/** The JSON body of a chat completion as its caller sent it: fields that are not named here pass as they are. */
+export interface CompletionBody {
+  model: string;
+  messages: { role: string; [field: string]: unknown }[];
+  [field: string]: unknown;
+}
+
+/** A whole chat completion; what is not named here passes as it is. */
+export interface Completion {
+  choices: { index: number; message: { content?: string | null; [field: string]: unknown }; [field: string]: unknown }[];
+  usage?: Usage | null;
+  [field: string]: unknown;
+}
+
+/** A piece of a streamed chat completion; what is not named here passes as it is. */
+export interface CompletionChunk {
+  choices: {
+    index: number;
+    delta: { content?: string | null; [field: string]: unknown };
+    finish_reason?: string | null;
+    [field: string]: unknown;
+  }[];
+  usage?: Usage | null;
+  [field: string]: unknown;
+}
+
+/** Chat completions in their wire form, for answers that keep every field of the service's. */
+export interface Completions {
+  serves(model: string): boolean;
+  /** The model only quotes what a `file_search` call found, and writes nothing of its own. */
+  isExtractive(model: string): boolean;
+  /** Throws {@link ModelError}, or the signal's reason. `tenant`: whose limits count. */
+  whole(body: CompletionBody, signal: AbortSignal, tenant: string): Promise<Completion>;
+  /** The chunks of a stream, the one with the usage included, without `[DONE]`. Repeats what is safe to repeat before the first chunk, nothing after. Throws as `whole`. */
+  chunks(body: CompletionBody, signal: AbortSignal, tenant: string): AsyncGenerator<CompletionChunk, void, void>;
+}
+
 export interface EmbeddingModel {
   /** What a vector store remembers: vectors of different ids do not compare. */
   readonly id: string;

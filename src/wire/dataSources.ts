@@ -26,7 +26,12 @@ const usernameAndPassword = z.looseObject({
 const dimensions = z.int().min(1).max(16_384).optional();
 const embeddingEndpoint = z.looseObject({
   type: z.literal('endpoint'),
-  endpoint: z.url({ protocol: /^https?$/ }),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .regex(
+      /^[^?#]+\/embeddings$/,
+      'it must be of the form https://RESOURCE.openai.azure.com/openai/deployments/DEPLOYMENT/embeddings, without a query',
+    ),
   authentication: z.discriminatedUnion('type', [apiKey, accessToken]),
   dimensions,
 });
@@ -148,6 +153,9 @@ const vectorStore = z.looseObject({
   parameters: z.looseObject({ ...common, vector_store_ids: z.array(text).min(1).max(5) }),
 });
 
+/** Parameters that a request may set for a source that the server knows by name. */
+export const commonParameterNames: readonly string[] = Object.keys(common);
+
 /** `azureChatExtensionConfiguration`. */
 export const dataSource = z.discriminatedUnion('type', [
   azureSearch,
@@ -157,6 +165,8 @@ export const dataSource = z.discriminatedUnion('type', [
   pinecone,
   vectorStore,
 ]);
+/** The values of `type`. */
+export const sourceTypes: readonly string[] = dataSource.options.map(({ shape }) => shape.type.value);
 export type DataSourceConfiguration = z.infer<typeof dataSource>;
 export type SourceType = DataSourceConfiguration['type'];
 /** The configuration of one type of source. */

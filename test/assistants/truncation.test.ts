@@ -1,5 +1,5 @@
 import { promptRoom, truncated } from '../../src/assistants/truncation';
-import { contextWindow, countTokens, messageWeight } from '../../src/assistants/promptTokens';
+import { contextWindow, countTokens, messageWeight } from '../../src/models/promptTokens';
 import type { PromptParts } from '../../src/assistants/chatRequest';
 import { ModelError, type ChatMessage } from '../../src/models/ports';
 import { calls, openAssistants, says } from '../support/assistants';

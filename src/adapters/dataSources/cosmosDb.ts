@@ -41,7 +41,7 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
   }
   checkFields(fields_mapping);
   const names: MongoSourceNames = {
-    source: `The azure_cosmos_db source '${address.seeds[0]?.host ?? ''}'`,
+    source: `Azure Cosmos DB at ${address.seeds[0]?.host ?? ''}`,
     address: authenticationParam,
     authentication: authenticationParam,
     database: 'database_name',

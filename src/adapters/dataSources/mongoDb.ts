@@ -39,7 +39,7 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
   }
   checkFields(fields_mapping);
   const names: MongoSourceNames = {
-    source: `The mongo_db source '${address.seeds[0]?.host ?? ''}'`,
+    source: `MongoDB at ${address.seeds[0]?.host ?? ''}`,
     address: `${PARAMETERS}.endpoint`,
     authentication: `${PARAMETERS}.authentication`,
     database: 'database_name',

@@ -4,7 +4,7 @@ import { SourceError } from '../../dataSources/ports';
 
 /** How a source calls itself and its parameters in messages. */
 export interface MongoSourceNames {
-  /** Such as `The mongo_db source 'cluster0.example.net'`. */
+  /** Such as `MongoDB at cluster0.example.net`. */
   source: string;
   address: string;
   authentication: string;

@@ -143,7 +143,7 @@ describe('what the source refuses', () => {
   it('names the connection string for a wrong password, and shows nothing of it', async () => {
     const error = await sourceError(search({ authentication: connection('reader', `${PASSWORD}x`) }));
     expect(error).toMatchObject({ kind: 'authentication', param: authenticationParam });
-    expect(error.message).toContain("azure_cosmos_db source '127.0.0.1'");
+    expect(error.message).toContain('Azure Cosmos DB at 127.0.0.1');
   });
 
   it('asks for a role where the user may not read', async () => {

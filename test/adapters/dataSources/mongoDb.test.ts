@@ -155,7 +155,7 @@ describe('what the source refuses', () => {
     const authentication = { type: 'username_and_password' as const, username: 'reader', password: `${PASSWORD}x` };
     const error = await sourceError(search({ authentication }));
     expect(error).toMatchObject({ kind: 'authentication', param: 'data_sources[0].parameters.authentication' });
-    expect(error.message).toBe("The mongo_db source '127.0.0.1' refuses the user or password; check them.");
+    expect(error.message).toBe('MongoDB at 127.0.0.1 refuses the user or password; check them.');
   });
 
   it('asks for a role where the user may not read', async () => {

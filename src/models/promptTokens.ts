@@ -1,6 +1,8 @@
 /** How many tokens a prompt takes, and how many its model has room for. */
-import type { ChatMessage, ChatRequest, FunctionTool, Usage } from '../models/ports';
+import { ModelError, type ChatMessage, type ChatRequest, type FunctionTool, type Usage } from './ports';
 
+/** A service that tells of a smaller one has another fault. */
+const SMALLEST_WINDOW = 1_000;
 /** Of models that are not in the table, such as deployments with names of their own. */
 const USUAL_WINDOW = 128_000;
 
@@ -20,11 +22,25 @@ const WINDOWS: [RegExp, number][] = [
 export const contextWindow = (model: string): number =>
   WINDOWS.find(([name]) => name.test(model.toLowerCase()))?.[1] ?? USUAL_WINDOW;
 
+/**
+ * The context window, in tokens, that the service tells of in an error about a prompt too long for it; three quarters of what was tried where it names none. Undefined for
+ * any other error, and where the window would not become smaller.
+ */
+export function smallerWindow(error: unknown, tried: number): number | undefined {
+  if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
+  // Local servers have the words without the code.
+  const words = /maximum context length (?:is|of) ([\d,]+)/i.exec(error.message);
+  if (error.code !== 'context_length_exceeded' && !words) return undefined;
+  const told = Number(words?.[1]?.replaceAll(',', ''));
+  const window = told > 0 && told < tried ? told : Math.floor(tried * 0.75);
+  return window >= SMALLEST_WINDOW ? window : undefined;
+}
+
 /** What the service adds to each message, and what begins the answer. */
-const PER_MESSAGE = 4;
-const PER_PROMPT = 3;
+export const PER_MESSAGE = 4;
+export const PER_PROMPT = 3;
 /** An image in high detail takes about this; in low detail `LOW_DETAIL`. */
-const PER_IMAGE = 1_105;
+export const PER_IMAGE = 1_105;
 const LOW_DETAIL = 85;
 /** Tokenizers take quadratic time for long words. */
 const SLICE = 2_000;
