@@ -192,7 +192,7 @@ async function build(config: Config): Promise<Services> {
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
-  const mongoClients = createMongoClients({ guard });
+  const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
     assistants,

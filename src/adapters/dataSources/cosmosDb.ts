@@ -6,8 +6,8 @@ import { parseMongoUri } from './mongoAddress';
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments, type FoundDocument } from './mongoDocuments';
 import { mongoFailure, type MongoSourceNames } from './mongoErrors';
+import { paramOf } from './sourceCalls';
 
-const PARAMETERS = 'data_sources[0].parameters';
 /** Collections of one client whose indexes are remembered. */
 const MAX_REMEMBERED = 100;
 
@@ -32,7 +32,7 @@ export const cosmosDb =
 
 function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: MongoClients): DataSource {
   const { authentication, database_name, container_name, index_name, fields_mapping } = parameters;
-  const authenticationParam = `${PARAMETERS}.authentication.connection_string`;
+  const authenticationParam = paramOf('authentication.connection_string');
   const address = parseMongoUri(authentication.connection_string, authenticationParam);
   const { username, password } = address;
   if (!username || password === undefined) {
@@ -45,9 +45,9 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     address: authenticationParam,
     authentication: authenticationParam,
     database: 'database_name',
-    collection: `${PARAMETERS}.container_name`,
-    index: `${PARAMETERS}.index_name`,
-    vectorFields: `${PARAMETERS}.fields_mapping.vector_fields`,
+    collection: paramOf('container_name'),
+    index: paramOf('index_name'),
+    vectorFields: paramOf('fields_mapping.vector_fields'),
   };
 
   return {
@@ -102,7 +102,7 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     for (const { name, dimensions } of used) {
       if (dimensions === undefined || dimensions === vector?.length) continue;
       const message = `${names.source} indexes vectors of ${dimensions} dimensions in '${name}', the query's has ${vector?.length ?? 0}. Use the embedding model that made its vectors, or set dimensions.`;
-      throw new SourceError('invalid', message, `${PARAMETERS}.embedding_dependency`);
+      throw new SourceError('invalid', message, paramOf('embedding_dependency'));
     }
     return used;
   }

@@ -34,14 +34,14 @@ const TAKEN = new Set(
 );
 /** Password-based mechanisms that never send the password. */
 const MECHANISMS = ['DEFAULT', 'SCRAM-SHA-1', 'SCRAM-SHA-256'];
-/** Options in milliseconds or connections that may be lower than ours, not higher. */
-const AT_MOST: Record<string, number> = {
-  connecttimeoutms: 5_000,
-  maxidletimems: 120_000,
-  maxpoolsize: 10,
-  serverselectiontimeoutms: 5_000,
-  sockettimeoutms: 20_000,
-};
+/** Options in milliseconds or connections, as they are set; connection strings may only lower them. */
+const AT_MOST = new Map([
+  ['connecttimeoutms', 5_000],
+  ['maxidletimems', 120_000],
+  ['maxpoolsize', 10],
+  ['serverselectiontimeoutms', 5_000],
+  ['sockettimeoutms', 20_000],
+]);
 
 /**
  * Reads a `mongodb://` or `mongodb+srv://` connection string. Throws {@link SourceError} `invalid`, whose message quotes nothing but
@@ -95,9 +95,10 @@ function decoded(credential: string | undefined, param: string): (string | undef
 
 function takenOptions(query: string, param: string): string {
   const taken = new URLSearchParams();
+  for (const [name, most] of AT_MOST) taken.set(name, String(most));
   for (const [name, value] of new URLSearchParams(query)) {
     const key = name.toLowerCase();
-    const most = AT_MOST[key];
+    const most = AT_MOST.get(key);
     if (TAKEN.has(key)) taken.append(name, value);
     else if (key === 'authmechanism') {
       if (!MECHANISMS.includes(value.toUpperCase())) {
@@ -107,7 +108,7 @@ function takenOptions(query: string, param: string): string {
     } else if (most !== undefined) {
       if (!/^\d{1,9}$/.test(value)) throw invalid(`The connection string's ${key} must be a whole number.`, param);
       // Zero means no limit to the driver.
-      taken.append(name, String(Math.min(Number(value) || most, most)));
+      taken.set(key, String(Math.min(Number(value) || most, most)));
     } else {
       throw invalid(`The connection string's option '${name.slice(0, 64)}' is not supported; leave it out.`, param);
     }

@@ -19,13 +19,15 @@ export interface AddressGuard {
 
 export interface MongoClientsOptions {
   guard: AddressGuard;
+  /** Told when connections cannot be ended. */
+  logFault: (message: string, error: unknown) => void;
   /** Clients at the same time; default 64. */
   maxClients?: number;
   /** Milliseconds until an unused client is closed; default 120,000. */
   idleMs?: number;
   /** Milliseconds of one call, with connecting; default 20,000. */
   callTimeoutMs?: number;
-  /** Milliseconds to find a server that answers; default 5,000. */
+  /** Milliseconds to find a server that answers; default: what the connection string says, 5,000 at most. */
   serverSelectionTimeoutMs?: number;
 }
 
@@ -67,7 +69,7 @@ interface Entry {
 }
 
 export function createMongoClients(options: MongoClientsOptions): MongoClients {
-  const { guard, maxClients = 64, idleMs = 120_000, callTimeoutMs = 20_000 } = options;
+  const { guard, logFault, maxClients = 64, idleMs = 120_000, callTimeoutMs = 20_000 } = options;
   /** Least recently used first. */
   const entries = new Map<string, Entry>();
 
@@ -77,10 +79,14 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
     await entry.client.close();
   }
 
+  const dropLater = (key: string, entry: Entry): void => {
+    drop(key, entry).catch((error: unknown) => logFault('A client of MongoDB cannot be closed', error));
+  };
+
   function makeRoom(): void {
     if (entries.size < maxClients) return;
     for (const [key, entry] of entries) {
-      if (entry.users === 0) return void drop(key, entry);
+      if (entry.users === 0) return dropLater(key, entry);
     }
     throw new SourceError('unavailable', `The server already talks to ${maxClients} MongoDB deployments; try again.`);
   }
@@ -93,24 +99,18 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
       ...(credential && { auth: credential }),
       ...(appName && { appName }),
       lookup: toldLookup(guard, refuse),
-      connectTimeoutMS: 5_000,
       heartbeatFrequencyMS: 30_000,
-      maxIdleTimeMS: 60_000,
-      maxPoolSize: 10,
       minHeartbeatFrequencyMS: 250,
-      retryReads: true,
-      retryWrites: false,
       // Polling needs one connection to a server less than streaming does.
       serverMonitoringMode: 'poll',
-      serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 5_000,
-      socketTimeoutMS: callTimeoutMs,
+      ...(options.serverSelectionTimeoutMs && { serverSelectionTimeoutMS: options.serverSelectionTimeoutMs }),
       waitQueueTimeoutMS: callTimeoutMs,
     });
     const checked = new Set<string>();
     holdUncheckedMembers(client, guard, checked, refuse);
     const entry: Entry = { client, connected: connect(client, address, guard, checked), refused, users: 0 };
     // Whoever uses the client is told; here it only makes way.
-    for (const failure of [entry.connected, entry.refused]) failure.catch(() => drop(key, entry));
+    for (const failure of [entry.connected, entry.refused]) failure.catch(() => dropLater(key, entry));
     return entry;
   }
 
@@ -133,7 +133,7 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
   function release(key: string, entry: Entry): void {
     entry.users -= 1;
     if (entry.users > 0 || entries.get(key) !== entry) return;
-    entry.idleTimer = setTimeout(() => void drop(key, entry), idleMs).unref();
+    entry.idleTimer = setTimeout(() => dropLater(key, entry), idleMs).unref();
   }
 
   return {

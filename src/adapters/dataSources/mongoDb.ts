@@ -6,8 +6,8 @@ import { parseMongoHost, parseMongoUri, type MongoAddress } from './mongoAddress
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments } from './mongoDocuments';
 import { mongoFailure, type MongoSourceNames } from './mongoErrors';
+import { paramOf } from './sourceCalls';
 
-const PARAMETERS = 'data_sources[0].parameters';
 /** Candidates for each result, and at most (MongoDB manual, $vectorSearch: 20 times the limit is advised, 10,000 are allowed). */
 const CANDIDATES_PER_RESULT = 20;
 const MAX_CANDIDATES = 10_000;
@@ -28,24 +28,20 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
   const address = addressOf(endpoint);
   if (address.username !== undefined || address.password !== undefined) {
     const message = 'The endpoint of a mongo_db source must hold no user or password; give them in authentication.';
-    throw new SourceError('invalid', message, `${PARAMETERS}.endpoint`);
+    throw new SourceError('invalid', message, paramOf('endpoint'));
   }
   if (Buffer.byteLength(app_name) > MAX_APP_NAME_BYTES) {
-    throw new SourceError(
-      'invalid',
-      `app_name must have at most ${MAX_APP_NAME_BYTES} bytes.`,
-      `${PARAMETERS}.app_name`,
-    );
+    throw new SourceError('invalid', `app_name must have at most ${MAX_APP_NAME_BYTES} bytes.`, paramOf('app_name'));
   }
   checkFields(fields_mapping);
   const names: MongoSourceNames = {
     source: `MongoDB at ${address.seeds[0]?.host ?? ''}`,
-    address: `${PARAMETERS}.endpoint`,
-    authentication: `${PARAMETERS}.authentication`,
+    address: paramOf('endpoint'),
+    authentication: paramOf('authentication'),
     database: 'database_name',
-    collection: `${PARAMETERS}.collection_name`,
-    index: `${PARAMETERS}.index_name`,
-    vectorFields: `${PARAMETERS}.fields_mapping.vector_fields`,
+    collection: paramOf('collection_name'),
+    index: paramOf('index_name'),
+    vectorFields: paramOf('fields_mapping.vector_fields'),
   };
   const credential = { username: authentication.username, password: authentication.password };
 
@@ -108,7 +104,7 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
 
 /** A cluster's name as Atlas shows it, a host with a port, or a whole connection string. */
 function addressOf(endpoint: string): MongoAddress {
-  const param = `${PARAMETERS}.endpoint`;
+  const param = paramOf('endpoint');
   if (endpoint.includes('://')) return parseMongoUri(endpoint, param);
   if (!parseMongoHost(endpoint)) {
     const message =

@@ -2,6 +2,7 @@
 import { BSON, type AggregationCursor, type Document } from 'mongodb';
 import { SourceError, type SourceDocument } from '../../dataSources/ports';
 import type { ParametersOf } from '../../wire/dataSources';
+import { paramOf } from './sourceCalls';
 
 export type MongoFields = ParametersOf<'mongo_db' | 'azure_cosmos_db'>['fields_mapping'];
 
@@ -21,7 +22,7 @@ export function checkFields(fields: MongoFields): void {
   for (const name of names) {
     if (name === undefined || /^[^$.\0]+(\.[^$.\0]+)*$/.test(name)) continue;
     const message = `The field name '${name.slice(0, 64)}' is not valid: parts are joined by dots, do not begin with $ and are not empty.`;
-    throw new SourceError('invalid', message, 'data_sources[0].parameters.fields_mapping');
+    throw new SourceError('invalid', message, paramOf('fields_mapping'));
   }
 }
 
@@ -55,7 +56,7 @@ export async function readDocuments(
       throw new SourceError(
         'invalid',
         `The documents found have more than ${MAX_CHARACTERS} characters together. Index smaller pieces, or set a lower top_n_documents.`,
-        'data_sources[0].parameters.top_n_documents',
+        paramOf('top_n_documents'),
       );
     }
     found.push(read);
@@ -72,7 +73,7 @@ export function bestOf(lists: FoundDocument[][], fields: MongoFields, limit: num
   const all = lists.flat();
   if (all.length > 0 && all.every(({ content }) => content === '')) {
     const message = `No document that was found has text in ${fields.content_fields.join(', ')}; name the fields that hold it.`;
-    throw new SourceError('invalid', message, 'data_sources[0].parameters.fields_mapping.content_fields');
+    throw new SourceError('invalid', message, paramOf('fields_mapping.content_fields'));
   }
   const best = new Map<string, FoundDocument>();
   for (const found of all) {

@@ -1,6 +1,7 @@
 /** What MongoDB's driver throws, as errors for the caller of a source. Nothing of the connection string gets into them. */
 import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { SourceError } from '../../dataSources/ports';
+import { paramOf } from './sourceCalls';
 
 /** How a source calls itself and its parameters in messages. */
 export interface MongoSourceNames {
@@ -90,7 +91,7 @@ function serverFailure(
     return failed(
       'invalid',
       `has vectors of other dimensions${sizes}. Use the embedding model that made its vectors, or set dimensions.`,
-      'data_sources[0].parameters.embedding_dependency',
+      paramOf('embedding_dependency'),
     );
   }
   if (/not indexed as (knnV|v)ector/i.test(said)) {

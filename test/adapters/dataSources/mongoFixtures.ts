@@ -84,7 +84,14 @@ export async function mongoBench(
     allowedHosts: readAllowedHosts(options.allowed?.(server.port) ?? '127.0.0.1'),
     resolve: options.resolve,
   });
-  const clients = createMongoClients({ guard, serverSelectionTimeoutMs: 1_500, ...options.clients });
+  const clients = createMongoClients({
+    guard,
+    logFault: (message, error) => {
+      throw new Error(message, { cause: error });
+    },
+    serverSelectionTimeoutMs: 1_500,
+    ...options.clients,
+  });
   return {
     clients,
     guard,
