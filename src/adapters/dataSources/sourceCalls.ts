@@ -104,8 +104,8 @@ function messageIn(text: string): string {
   try {
     parsed = JSON.parse(text);
   } catch {
-    // Not every answer is JSON: proxies write HTML, which tells a caller nothing.
-    return /^\s*</.test(text) ? '' : text;
+    // Whatever else lives at an address is not for callers to read.
+    return '';
   }
   const words = new Set<string>();
   const collect = (value: unknown, depth: number) => {

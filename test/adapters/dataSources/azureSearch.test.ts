@@ -178,6 +178,10 @@ describe('what a query is', () => {
     expect(await ask(await open({}), 'zeppelin')).toEqual([]);
   });
 
+  it('takes an endpoint with a slash at its end', async () => {
+    expect(await ask(await open({ endpoint: `${server.url}/` }), 'steam milk', 1)).toMatchObject([{ title: 'Milk' }]);
+  });
+
   it('joins content fields by the separator', async () => {
     const fields_mapping = { content_fields: ['title', 'content'], content_fields_separator: ' | ' };
     const [first] = await ask(await open({ fields_mapping }), 'sweetness');
@@ -333,11 +337,13 @@ describe('refusals', () => {
 describe('managed identities', () => {
   it('get a token for search, of the identity that is named', async () => {
     identityRequests.length = 0;
-    await ask(
-      await open({ fields_mapping: mapping, authentication: authentications.user_assigned_managed_identity() }),
-      'milk',
-    );
-    expect(identityRequests.map((each) => each.get('mi_res_id') ?? each.get('msi_res_id'))).toEqual([RESOURCE_ID]);
+    // Tokens are kept by identity: one of its own, so that this one is asked for.
+    const managed_identity_resource_id = `${RESOURCE_ID}-other`;
+    const authentication = { type: 'user_assigned_managed_identity', managed_identity_resource_id };
+    await ask(await open({ fields_mapping: mapping, authentication }), 'milk');
+    expect(identityRequests.map((each) => each.get('mi_res_id') ?? each.get('msi_res_id'))).toEqual([
+      managed_identity_resource_id,
+    ]);
     expect(server.requests.at(-1)?.headers.authorization).toBe(`Bearer ${server.token}`);
     expect(server.requests.at(-1)?.headers['api-key']).toBeUndefined();
   });
