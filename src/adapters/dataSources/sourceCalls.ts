@@ -46,7 +46,7 @@ export function fetchFrom(
   signal: () => AbortSignal | undefined,
 ): typeof fetch {
   return async (input, init) => {
-    const request = new Request(input, init);
+    const request = requestOf(service, input, init);
     const { status, headers, body } = await callService(guard, service, {
       url: new URL(request.url),
       method: request.method,
@@ -56,6 +56,16 @@ export function fetchFrom(
     });
     return new Response(body.length > 0 ? new Uint8Array(body) : null, { status, headers });
   };
+}
+
+function requestOf(service: CalledService, ...of: Parameters<typeof fetch>): Request {
+  try {
+    return new Request(...of);
+  } catch {
+    // Without the cause, which repeats the credential.
+    const message = `${service.name}: the credential holds characters that HTTP does not carry.`;
+    throw new SourceError('invalid', message, paramOf(service.authenticationParam ?? 'authentication'));
+  }
 }
 
 /**

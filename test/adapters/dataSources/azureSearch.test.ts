@@ -280,6 +280,13 @@ describe('refusals', () => {
       undefined,
       'not a vector field',
     ],
+    [
+      'a key that HTTP does not carry',
+      { authentication: { type: 'api_key', key: 'wrong-secret\u{1f511}' } },
+      'invalid',
+      'endpoint',
+      'characters',
+    ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
     const refusal = await refusalOf(search({ ...simple, ...parameters }));
     expect(refusal).toMatchObject({ kind, param: param && `data_sources[0].parameters.${param}` });

@@ -197,6 +197,13 @@ describe('refusals', () => {
       'fields_mapping.content_fields',
       'nofield',
     ],
+    [
+      'a key that HTTP does not carry',
+      { authentication: { type: 'encoded_api_key', encoded_api_key: 'wrong-secret\u{1f511}' } },
+      'invalid',
+      'endpoint',
+      'characters',
+    ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
     const refusal = await refusalOf(search(parameters));
     expect(refusal).toMatchObject({ kind, param: param && `data_sources[0].parameters.${param}` });

@@ -139,6 +139,13 @@ describe('refusals', () => {
       'fields_mapping.content_fields',
       'nofield',
     ],
+    [
+      'a key that HTTP does not carry',
+      { authentication: { type: 'api_key', key: 'wrong-secret\u{1f511}' } },
+      'invalid',
+      'authentication',
+      'characters',
+    ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
     const refusal = await refusalOf(search(parameters));
     expect(refusal).toMatchObject({ kind, param: `data_sources[0].parameters.${param}` });
