@@ -209,6 +209,13 @@ describe('an index without a fields mapping', () => {
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain('contentvector,titlevector,image_vector');
   });
 
+  it('is searched by its images alone where those are all that the mapping names, without embeddings', async () => {
+    const source = await open({ query_type: 'vector', fields_mapping: { image_vector_fields: ['image_vector'] } });
+    expect(source).toMatchObject({ wantsVector: false, scale: 'similarity' });
+    const [first] = await ask(source, 'picture of cold brew');
+    expect(first?.content).toContain('Cold brew steeps coarse coffee');
+  });
+
   it('needs a credential that may read the definition', async () => {
     const refusal = await refusalOf(open({ authentication: { type: 'api_key', key: server.queryKey } }));
     expect(refusal).toMatchObject({ kind: 'authentication', param: 'data_sources[0].parameters.authentication' });
