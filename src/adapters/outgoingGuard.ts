@@ -216,6 +216,15 @@ function failure(error: unknown, host: string, maxAnswerBytes: number, isOver: b
     const message = `The answer of ${host} is larger than ${maxAnswerBytes} bytes; ask for fewer or shorter documents.`;
     return new SourceError('invalid', message, undefined, { cause: error });
   }
+  if (error instanceof errors.InvalidArgumentError) {
+    const message = 'The address or a credential holds characters that HTTP does not carry.';
+    // Without the cause: libraries repeat what was wrong.
+    return new SourceError('invalid', message);
+  }
+  if (error instanceof errors.MaxOriginsReachedError) {
+    const message = `More than ${MAX_HOSTS} hosts are connected to at the same time; try again later.`;
+    return new SourceError('rate_limited', message, undefined, { cause: error });
+  }
   const isLate =
     isOver ||
     error instanceof errors.ConnectTimeoutError ||

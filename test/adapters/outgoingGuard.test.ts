@@ -249,6 +249,13 @@ describe('calls', () => {
     await expect(call).rejects.toThrow('larger than 1000 bytes');
   });
 
+  it('to many hosts in a row leave nothing behind that would refuse later ones', async () => {
+    const guard = guardOf(undefined, { resolve: resolver(['127.0.0.1']) });
+    const kinds = new Set<string>();
+    for (let host = 0; host < 600; host++) kinds.add(await kindOf(get(guard, `http://host${host}.example.com/`)));
+    expect([...kinds]).toEqual(['refused_address']);
+  });
+
   it('say that nothing listens', async () => {
     expect(await kindOf(get(guardOf('127.0.0.1'), 'http://127.0.0.1:9/'))).toBe('unavailable');
   });

@@ -142,7 +142,8 @@ const invalid = (name: string, message: string): SourceError =>
 
 const isText = (type: string): boolean => type === 'Edm.String' || type === 'Collection(Edm.String)';
 
-const isSimple = (field: SearchField): field is SimpleField => !('fields' in field);
+const isSimple = (field: SearchField): field is SimpleField =>
+  field.type !== 'Edm.ComplexType' && field.type !== 'Collection(Edm.ComplexType)';
 
 /** Top-level fields whose values are answered. */
 function retrievableFields({ fields }: SearchIndex, wanted: (field: SimpleField) => boolean): string[] {

@@ -5,11 +5,14 @@ import { createHttpHeaders, type HttpClient, type PipelinePolicy } from '@azure/
 import { SourceError } from '../../dataSources/ports';
 import type { ParametersOf } from '../../wire/dataSources';
 import type { OutgoingGuard } from '../outgoingGuard';
+import { RecentlyUsed } from './recentlyUsed';
 import { callService, paramOf, type CalledService } from './sourceCalls';
 
 export type SearchAuthentication = ParametersOf<'azure_search'>['authentication'];
 export type SearchDocument = Record<string, unknown>;
 
+/** Indexes of one service whose clients are kept. */
+const MAX_INDEXES = 20;
 /** Audience of tokens for Azure AI Search in the public cloud. */
 const SCOPE = 'https://search.azure.com/.default';
 
@@ -47,9 +50,13 @@ export function azureSearchClients(
     }
     return client;
   };
+  const documents = new RecentlyUsed<SearchClient<SearchDocument>>(MAX_INDEXES);
   return {
     service,
-    documents: (indexName) => signIn(new SearchClient<SearchDocument>(endpoint, indexName, credential, options)),
+    documents: (indexName) =>
+      documents.get(indexName, () =>
+        signIn(new SearchClient<SearchDocument>(endpoint, indexName, credential, options)),
+      ),
     indexes: signIn(new SearchIndexClient(endpoint, credential, options)),
   };
 }

@@ -46,7 +46,7 @@ export function fetchFrom(
   signal: () => AbortSignal | undefined,
 ): typeof fetch {
   return async (input, init) => {
-    const request = new Request(input, init);
+    const request = requestOf(service, input, init);
     const { status, headers, body } = await callService(guard, service, {
       url: new URL(request.url),
       method: request.method,
@@ -56,6 +56,16 @@ export function fetchFrom(
     });
     return new Response(body.length > 0 ? new Uint8Array(body) : null, { status, headers });
   };
+}
+
+function requestOf(service: CalledService, ...of: Parameters<typeof fetch>): Request {
+  try {
+    return new Request(...of);
+  } catch {
+    // Without the cause, which repeats the credential.
+    const message = `${service.name}: the credential holds characters that HTTP does not carry.`;
+    throw new SourceError('invalid', message, paramOf(service.authenticationParam ?? 'authentication'));
+  }
 }
 
 /**
@@ -104,8 +114,8 @@ function messageIn(text: string): string {
   try {
     parsed = JSON.parse(text);
   } catch {
-    // Not every answer is JSON: proxies write HTML, which tells a caller nothing.
-    return /^\s*</.test(text) ? '' : text;
+    // Whatever else lives at an address is not for callers to read.
+    return '';
   }
   const words = new Set<string>();
   const collect = (value: unknown, depth: number) => {

@@ -178,6 +178,10 @@ describe('what a query is', () => {
     expect(await ask(await open({}), 'zeppelin')).toEqual([]);
   });
 
+  it('takes an endpoint with a slash at its end', async () => {
+    expect(await ask(await open({ endpoint: `${server.url}/` }), 'steam milk', 1)).toMatchObject([{ title: 'Milk' }]);
+  });
+
   it('joins content fields by the separator', async () => {
     const fields_mapping = { content_fields: ['title', 'content'], content_fields_separator: ' | ' };
     const [first] = await ask(await open({ fields_mapping }), 'sweetness');
@@ -203,6 +207,13 @@ describe('an index without a fields mapping', () => {
     await ask(source, 'steam milk');
     expect(source.scale).toBe('rank');
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain('contentvector,titlevector,image_vector');
+  });
+
+  it('is searched by its images alone where those are all that the mapping names, without embeddings', async () => {
+    const source = await open({ query_type: 'vector', fields_mapping: { image_vector_fields: ['image_vector'] } });
+    expect(source).toMatchObject({ wantsVector: false, scale: 'similarity' });
+    const [first] = await ask(source, 'picture of cold brew');
+    expect(first?.content).toContain('Cold brew steeps coarse coffee');
   });
 
   it('needs a credential that may read the definition', async () => {
@@ -276,6 +287,13 @@ describe('refusals', () => {
       undefined,
       'not a vector field',
     ],
+    [
+      'a key that HTTP does not carry',
+      { authentication: { type: 'api_key', key: 'wrong-secret\u{1f511}' } },
+      'invalid',
+      'endpoint',
+      'characters',
+    ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
     const refusal = await refusalOf(search({ ...simple, ...parameters }));
     expect(refusal).toMatchObject({ kind, param: param && `data_sources[0].parameters.${param}` });
@@ -333,11 +351,13 @@ describe('refusals', () => {
 describe('managed identities', () => {
   it('get a token for search, of the identity that is named', async () => {
     identityRequests.length = 0;
-    await ask(
-      await open({ fields_mapping: mapping, authentication: authentications.user_assigned_managed_identity() }),
-      'milk',
-    );
-    expect(identityRequests.map((each) => each.get('mi_res_id') ?? each.get('msi_res_id'))).toEqual([RESOURCE_ID]);
+    // Tokens are kept by identity: one of its own, so that this one is asked for.
+    const managed_identity_resource_id = `${RESOURCE_ID}-other`;
+    const authentication = { type: 'user_assigned_managed_identity', managed_identity_resource_id };
+    await ask(await open({ fields_mapping: mapping, authentication }), 'milk');
+    expect(identityRequests.map((each) => each.get('mi_res_id') ?? each.get('msi_res_id'))).toEqual([
+      managed_identity_resource_id,
+    ]);
     expect(server.requests.at(-1)?.headers.authorization).toBe(`Bearer ${server.token}`);
     expect(server.requests.at(-1)?.headers['api-key']).toBeUndefined();
   });
