@@ -22,6 +22,8 @@ export async function answerFromData(call: ChatCall, model: string): Promise<unk
   if (callsTools(asked)) return undefined;
   const { tools: _tools, tool_choice: _choice, parallel_tool_calls: _parallel, ...rest } = asked;
   const { functions: _functions, function_call: _call, logprobs: _logprobs, ...body } = rest;
+  // Let go of: the answer may take minutes.
+  call.bytes = new Uint8Array();
   const request = { scope: call.scope, configuration, body: { ...body, model } };
   return stream ? streamed(call, request, stream_options?.include_usage === true) : whole(call, request);
 }
