@@ -70,6 +70,8 @@ const notDone: [field: string, isHarmless: (value: unknown) => boolean][] = [
   ['functions', (value) => Array.isArray(value) && value.length === 0],
   ['prediction', () => true],
   ['audio', () => false],
+  ['web_search_options', () => false],
+  ['store', (value) => value === false],
 ];
 
 export interface LocalCompletions {
