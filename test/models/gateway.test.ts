@@ -109,15 +109,19 @@ describe('where a call goes', () => {
     expect(['a', 'pass', 'b', ''].map((name) => named.serves(name))).toEqual([true, true, false, false]);
     expect(named.names()).toEqual(['a', 'pass']);
     const any = over([openAiBackend(first)]);
-    expect(['a', '.', '..', ''].map((name) => any.serves(name))).toEqual([true, false, false, false]);
+    for (const name of ['a', 'meta-llama/Llama-3', '.hidden', 'a..b/v1.'])
+      expect([name, any.serves(name)]).toEqual([name, true]);
     expect(any.names()).toEqual([]);
   });
 
-  it.each(['..', '.', '', '\ud800'])('is 400, naming the parameter, for %j, which is no name', async (model) => {
-    const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
-    expect(error).toMatchObject({ status: 400, details: { code: 'invalid_value', param: 'model' } });
-    expect(error.message).not.toContain('MODEL_BACKENDS');
-  });
+  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b'])(
+    'is 400, naming the parameter, for %j, which is no name',
+    async (model) => {
+      const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
+      expect(error).toMatchObject({ status: 400, details: { code: 'invalid_value', param: 'model' } });
+      expect(error.message).not.toContain('MODEL_BACKENDS');
+    },
+  );
 
   it('is 404 DeploymentNotFound, naming the setting, for what nothing serves', async () => {
     const mapped = over([openAiBackend(first, { deployments: new Map([['a', 'b']]) })]);
