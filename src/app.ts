@@ -32,7 +32,8 @@ import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
-import { attachableVectorStores, fileSearchTool } from './tools/fileSearch';
+import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { fileSearchTool } from './tools/fileSearch';
 
 /** Length of the built-in embeddings' vectors. */
 const LOCAL_DIMENSIONS = 512;
@@ -147,6 +148,7 @@ async function build(config: Config): Promise<Services> {
     chat: modelRouter([chat, openAiChat(gateway)]),
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
+    files: attachableFiles(retrieval),
     now: Date.now,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,

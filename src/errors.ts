@@ -178,7 +178,7 @@ export const errors = {
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
-  noFile: (id: string) => new ApiError(404, `No such File object: ${id}`, { param: 'id' }),
+  noFile: (id: string, param = 'id') => new ApiError(404, `No such File object: ${id}`, { param }),
   emptyFile: () => invalid('File is empty.', 'invalid_value', 'file'),
   vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
 
@@ -193,6 +193,8 @@ export const errors = {
     invalid(`Thread ${thread} already has an active run ${run}.`, null),
   threadLocked: (thread: string, run: string) =>
     invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
+  messagesLocked: (thread: string, run: string) =>
+    invalid(`Can't delete messages from ${thread} while a run ${run} is active.`, null),
   runDoesNotTakeOutputs: (run: string, status: string) =>
     invalid(`Runs in status "${status}" do not accept tool outputs (run ${run}).`, null),
   toolOutputsMismatch: (expected: string[], given: string[]) =>

@@ -8,11 +8,13 @@ import { ModelError, type ChatEvent } from '../models/ports';
 import type { MessageObject, RunObject } from '../wire/threads';
 import { chatRequest, passagesOf, readHistory } from './chatRequest';
 import { DrivenRun, LeaseLostError, RunCancelledError, RunExpiredError } from './drivenRun';
+import { withImageData } from './messageImages';
 import { MessageWriter, stepChange } from './messageWriter';
 import type { AssistantsPorts, FoundPassage } from './ports';
 import { ended, endedStep, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type RunReference, type StepRecord } from './threadRecords';
+import { awaitThreadStore } from './threadStore';
 import { InvalidToolCallError, ToolCallStep } from './toolCallStep';
 
 /** A model that only calls tools would go on for ever. */
@@ -79,7 +81,9 @@ class RunWork {
     const { expires_at: expiresAt } = this.driven.run;
     if (expiresAt !== null && this.ports.now() >= expiresAt * 1000) throw new RunExpiredError();
     await this.sink('thread.run.in_progress', this.driven.run);
-    const history = await readHistory(this.ports.records, this.driven.partition, this.driven.run);
+    await awaitThreadStore(this.ports, this.driven.reference, this.driven.run, this.driven.signal);
+    const stored = await readHistory(this.ports.records, this.driven.partition, this.driven.run);
+    const history = await withImageData(this.ports.files, this.driven.reference.scope, stored);
     while (this.steps.length < MAX_STEPS) {
       const run = await this.turn(history);
       if (run) return run;

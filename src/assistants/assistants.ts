@@ -5,22 +5,19 @@ import { newId, orderKey, partitionOf } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { PageRequest } from '../storage/ports';
-import type {
-  AssistantObject,
-  CreateAssistantRequest,
-  ModifyAssistantRequest,
-  StoredToolResources,
-} from '../wire/assistants';
+import type { AssistantObject, CreateAssistantRequest, ModifyAssistantRequest } from '../wire/assistants';
 import type { AssistantsPorts } from './ports';
-import { resolveToolResources } from './toolResources';
+import { checkToolResources, withToolResources } from './toolResources';
 
 const LIST = 'assistants';
 const keyOf = (scope: Scope, id: string) => ({ partition: partitionOf(scope, LIST), list: LIST, id });
 
 export type Assistants = ReturnType<typeof createAssistants>;
 
-/** The assistants of a scope. Methods throw 404 for an id that is not there. */
-export function createAssistants({ records, vectorStores, now }: AssistantsPorts) {
+/** The assistants of a scope. Methods throw 404 for an id that is not there, also of a file or vector store that a request names. */
+export function createAssistants(ports: AssistantsPorts) {
+  const { records, now } = ports;
+
   async function get(scope: Scope, id: string): Promise<AssistantObject> {
     const found = await records.get<AssistantObject>(keyOf(scope, id));
     if (!found) throw errors.noAssistant(id);
@@ -28,6 +25,7 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
   }
 
   async function create(scope: Scope, body: CreateAssistantRequest): Promise<AssistantObject> {
+    await checkToolResources(ports, scope, body.tool_resources);
     const assistant: AssistantObject = {
       id: newId('asst_'),
       object: 'assistant',
@@ -37,7 +35,7 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
       model: body.model,
       instructions: body.instructions ?? null,
       tools: body.tools ?? [],
-      tool_resources: await resolveToolResources(vectorStores, scope, body.tool_resources),
+      tool_resources: withToolResources({}, body.tool_resources),
       metadata: body.metadata ?? {},
       temperature: body.temperature ?? null,
       top_p: body.top_p ?? null,
@@ -50,15 +48,12 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
   }
 
   async function modify(scope: Scope, id: string, body: ModifyAssistantRequest): Promise<AssistantObject> {
-    const resources =
-      body.tool_resources === undefined
-        ? undefined
-        : await resolveToolResources(vectorStores, scope, body.tool_resources);
+    await checkToolResources(ports, scope, body.tool_resources);
     return withRetries(async () => {
       const key = keyOf(scope, id);
       const found = await records.get<AssistantObject>(key);
       if (!found) throw errors.noAssistant(id);
-      const assistant = modified(found.value, body, resources);
+      const assistant = modified(found.value, body);
       await records.write(key.partition, [
         { op: 'replace', list: key.list, id, value: assistant, ifMatch: found.etag },
       ]);
@@ -79,19 +74,14 @@ export function createAssistants({ records, vectorStores, now }: AssistantsPorts
   return { get, create, modify, remove, list };
 }
 
-/** Absent fields stay; null clears. The resources of a tool that is not named stay too. */
-function modified(
-  assistant: AssistantObject,
-  body: ModifyAssistantRequest,
-  resources: StoredToolResources | undefined,
-): AssistantObject {
-  const { metadata, response_format, ...rest } = body;
+/** Absent fields stay; null clears. */
+function modified(assistant: AssistantObject, body: ModifyAssistantRequest): AssistantObject {
+  const { metadata, response_format, tool_resources, ...rest } = body;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  const kept = body.tool_resources === null ? {} : assistant.tool_resources;
   return {
     ...assistant,
     ...given,
-    tool_resources: { ...kept, ...resources },
+    tool_resources: withToolResources(assistant.tool_resources, tool_resources),
     ...(metadata !== undefined && { metadata: metadata ?? {} }),
     ...(response_format !== undefined && { response_format: response_format ?? 'auto' }),
   };

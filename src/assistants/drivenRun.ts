@@ -129,7 +129,8 @@ export class DrivenRun {
       return;
     }
     const found = await this.ports.records.get<RunRecord>(runKey(this.reference));
-    if (found && found.etag !== this.stored.etag) this.check(found.value);
+    if (!found) this.stop.abort(new LeaseLostError());
+    else if (found.etag !== this.stored.etag) this.check(found.value);
   }
 
   /** Throws if the run, as found, is no longer to be moved by this owner. */

@@ -1,15 +1,15 @@
 /** Messages as they begin. */
 import { errors } from '../errors';
-import { newId } from '../storage/keys';
+import { newId, orderKey } from '../storage/keys';
+import type { Change } from '../storage/ports';
 import type { CreateMessageRequest, MessageContent, MessageObject } from '../wire/threads';
+import { MESSAGES } from './threadRecords';
 
 /**
- * A caller's message, complete at once. `now` in milliseconds; `path` is where the message stands in the request, for errors. Throws 400 `unsupported` for
- * attachments and image files, which this version lacks.
+ * A caller's message, complete at once. `now` in milliseconds; `path` is where the message stands in the request, for errors. Throws 400 for images in a message of
+ * an assistant. The files that it names are checked by `withMessageFiles`.
  */
 export function newMessage(body: CreateMessageRequest, threadId: string, now: number, path: string): MessageObject {
-  if (body.attachments?.length)
-    throw errors.unsupported(`${path}attachments`, 'Attach the file to a vector store instead.');
   const at = Math.floor(now / 1000);
   return {
     ...emptyMessage(threadId, at),
@@ -17,6 +17,7 @@ export function newMessage(body: CreateMessageRequest, threadId: string, now: nu
     completed_at: at,
     role: body.role,
     content: contentOf(body, path),
+    attachments: body.attachments ?? [],
     metadata: body.metadata ?? {},
   };
 }
@@ -30,6 +31,11 @@ export function runMessage(run: { id: string; thread_id: string; assistant_id: s
     assistant_id: run.assistant_id,
     run_id: run.id,
   };
+}
+
+/** The change that stores a new message. */
+export function creationOf(message: MessageObject): Extract<Change, { op: 'create' }> {
+  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(message.created_at * 1000), value: message };
 }
 
 function emptyMessage(threadId: string, at: number): MessageObject {
@@ -54,12 +60,8 @@ function emptyMessage(threadId: string, at: number): MessageObject {
 function contentOf(body: CreateMessageRequest, path: string): MessageContent[] {
   if (typeof body.content === 'string') return [{ type: 'text', text: { value: body.content, annotations: [] } }];
   return body.content.map((part, index) => {
-    if (part.type === 'image_file')
-      throw errors.unsupported(`${path}content[${index}].image_file`, "Send the image as 'image_url'.");
-    if (part.type === 'image_url') {
-      if (body.role === 'user') return part;
-      throw errors.unsupported(`${path}content[${index}].image_url`, "Only messages of role 'user' hold images.");
-    }
-    return { type: 'text', text: { value: part.text, annotations: [] } };
+    if (part.type === 'text') return { type: 'text', text: { value: part.text, annotations: [] } };
+    if (body.role === 'user') return part;
+    throw errors.unsupported(`${path}content[${index}].${part.type}`, "Only messages of role 'user' hold images.");
   });
 }

@@ -1,4 +1,5 @@
 /** What assistants, threads and runs need of the outside. */
+import type { Readable } from 'node:stream';
 import type { ChatModel } from '../models/ports';
 import type { Scope } from '../scope';
 import type { Records } from '../storage/ports';
@@ -24,10 +25,36 @@ export interface FileSearchTool {
   ): Promise<FoundPassage[]>;
 }
 
-/** The vector stores that tool resources may name. */
+/** Names the work of ingesting files that joined a vector store. */
+export interface IngestionJob {
+  scope: Scope;
+  storeId: string;
+  jobId: string;
+}
+
+/** Begins a job. Not throwing, it may fail: what was not begun is found by the sweep. */
+export type BeginIngestion = (job: IngestionJob) => Promise<void>;
+
+/** The vector stores that tool resources may name, and those that threads have for files attached to messages. */
 export interface AttachableVectorStores {
   /** Throws 404 if one does not exist. */
   check(scope: Scope, ids: string[]): Promise<void>;
+  /** Makes a store of these files, which expires seven days after its last use. The job waits to be begun. */
+  createForThread(scope: Scope, fileIds: string[]): Promise<IngestionJob>;
+  /** Adds files to a store. The job waits to be begun. Throws 404 for a store that is not there, 400 for an expired one. */
+  addFiles(scope: Scope, storeId: string, fileIds: string[]): Promise<IngestionJob>;
+  /** Notes that a run uses the store; whether all its files are ingested. A store that is not there counts as such. */
+  noteUse(scope: Scope, storeId: string): Promise<boolean>;
+  /** Deletes the store. Throws 404 if it is not there. */
+  remove(scope: Scope, storeId: string): Promise<void>;
+}
+
+/** The uploaded files that messages and tool resources may name. */
+export interface AttachableFiles {
+  /** The first of the ids that names no file. */
+  firstMissing(scope: Scope, ids: string[]): Promise<string | undefined>;
+  /** The content as a stream, which the caller must read or destroy, with its size in bytes; undefined if there is no such file. */
+  open(scope: Scope, id: string): Promise<{ size: number; content: Readable } | undefined>;
 }
 
 /** What a piece of code did. */
@@ -57,6 +84,7 @@ export interface AssistantsPorts {
   chat: ChatModel;
   fileSearch: FileSearchTool;
   vectorStores: AttachableVectorStores;
+  files: AttachableFiles;
   /** Absent: CODE_INTERPRETER is off, and a run with the tool is refused. */
   codeInterpreter?: CodeInterpreterTool;
   /** Milliseconds since 1970. */

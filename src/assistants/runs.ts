@@ -15,8 +15,9 @@ import type {
 } from '../wire/threads';
 import type { Assistants } from './assistants';
 import { LEASE_MILLISECONDS } from './drivenRun';
-import { newMessage } from './messages';
-import type { AssistantsPorts } from './ports';
+import { askedMessages, withMessageFiles, type JoinThread } from './messageFiles';
+import { creationOf, newMessage } from './messages';
+import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
 import { isTerminal } from './runStatus';
 import {
@@ -31,7 +32,7 @@ import {
   type StepRecord,
   type ThreadRecord,
 } from './threadRecords';
-import { creationOf, type Threads } from './threads';
+import type { Threads } from './threads';
 
 /** Seconds after which the sweep looks whether a run that should be driven is. */
 export const DRIVE_GRACE_SECONDS = 10;
@@ -51,18 +52,26 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
 
-  /** Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. */
-  async function create(scope: Scope, threadId: string, body: CreateRunRequest): Promise<RunObject> {
+  /**
+   * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. `begin` starts the
+   * ingestion of files attached to additional messages, which otherwise the sweep does too.
+   */
+  async function create(
+    scope: Scope,
+    threadId: string,
+    body: CreateRunRequest,
+    begin?: BeginIngestion,
+  ): Promise<RunObject> {
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
-    const messages = (body.additional_messages ?? []).map((message, index) =>
-      newMessage(message, threadId, now(), `additional_messages[${index}].`),
-    );
-    return withRetries(async () => {
+    const asked = askedMessages('additional_messages', body.additional_messages);
+    const messages = asked.map((message) => newMessage(message.body, threadId, now(), message.path));
+    const attempt = async (join: JoinThread) => {
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const run = newRun(ports, assistant, thread.value.thread, body);
+      const joined = await join(thread.value.thread);
+      const run = newRun(ports, assistant, joined, body);
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -76,7 +85,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
           op: 'replace',
           list: 'thread',
           id: threadId,
-          value: { ...thread.value, active_run_id: run.id },
+          value: { thread: joined, active_run_id: run.id },
           ifMatch: thread.etag,
         },
         { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
@@ -84,10 +93,15 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       ];
       await records.write(threadPartition(scope, threadId), changes, { add: [due] });
       return run;
-    });
+    };
+    return withMessageFiles(ports, scope, asked, begin, async (join) => withRetries(async () => attempt(join)));
   }
 
-  async function createWithThread(scope: Scope, body: CreateThreadAndRunRequest): Promise<RunObject> {
+  async function createWithThread(
+    scope: Scope,
+    body: CreateThreadAndRunRequest,
+    begin?: BeginIngestion,
+  ): Promise<RunObject> {
     const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
     if (stream_options && !body.stream) {
       throw errors.invalidParameter(
@@ -109,10 +123,8 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
         'tool_resources',
       );
     }
-    const thread = await threads.create(scope, {
-      ...threadBody,
-      tool_resources: tool_resources ?? threadBody?.tool_resources,
-    });
+    const resources = tool_resources ?? threadBody?.tool_resources;
+    const thread = await threads.create(scope, { ...threadBody, tool_resources: resources }, begin, 'thread.');
     try {
       return await create(scope, thread.id, runBody);
     } catch (error) {

@@ -46,6 +46,10 @@ export const threadKey = (scope: Scope, threadId: string): RecordKey => ({
   id: threadId,
 });
 
+/** The list of a scope's threads: entries that only lead to the thread's own partition. */
+export const threadsPartition = (scope: Scope): string => partitionOf(scope, 'threads');
+export const THREADS = 'threads';
+
 export const runKey = ({ scope, threadId, runId }: RunReference): RecordKey => ({
   partition: threadPartition(scope, threadId),
   list: 'runs',
@@ -74,4 +78,21 @@ export const runDue = ({ scope, threadId, runId }: RunReference, at: number): Du
 export function runOfDue(due: DueRecord): RunReference {
   const { tenant = '', project = '', thread = '' } = due.data;
   return { scope: { tenant, project }, threadId: thread, runId: due.id };
+}
+
+/** Kind of the due records of threads that are being made or deleted. */
+export const THREAD_DUE = 'thread';
+
+/** When the sweep must look whether the thread is there whole or not at all, in Unix seconds. */
+export const threadDue = (scope: Scope, threadId: string, at: number): DueRecord => ({
+  at,
+  kind: THREAD_DUE,
+  id: threadId,
+  data: { tenant: scope.tenant, project: scope.project },
+});
+
+/** The thread that a due record names. */
+export function threadOfDue(due: DueRecord): { scope: Scope; threadId: string } {
+  const { tenant = '', project = '' } = due.data;
+  return { scope: { tenant, project }, threadId: due.id };
 }

@@ -1,31 +1,43 @@
-/** Threads and their messages (operations 14 to 21). */
+/** Threads (operations 14 to 17), and their list. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import { newId, orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
-import { pageOf } from '../storage/pages';
 import { MAX_WRITE_BYTES, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
-import type { Metadata } from '../wire/common';
-import type {
-  CreateMessageRequest,
-  CreateThreadRequest,
-  MessageObject,
-  ModifyThreadRequest,
-  ThreadObject,
-} from '../wire/threads';
-import { newMessage } from './messages';
-import type { AssistantsPorts } from './ports';
-import { MESSAGES, runMessagesList, threadKey, threadPartition, type ThreadRecord } from './threadRecords';
-import { resolveToolResources } from './toolResources';
+import { selectedPage } from '../storage/selectedPages';
+import type { CreateThreadRequest, ModifyThreadRequest, ThreadObject } from '../wire/threads';
+import { askedMessages, withMessageFiles } from './messageFiles';
+import { creationOf, newMessage } from './messages';
+import type { AssistantsPorts, BeginIngestion } from './ports';
+import { createThreadMessages } from './threadMessages';
+import { purgeThread } from './threadPurge';
+import {
+  RUNS,
+  threadDue,
+  threadKey,
+  threadPartition,
+  threadsPartition,
+  THREADS,
+  type ThreadRecord,
+} from './threadRecords';
+import { checkToolResources, withToolResources } from './toolResources';
 
 /** Leaves room in a write for the thread itself. */
 const STAGED_CHANGES = 32;
 const STAGED_BYTES = MAX_WRITE_BYTES / 2;
 
+/** A creation that takes longer gives up, long before the sweep takes it for dead. */
+const CREATION_SECONDS = 600;
+const SWEEP_CREATION_SECONDS = 3600;
+const SWEEP_DELETION_SECONDS = 60;
+
 export type Threads = ReturnType<typeof createThreads>;
 
-/** The threads of a scope. Methods throw 404 for an id that is not there. */
-export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
+/** The threads of a scope, with their messages. Methods throw 404 for an id that is not there, also of a file or vector store that a request names. */
+export function createThreads(ports: AssistantsPorts) {
+  const { records, now } = ports;
+  const seconds = (): number => Math.floor(now() / 1000);
+
   async function read(scope: Scope, id: string): Promise<StoredRecord<ThreadRecord>> {
     const found = await records.get<ThreadRecord>(threadKey(scope, id));
     if (!found) throw errors.noThread(id);
@@ -34,40 +46,57 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
 
   const get = async (scope: Scope, id: string): Promise<ThreadObject> => (await read(scope, id)).value.thread;
 
-  async function create(scope: Scope, body: CreateThreadRequest): Promise<ThreadObject> {
-    const thread: ThreadObject = {
+  /** `begin` starts the ingestion of attached files, which otherwise the sweep does; `path` is where the thread stands in the request. */
+  async function create(
+    scope: Scope,
+    body: CreateThreadRequest,
+    begin?: BeginIngestion,
+    path = '',
+  ): Promise<ThreadObject> {
+    await checkToolResources(ports, scope, body.tool_resources);
+    const empty: ThreadObject = {
       id: newId('thread_'),
       object: 'thread',
-      created_at: Math.floor(now() / 1000),
+      created_at: seconds(),
       metadata: body.metadata ?? {},
-      tool_resources: await resolveToolResources(vectorStores, scope, body.tool_resources),
+      tool_resources: withToolResources({}, body.tool_resources),
     };
-    const messages = (body.messages ?? []).map((message, index) =>
-      newMessage(message, thread.id, now(), `messages[${index}].`),
-    );
-    // Messages of a thread that is not there yet are seen by nobody: the last write publishes all of them.
-    const partition = threadPartition(scope, thread.id);
-    const groups = writable(messages.map(creationOf));
+    const asked = askedMessages(`${path}messages`, body.messages);
+    const messages = asked.map((message) => creationOf(newMessage(message.body, empty.id, now(), message.path)));
+    return withMessageFiles(ports, scope, asked, begin, async (join) => {
+      const thread = await join(empty);
+      await publish(scope, thread, messages);
+      return thread;
+    });
+  }
+
+  /** The entry first: one whose thread is not there is passed over. So are messages of such a thread: the last write publishes all of them. */
+  async function publish(scope: Scope, thread: ThreadObject, messages: Change[]): Promise<void> {
+    const { id } = thread;
+    const partition = threadPartition(scope, id);
+    const began = seconds();
+    const due = threadDue(scope, id, began + SWEEP_CREATION_SECONDS);
+    const entry: Change = { op: 'create', list: THREADS, id, order: orderKey(now()), value: { id } };
+    await records.write(threadsPartition(scope), [entry], { add: [due] });
+    const groups = writable(messages);
     for (const group of groups.slice(0, -1)) await records.write(partition, group);
+    if (seconds() > began + CREATION_SECONDS) throw errors.tooManyConflicts();
     const value: ThreadRecord = { thread, active_run_id: null };
-    await records.write(partition, [
-      { op: 'create', list: 'thread', id: thread.id, order: orderKey(now()), value },
-      ...(groups.at(-1) ?? []),
-    ]);
-    return thread;
+    await records.write(
+      partition,
+      [{ op: 'create', list: 'thread', id, order: orderKey(now()), value }, ...(groups.at(-1) ?? [])],
+      { remove: [due] },
+    );
   }
 
   async function modify(scope: Scope, id: string, body: ModifyThreadRequest): Promise<ThreadObject> {
-    const resources =
-      body.tool_resources === undefined
-        ? undefined
-        : await resolveToolResources(vectorStores, scope, body.tool_resources);
+    await checkToolResources(ports, scope, body.tool_resources);
     return withRetries(async () => {
       const { value, etag } = await read(scope, id);
       const thread: ThreadObject = {
         ...value.thread,
         ...(body.metadata !== undefined && { metadata: body.metadata ?? {} }),
-        ...(resources && { tool_resources: resources }),
+        tool_resources: withToolResources(value.thread.tool_resources, body.tool_resources),
       };
       const change: Change = { op: 'replace', list: 'thread', id, value: { ...value, thread }, ifMatch: etag };
       await records.write(threadPartition(scope, id), [change]);
@@ -75,72 +104,29 @@ export function createThreads({ records, vectorStores, now }: AssistantsPorts) {
     });
   }
 
+  /** Deletes the thread with its messages, runs and steps. A run that is under way stops: without its record nothing more can be written. */
   async function remove(scope: Scope, id: string) {
-    await read(scope, id);
-    const partition = threadPartition(scope, id);
-    await records.write(partition, [{ op: 'delete', list: 'thread', id }]);
-    await records.deletePartition(partition);
+    const due = threadDue(scope, id, seconds() + SWEEP_DELETION_SECONDS);
+    await withRetries(async () => {
+      const { value, etag } = await read(scope, id);
+      const changes: Change[] = [{ op: 'delete', list: 'thread', id, ifMatch: etag }];
+      if (value.active_run_id) changes.push({ op: 'delete', list: RUNS, id: value.active_run_id });
+      await records.write(threadPartition(scope, id), changes, { add: [due] });
+    });
+    await purgeThread(records, scope, id);
+    await records.writeDue({ remove: [due] });
     return { id, object: 'thread.deleted', deleted: true };
   }
 
-  async function createMessage(scope: Scope, threadId: string, body: CreateMessageRequest): Promise<MessageObject> {
-    const message = newMessage(body, threadId, now(), '');
-    return withRetries(async () => {
-      const { value, etag } = await read(scope, threadId);
-      if (value.active_run_id) throw errors.threadLocked(threadId, value.active_run_id);
-      // The check makes a run that starts at the same moment come before or after, never between.
-      await records.write(threadPartition(scope, threadId), [
-        { op: 'check', list: 'thread', id: threadId, ifMatch: etag },
-        creationOf(message),
-      ]);
-      return message;
-    });
-  }
-
-  async function readMessage(scope: Scope, threadId: string, id: string): Promise<StoredRecord<MessageObject>> {
-    await read(scope, threadId);
-    const found = await records.get<MessageObject>({ partition: threadPartition(scope, threadId), list: MESSAGES, id });
-    if (!found) throw errors.noMessage(id);
-    return found;
-  }
-
-  const getMessage = async (scope: Scope, threadId: string, id: string): Promise<MessageObject> =>
-    (await readMessage(scope, threadId, id)).value;
-
-  async function modifyMessage(
-    scope: Scope,
-    threadId: string,
-    id: string,
-    metadata: Metadata | null | undefined,
-  ): Promise<MessageObject> {
-    return withRetries(async () => {
-      const { value, etag } = await readMessage(scope, threadId, id);
-      if (metadata === undefined) return value;
-      const message = { ...value, metadata: metadata ?? {} };
-      const change: Change = { op: 'replace', list: MESSAGES, id, value: message, ifMatch: etag };
-      await records.write(threadPartition(scope, threadId), [change]);
-      return message;
-    });
-  }
-
-  /** With `runId`, only the messages that run made. */
-  async function listMessages(scope: Scope, threadId: string, page: PageRequest, runId?: string) {
-    await read(scope, threadId);
-    const partition = threadPartition(scope, threadId);
-    if (!runId) return pageOf<MessageObject>(records, partition, MESSAGES, page);
-    const ids = await pageOf<string>(records, partition, runMessagesList(runId), page);
-    const found = await Promise.all(
-      ids.data.map(async (id) => records.get<MessageObject>({ partition, list: MESSAGES, id })),
+  const list = async (scope: Scope, page: PageRequest) =>
+    selectedPage<{ id: string }, ThreadObject>(
+      records,
+      { partition: threadsPartition(scope), list: THREADS },
+      page,
+      async ({ id }) => (await records.get<ThreadRecord>(threadKey(scope, id)))?.value.thread,
     );
-    return { data: found.flatMap((record) => (record ? [record.value] : [])), hasMore: ids.hasMore };
-  }
 
-  return { get, create, modify, remove, createMessage, getMessage, modifyMessage, listMessages };
-}
-
-/** The change that stores a new message. */
-export function creationOf(message: MessageObject): Extract<Change, { op: 'create' }> {
-  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(message.created_at * 1000), value: message };
+  return { get, create, modify, remove, list, ...createThreadMessages(ports, read) };
 }
 
 /** Splits creations into groups that an atomic write takes. */

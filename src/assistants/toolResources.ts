@@ -1,24 +1,41 @@
 /** `tool_resources` as asked for, and as an object keeps them. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type { ToolResources, StoredToolResources } from '../wire/assistants';
-import type { AttachableVectorStores } from './ports';
+import type { StoredToolResources, ToolResources } from '../wire/assistants';
+import type { AssistantsPorts } from './ports';
 
-/**
- * Checks the named vector stores. Throws 404 for a store that is not there, and 400 for files for code_interpreter, which this
- * version lacks.
- */
-export async function resolveToolResources(
-  vectorStores: AttachableVectorStores,
+/** Throws 404 for the first file or vector store that is not there. */
+export async function checkToolResources(
+  { files, vectorStores }: Pick<AssistantsPorts, 'files' | 'vectorStores'>,
   scope: Scope,
   asked: ToolResources | null | undefined,
-): Promise<StoredToolResources> {
-  if (asked?.code_interpreter?.file_ids.length) throw errors.unsupported('tool_resources.code_interpreter');
-  const resources: StoredToolResources = {};
-  if (asked?.code_interpreter) resources.code_interpreter = { file_ids: [] };
-  if (!asked?.file_search) return resources;
-  const ids = asked.file_search.vector_store_ids ?? [];
-  await vectorStores.check(scope, ids);
-  resources.file_search = { vector_store_ids: ids };
-  return resources;
+): Promise<void> {
+  const fileIds = asked?.code_interpreter?.file_ids ?? [];
+  const missing = await files.firstMissing(scope, fileIds);
+  if (missing !== undefined) throw errors.noFile(missing, 'tool_resources.code_interpreter.file_ids');
+  await vectorStores.check(scope, asked?.file_search?.vector_store_ids ?? []);
+}
+
+/**
+ * The resources after a request: those of a tool that it does not name stay, null clears them, and the lists of one that it names are replaced.
+ */
+export function withToolResources(
+  stored: StoredToolResources,
+  asked: ToolResources | null | undefined,
+): StoredToolResources {
+  if (asked === undefined) return stored;
+  const { code_interpreter: code, file_search: search } = asked ?? { code_interpreter: null, file_search: null };
+  const kept = {
+    code_interpreter: code === undefined ? stored.code_interpreter : (code ?? undefined),
+    file_search:
+      search === undefined
+        ? stored.file_search
+        : search
+          ? { vector_store_ids: search.vector_store_ids ?? [] }
+          : undefined,
+  };
+  return {
+    ...(kept.code_interpreter && { code_interpreter: kept.code_interpreter }),
+    ...(kept.file_search && { file_search: kept.file_search }),
+  };
 }

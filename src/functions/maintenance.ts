@@ -3,7 +3,8 @@ import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
 import { sweepRun } from '../assistants/runSweep';
-import { RUN_DUE } from '../assistants/threadRecords';
+import { sweepThread } from '../assistants/threadPurge';
+import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import type { DueRecord } from '../storage/ports';
@@ -49,6 +50,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
   const { storage, assistantsPorts, retrieval } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
+    [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
   };
   const now = Math.floor(Date.now() / 1000);

@@ -25,7 +25,7 @@ import {
   type RunObject,
   type RunStepObject,
 } from '../wire/threads';
-import { withVectorStores } from './newVectorStores';
+import { beginIngestion, withThreadVectorStores } from './newVectorStores';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -121,8 +121,12 @@ export const runOperations: Operation[] = [
     response: runObject,
     handle: async (call) => {
       const { thread } = call.body;
-      const run = await withVectorStores(call, thread?.tool_resources, async (tool_resources) =>
-        (await runs()).createWithThread(call.scope, { ...call.body, thread: thread && { ...thread, tool_resources } }),
+      const run = await withThreadVectorStores(call, thread?.tool_resources, async (tool_resources) =>
+        (await runs()).createWithThread(
+          call.scope,
+          { ...call.body, thread: thread && { ...thread, tool_resources } },
+          beginIngestion(call),
+        ),
       );
       if (!call.body.stream) return begun(call, run, null);
       const made = await (await services()).threads.get(call.scope, run.thread_id);
@@ -152,7 +156,7 @@ export const runOperations: Operation[] = [
     body: createRunRequest,
     response: runObject,
     handle: async (call) => {
-      const run = await (await runs()).create(call.scope, call.params.thread_id, call.body);
+      const run = await (await runs()).create(call.scope, call.params.thread_id, call.body, beginIngestion(call));
       return begun(call, run, call.body.stream ? { includeContent: Boolean(call.query['include[]']) } : null);
     },
   }),

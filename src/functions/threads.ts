@@ -3,8 +3,8 @@ import { services } from '../app';
 import type { Operation } from '../http/operation';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
-import { withVectorStores } from './newVectorStores';
-import { deletedObject, listOf } from '../wire/common';
+import { beginIngestion, withThreadVectorStores } from './newVectorStores';
+import { deletedObject, listOf, pageQuery } from '../wire/common';
 import {
   createMessageRequest,
   createThreadRequest,
@@ -28,9 +28,17 @@ export const threadOperations: Operation[] = [
     body: createThreadRequest,
     response: threadObject,
     handle: async (call) =>
-      withVectorStores(call, call.body.tool_resources, async (tool_resources) =>
-        (await threads()).create(call.scope, { ...call.body, tool_resources }),
+      withThreadVectorStores(call, call.body.tool_resources, async (tool_resources) =>
+        (await threads()).create(call.scope, { ...call.body, tool_resources }, beginIngestion(call)),
       ),
+  }),
+  operation({
+    method: 'get',
+    path: '/threads',
+    summary: 'List threads',
+    query: pageQuery,
+    response: listOf(threadObject),
+    handle: async ({ scope, query }) => listObject(await (await threads()).list(scope, query)),
   }),
   operation({
     method: 'get',
@@ -79,7 +87,8 @@ export const threadOperations: Operation[] = [
     params: threadParams,
     body: createMessageRequest,
     response: messageObject,
-    handle: async ({ scope, params, body }) => (await threads()).createMessage(scope, params.thread_id, body),
+    handle: async (call) =>
+      (await threads()).createMessage(call.scope, call.params.thread_id, call.body, beginIngestion(call)),
   }),
   operation({
     method: 'get',
@@ -100,5 +109,13 @@ export const threadOperations: Operation[] = [
     response: messageObject,
     handle: async ({ scope, params, body }) =>
       (await threads()).modifyMessage(scope, params.thread_id, params.message_id, body.metadata),
+  }),
+  operation({
+    method: 'delete',
+    path: '/threads/{thread_id}/messages/{message_id}',
+    summary: 'Delete a message',
+    params: messageParams,
+    response: deletedObject('thread.message.deleted'),
+    handle: async ({ scope, params }) => (await threads()).removeMessage(scope, params.thread_id, params.message_id),
   }),
 ];

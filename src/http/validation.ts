@@ -90,6 +90,15 @@ function describe(issue: Issue, param: string, given: unknown, fractions: boolea
         `Invalid value for '${param}': ${article(nameOf(given))} of this form is not supported.`,
         'invalid_value',
       ];
+    case 'invalid_key':
+      return longName(issue);
+    case 'custom': {
+      const code: unknown = issue.params?.code;
+      return [
+        `Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`,
+        typeof code === 'string' ? code : 'invalid_value',
+      ];
+    }
     case 'too_big':
       return limit(param, given, originOf(issue.origin, fractions), 'above', 'maximum', Number(issue.maximum));
     case 'too_small':
@@ -97,6 +106,16 @@ function describe(issue: Issue, param: string, given: unknown, fractions: boolea
     default:
       return [`Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`, 'invalid_value'];
   }
+}
+
+/** The name of a pair of an object, of which schemas bound the length. */
+function longName({ path, issues: [inner] }: Extract<Issue, { code: 'invalid_key' }>): [string, string] {
+  const name = String(path.at(-1));
+  const maximum = inner?.code === 'too_big' ? inner.maximum : 'of its schema';
+  return [
+    `Invalid property name in '${parameterName(path.slice(0, -1))}': '${short(name)}' is too long. Expected a string with maximum length ${maximum}, but got a string with length ${name.length} instead.`,
+    'property_name_above_max_length',
+  ];
 }
 
 const originOf = (origin: string, fractions: boolean): string => (origin === 'number' && !fractions ? 'int' : origin);

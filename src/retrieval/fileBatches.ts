@@ -14,7 +14,7 @@ import type { AttachFiles } from './attachFiles';
 import type { Files } from './files';
 import type { Ingestion } from './ingestion';
 import type { RetrievalPorts } from './retrievalPorts';
-import { selectedPage } from './selectedPages';
+import { selectedPage } from '../storage/selectedPages';
 import {
   fileBatchObject,
   isFinished,

@@ -6,7 +6,7 @@ import { newId, orderKey, partitionOf } from '../storage/keys';
 import { BlobTooLargeError, type BlobInfo, type Change } from '../storage/ports';
 import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
 import type { RetrievalPorts } from './retrievalPorts';
-import { selectedPage } from './selectedPages';
+import { selectedPage } from '../storage/selectedPages';
 
 const LIST = 'files';
 const MAX_NAME_CHARACTERS = 255;

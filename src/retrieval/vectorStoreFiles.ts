@@ -12,7 +12,7 @@ import type {
 import type { AttachFiles } from './attachFiles';
 import { fileBlob, type Files } from './files';
 import type { RetrievalPorts } from './retrievalPorts';
-import { selectedPage } from './selectedPages';
+import { selectedPage } from '../storage/selectedPages';
 import {
   FILES,
   recount,
@@ -60,6 +60,15 @@ export function createVectorStoreFiles(
     };
     const { job } = await attachFiles(scope, storeId, [attachment], false);
     return { file: await get(scope, storeId, body.file_id), job };
+  }
+
+  /** Adds files without any settings, which joins them to the store as {@link create} does; the job ingests them all. */
+  async function addAll(scope: Scope, storeId: string, ids: string[]): Promise<IngestionJob> {
+    const found = await files.findAll(scope, ids);
+    const chunking = resolveChunking(undefined);
+    const attachments = ids.map((fileId) => ({ fileId, file: found.get(fileId), chunking, attributes: undefined }));
+    const { job } = await attachFiles(scope, storeId, attachments, false);
+    return job;
   }
 
   async function get(scope: Scope, storeId: string, id: string): Promise<VectorStoreFileObject> {
@@ -134,5 +143,5 @@ export function createVectorStoreFiles(
     return { id, object: 'vector_store.file.deleted', deleted: true };
   }
 
-  return { create, get, list, setAttributes, content, remove };
+  return { create, addAll, get, list, setAttributes, content, remove };
 }

@@ -8,8 +8,9 @@ import type { CreateVectorStoreRequest, ModifyVectorStoreRequest, VectorStoreObj
 import type { AttachFiles } from './attachFiles';
 import type { Files } from './files';
 import type { RetrievalPorts } from './retrievalPorts';
-import { selectedPage } from './selectedPages';
+import { selectedPage } from '../storage/selectedPages';
 import {
+  isExpired,
   noFiles,
   requireStore,
   STORE,
@@ -122,6 +123,14 @@ export function createVectorStores(
     }
   }
 
+  /** Notes that a run uses the store; whether none of its files is being ingested. A store that is gone or expired counts as such. */
+  async function noteUse(scope: Scope, id: string): Promise<boolean> {
+    const found = await records.get<StoreRecord>(storeKey(scope, id));
+    if (!found || isExpired(found.value, seconds())) return true;
+    await touch(scope, found);
+    return found.value.file_counts.in_progress === 0;
+  }
+
   /** Deletes the store with its chunks; the files themselves stay. After a crash on the way, deleting again finishes it. */
   async function remove(
     scope: Scope,
@@ -138,7 +147,7 @@ export function createVectorStores(
     return { id, object: 'vector_store.deleted', deleted: true };
   }
 
-  return { create, get, check, ownerOf, list, modify, touch, remove };
+  return { create, get, check, ownerOf, list, modify, touch, noteUse, remove };
 }
 
 function newStore(body: CreateVectorStoreRequest, seconds: number, model: string): StoreRecord {

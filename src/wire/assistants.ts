@@ -20,10 +20,13 @@ const fileSearchTool = z.strictObject({
     .optional(),
 });
 
+/** Of a function or a schema. */
+const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64");
+
 const functionTool = z.strictObject({
   type: z.literal('function'),
   function: z.strictObject({
-    name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be of characters 'a-z A-Z 0-9 _ -', at most 64"),
+    name: functionName,
     description: z.string().optional(),
     parameters: z.record(z.string(), z.unknown()).optional(),
     strict: z.boolean().nullish(),
@@ -34,6 +37,19 @@ const functionTool = z.strictObject({
 export const assistantTool = z.discriminatedUnion('type', [codeInterpreterTool, fileSearchTool, functionTool]);
 export type AssistantTool = z.infer<typeof assistantTool>;
 
+/** The older name of file_search (oddity O6). */
+const retrievalTool = z
+  .strictObject({ type: z.literal('retrieval') })
+  .transform(() => ({ type: 'file_search' as const }));
+
+/** A tool as it is asked for. */
+export const requestedTool = z.discriminatedUnion('type', [
+  codeInterpreterTool,
+  fileSearchTool,
+  functionTool,
+  retrievalTool,
+]);
+
 /** `response_format` of assistants and runs. */
 export const responseFormat = z.union([
   z.literal('auto'),
@@ -41,7 +57,7 @@ export const responseFormat = z.union([
   z.strictObject({
     type: z.literal('json_schema'),
     json_schema: z.strictObject({
-      name: z.string(),
+      name: functionName,
       description: z.string().optional(),
       schema: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
@@ -56,8 +72,8 @@ const codeInterpreterResources = z.strictObject({ file_ids: z.array(objectId).ma
 
 /** `tool_resources` of modifications and of thread-and-run itself: stores are named, not made. */
 export const toolResources = z.strictObject({
-  code_interpreter: codeInterpreterResources.optional(),
-  file_search: z.strictObject({ vector_store_ids: vectorStoreIds.optional() }).optional(),
+  code_interpreter: codeInterpreterResources.nullish(),
+  file_search: z.strictObject({ vector_store_ids: vectorStoreIds.nullish() }).nullish(),
 });
 export type ToolResources = z.infer<typeof toolResources>;
 
@@ -69,17 +85,17 @@ const newVectorStore = z.strictObject({
 
 /** `tool_resources` of creations: a store may be made and attached in the same call. */
 export const newToolResources = z.strictObject({
-  code_interpreter: codeInterpreterResources.optional(),
+  code_interpreter: codeInterpreterResources.nullish(),
   file_search: z
     .strictObject({
-      vector_store_ids: vectorStoreIds.optional(),
-      vector_stores: z.array(newVectorStore).max(1).optional(),
+      vector_store_ids: vectorStoreIds.nullish(),
+      vector_stores: z.array(newVectorStore).max(1).nullish(),
     })
     .refine(
       (given) => !(given.vector_store_ids && given.vector_stores),
       "takes either 'vector_store_ids' or 'vector_stores', not both",
     )
-    .optional(),
+    .nullish(),
 });
 export type NewToolResources = z.infer<typeof newToolResources>;
 
@@ -92,7 +108,7 @@ export type StoredToolResources = z.infer<typeof storedToolResources>;
 const settings = {
   name: z.string().max(256).nullish(),
   description: z.string().max(512).nullish(),
-  tools: z.array(assistantTool).max(128).optional(),
+  tools: z.array(requestedTool).max(128).optional(),
   metadata: metadata.nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),

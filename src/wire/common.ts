@@ -1,13 +1,18 @@
 /** What the JSON bodies of several families share. */
 import { z } from 'zod';
 
+/** The arguments of a refinement that bounds the pairs of an object, in the services' words. */
+export function atMostPairs(max: number) {
+  const count = (value: unknown): number =>
+    Object.keys(typeof value === 'object' && value !== null ? value : {}).length;
+  const error = ({ input }: { input?: unknown }): string =>
+    `too many properties. Expected an object with at most ${max} properties, but got an object with ${count(input)} properties instead`;
+  const isFit = (pairs: object): boolean => count(pairs) <= max;
+  return [isFit, { error, params: { code: 'object_above_max_properties' } }] as const;
+}
+
 /** At most 16 pairs; keys up to 64 characters, values up to 512 (operations.md 2.6). */
-export const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine(
-    (pairs) => Object.keys(pairs).length <= 16,
-    'too many properties. Expected an object with at most 16 properties',
-  );
+export const metadata = z.record(z.string().max(64), z.string().max(512)).refine(...atMostPairs(16));
 export type Metadata = z.infer<typeof metadata>;
 
 export const storedMetadata = z.record(z.string(), z.string());

@@ -4,6 +4,7 @@ import {
   assistantTool,
   newToolResources,
   reasoningEffort,
+  requestedTool,
   responseFormat,
   storedToolResources,
   toolResources,
@@ -17,12 +18,26 @@ const textRequestPart = z.strictObject({ type: z.literal('text'), text: z.string
 const detail = z.enum(['auto', 'low', 'high']).optional();
 const imageUrlPart = z.strictObject({
   type: z.literal('image_url'),
-  image_url: z.strictObject({ url: z.string(), detail }),
+  image_url: z.strictObject({
+    url: z.string().regex(/^(?:https?:\/\/[^\s/]|data:image\/)/i, "must be an 'http(s)://' or 'data:image/' URL"),
+    detail,
+  }),
 });
 const imageFilePart = z.strictObject({
   type: z.literal('image_file'),
   image_file: z.strictObject({ file_id: objectId, detail }),
 });
+
+/** A file of a message and the tools that get it. */
+const attachment = z.strictObject({
+  file_id: objectId,
+  tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })).max(16),
+});
+
+/** Ours; the contract names no limit. */
+const MAX_PARTS = 500;
+/** What a vector store of the service takes. */
+const MAX_ATTACHMENTS = 10_000;
 
 /** `createMessageRequest`: the seed knows content as a string, OpenAI also as parts. */
 export const createMessageRequest = z
@@ -30,16 +45,12 @@ export const createMessageRequest = z
     role: z.enum(['user', 'assistant']),
     content: z.union([
       z.string().min(1).max(256_000),
-      z.array(z.discriminatedUnion('type', [textRequestPart, imageUrlPart, imageFilePart])).min(1),
+      z
+        .array(z.discriminatedUnion('type', [textRequestPart, imageUrlPart, imageFilePart]))
+        .min(1)
+        .max(MAX_PARTS),
     ]),
-    attachments: z
-      .array(
-        z.strictObject({
-          file_id: objectId,
-          tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })),
-        }),
-      )
-      .nullish(),
+    attachments: z.array(attachment).max(MAX_ATTACHMENTS).nullish(),
     metadata: metadata.nullish(),
   })
   .meta({ id: 'createMessageRequest' });
@@ -79,7 +90,7 @@ export const messageObject = z
     content: z.array(messageContent),
     assistant_id: z.string().nullable(),
     run_id: z.string().nullable(),
-    attachments: z.array(z.unknown()),
+    attachments: z.array(attachment),
     metadata: storedMetadata,
   })
   .meta({ id: 'messageObject' });
@@ -144,7 +155,7 @@ const runSettings = {
   assistant_id: objectId,
   model: z.string().min(1).max(256).nullish(),
   instructions: z.string().max(256_000).nullish(),
-  tools: z.array(assistantTool).max(20).nullish(),
+  tools: z.array(requestedTool).max(20).nullish(),
   metadata: metadata.nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),

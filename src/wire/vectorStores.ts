@@ -1,7 +1,7 @@
 /** Files, vector stores, their files, batches and search (operations.md sections 13 to 15, components.md section 9). */
 import { z } from '@hono/zod-openapi';
 import { chunkingStrategy, storedChunkingStrategy } from './chunking';
-import { metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
+import { atMostPairs, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Files
 
@@ -50,10 +50,7 @@ export const expiresAfter = z.strictObject({ anchor: z.literal('last_active_at')
 /** `VectorStoreFileAttributes`: at most 16 keys of 64 characters; strings up to 512, numbers, booleans. */
 export const attributes = z
   .record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()]))
-  .refine(
-    (pairs) => Object.keys(pairs).length <= 16,
-    'too many properties. Expected an object with at most 16 properties',
-  );
+  .refine(...atMostPairs(16));
 export type Attributes = z.infer<typeof attributes>;
 
 /** `createVectorStoreRequest`. */

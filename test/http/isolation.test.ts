@@ -55,6 +55,7 @@ describe.each<[string, [Tenant, string?], [Tenant, string?]]>([
       async () => threads.messages.list(thread_id),
       async () => threads.messages.create(thread_id, { role: 'user', content: 'x' }),
       async () => threads.messages.retrieve(own.message, { thread_id }),
+      async () => threads.messages.delete(own.message, { thread_id }),
       async () => threads.runs.list(thread_id),
       async () => threads.runs.create(thread_id, { assistant_id: own.assistant.id }),
       async () => threads.runs.retrieve(own.run.id, { thread_id }),
@@ -87,7 +88,15 @@ describe.each<[string, [Tenant, string?], [Tenant, string?]]>([
     const { assistant, thread } = await assistantWithThread(client);
     const store = await client.vectorStores.create({});
     const tool_resources = { file_search: { vector_store_ids: [own.store.id] } };
+    const { id: file_id } = own.file;
+    const code = { code_interpreter: { file_ids: [file_id] } };
+    const attachments = [{ file_id, tools: [{ type: 'file_search' as const }] }];
+    const picture = { type: 'image_file' as const, image_file: { file_id } };
     await expectNotFound(
+      async () => client.beta.assistants.create({ model: 'm', tool_resources: code }),
+      async () => client.beta.threads.update(thread.id, { tool_resources: code }),
+      async () => client.beta.threads.messages.create(thread.id, { role: 'user', content: 'x', attachments }),
+      async () => client.beta.threads.messages.create(thread.id, { role: 'user', content: [picture] }),
       async () => client.beta.assistants.create({ model: 'm', tool_resources }),
       async () => client.beta.threads.create({ tool_resources }),
       async () => client.beta.threads.update(thread.id, { tool_resources }),
@@ -108,8 +117,11 @@ describe.each<[string, [Tenant, string?], [Tenant, string?]]>([
   it('does not see them in lists, nor pages from them', async () => {
     const client = other();
     const lists = [client.beta.assistants.list(), client.files.list(), client.vectorStores.list()];
-    const seen = (await Promise.all(lists)).flatMap<{ id: string }>(({ data }) => data).map(({ id }) => id);
-    for (const { id } of [own.assistant, own.file, own.store]) expect(seen).not.toContain(id);
+    const threads: { data: { id: string }[] } = await client.get('/threads?limit=100');
+    const seen = [...(await Promise.all(lists)), threads]
+      .flatMap<{ id: string }>(({ data }) => data)
+      .map(({ id }) => id);
+    for (const { id } of [own.assistant, own.file, own.store, own.thread]) expect(seen).not.toContain(id);
     await expect(client.beta.assistants.list({ after: own.assistant.id })).rejects.toBeInstanceOf(
       OpenAI.BadRequestError,
     );

@@ -111,7 +111,8 @@ it('is the same for every kind of list', async () => {
     await vectorStores.create({});
     await files.create({ file: new File(['x'], 'x.txt'), purpose: 'assistants' });
   }
-  for (const path of ['/assistants', '/vector_stores', '/files', `/threads/${thread.id}/messages`]) {
+  for (let index = 0; index < 2; index += 1) await beta.threads.create();
+  for (const path of ['/assistants', '/threads', '/vector_stores', '/files', `/threads/${thread.id}/messages`]) {
     const newest = await page('limit=3', path);
     const [one, two, three] = idsOf(newest);
     expect(newest).toMatchObject({ first_id: one, last_id: three });

@@ -11,6 +11,7 @@ import type { RunSink } from '../../src/assistants/runSink';
 import { createThreads } from '../../src/assistants/threads';
 import type { ChatEvent, ChatRequest } from '../../src/models/ports';
 import type { Scope } from '../../src/scope';
+import { attachables } from './attachables';
 
 export type Turn = (request: ChatRequest, signal?: AbortSignal) => AsyncIterable<ChatEvent> | Iterable<ChatEvent>;
 
@@ -42,6 +43,7 @@ export async function openAssistants() {
   const clock = { now: Date.now() };
   const passages: FoundPassage[] = [];
   const faults: unknown[] = [];
+  const attached = attachables();
   const ports: AssistantsPorts = {
     records,
     chat: {
@@ -54,7 +56,8 @@ export async function openAssistants() {
       },
     },
     fileSearch: { search: () => Promise.resolve(passages) },
-    vectorStores: { check: () => Promise.resolve() },
+    vectorStores: attached.storePort,
+    files: attached.filePort,
     now: () => clock.now,
     runExpiresSeconds: 600,
     logFault: (_message, error) => faults.push(error),
@@ -80,6 +83,7 @@ export async function openAssistants() {
     clock,
     passages,
     faults,
+    attached,
     assistants,
     threads,
     runs,

@@ -23,7 +23,8 @@ export async function exampleObjects(
     tools: operation === 27 ? (response.body as OpenAI.Beta.Assistant).tools : [{ type: 'file_search' }],
     tool_resources: { file_search: { vector_store_ids: store ? [store.id] : [] } },
   });
-  await client.beta.threads.update(thread.id, { tool_resources: { code_interpreter: { file_ids: [] } } });
+  const table = await client.files.create({ file: new File(['1'], 'table.csv'), purpose: 'assistants' });
+  await client.beta.threads.update(thread.id, { tool_resources: { code_interpreter: { file_ids: [table.id] } } });
   const ids: ExampleIds = { assistant_id: assistant.id, thread_id: thread.id };
   // Operations 22 and 24 begin a run of their own.
   return asks && operation !== 22 && operation !== 24

@@ -136,3 +136,59 @@ it('refuses a vector store that is not there', async () => {
   });
   await expect(call).rejects.toBeInstanceOf(OpenAI.NotFoundError);
 });
+
+it('keeps files for code_interpreter, and the resources of tools that a modification does not name', async () => {
+  const { files, vectorStores, beta } = suite.client();
+  const file = await files.create({ file: new File(['1'], '1.csv'), purpose: 'assistants' });
+  const store = await vectorStores.create({});
+  const code_interpreter = { file_ids: [file.id] };
+  const created = await beta.assistants.create({
+    model: 'gpt-4.1',
+    tools: [{ type: 'code_interpreter' }],
+    tool_resources: { code_interpreter },
+  });
+  expect(created.tool_resources).toEqual({ code_interpreter });
+  const file_search = { vector_store_ids: [store.id] };
+  const changed = await beta.assistants.update(created.id, { tool_resources: { file_search } });
+  expect(changed).toEqual({ ...created, tool_resources: { code_interpreter, file_search } });
+  const cleared = await beta.assistants.update(created.id, { tool_resources: null });
+  expect(cleared).toEqual({ ...created, tool_resources: {} });
+  const absent = beta.assistants.create({
+    model: 'gpt-4.1',
+    tool_resources: { code_interpreter: { file_ids: [file.id, 'file-nothing'] } },
+  });
+  await expect(absent).rejects.toMatchObject({ status: 404, param: 'tool_resources.code_interpreter.file_ids' });
+});
+
+it("takes the older tool 'retrieval' as file_search", async () => {
+  const answer = await suite.send('POST', '/v1/assistants', { body: { model: 'm', tools: [{ type: 'retrieval' }] } });
+  expect(await answer.json()).toMatchObject({ tools: [{ type: 'file_search' }] });
+});
+
+it.each([
+  ['tools', { tools: Array(129).fill({ type: 'code_interpreter' }) }],
+  ['tools[0].function.name', { tools: [{ type: 'function', function: { name: 'two words' } }] }],
+  [
+    'tool_resources.file_search',
+    { tool_resources: { file_search: { vector_store_ids: ['vs_1'], vector_stores: [{}] } } },
+  ],
+  ['tool_resources.file_search.vector_stores', { tool_resources: { file_search: { vector_stores: [{}, {}] } } }],
+  [
+    'response_format.json_schema.name',
+    { response_format: { type: 'json_schema', json_schema: { name: 'two words' } } },
+  ],
+  ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`${n}`, 'x'])) }],
+] as [string, object][])('refuses %s past its limit, naming it', async (param, given) => {
+  const body = { model: 'gpt-4.1', ...given } as OpenAI.Beta.AssistantCreateParams;
+  await expect(suite.client().beta.assistants.create(body)).rejects.toMatchObject({ status: 400, param });
+});
+
+it('makes no vector store by a modification', async () => {
+  const { id } = await suite.client().beta.assistants.create({ model: 'gpt-4.1' });
+  const tool_resources = { file_search: { vector_stores: [{}] } } as OpenAI.Beta.AssistantUpdateParams.ToolResources;
+  await expect(suite.client().beta.assistants.update(id, { tool_resources })).rejects.toMatchObject({
+    status: 400,
+    code: 'unknown_parameter',
+    param: 'tool_resources.file_search.vector_stores',
+  });
+});

@@ -9,10 +9,6 @@ const examples = publishedExamples()?.filter(({ operation }) => operation >= 9 &
 const exceptions: Record<string, { fault: string; reason: string }[]> = {
   '20.1': [{ fault: '.file_ids is missing', reason: 'O11: obsolete' }],
   '21.1': [{ fault: '.file_ids is missing', reason: 'O11: obsolete' }],
-  '23.1': [
-    { fault: '.data[0].tool_resources.code_interpreter.file_ids is empty', reason: 'there is no code interpreter yet' },
-  ],
-  '26.1': [{ fault: '.tool_resources.code_interpreter.file_ids is empty', reason: 'there is no code interpreter yet' }],
 };
 
 if (examples) {

@@ -1,6 +1,6 @@
 /** Pages of those records of a list that the caller selects. */
-import { pageOf } from '../storage/pages';
-import type { PageRequest, Records } from '../storage/ports';
+import { pageOf } from './pages';
+import type { PageRequest, Records } from './ports';
 
 /** Records read at once while looking for more. */
 const MAX_READ = 500;

@@ -1,0 +1,44 @@
+/** Files and vector stores as assistants, threads and messages name them, over retrieval. */
+import type { AttachableFiles, AttachableVectorStores } from '../assistants/ports';
+import { ApiError } from '../errors';
+import type { Retrieval } from '../retrieval/retrieval';
+
+/** Of a store that is made with or for a thread, by the services' rule. */
+export const THREAD_STORE_EXPIRY = { anchor: 'last_active_at' as const, days: 7 };
+
+/** The vector stores that tool resources may name, and those of threads. */
+export function attachableVectorStores({ vectorStores, vectorStoreFiles }: Retrieval): AttachableVectorStores {
+  return {
+    check: async (scope, ids) => vectorStores.check(scope, ids),
+    async createForThread(scope, fileIds) {
+      const { job } = await vectorStores.create(scope, { file_ids: fileIds, expires_after: THREAD_STORE_EXPIRY });
+      if (!job) throw new Error('A store for attached files needs at least one file.');
+      return job;
+    },
+    addFiles: async (scope, storeId, fileIds) => vectorStoreFiles.addAll(scope, storeId, fileIds),
+    noteUse: async (scope, storeId) => vectorStores.noteUse(scope, storeId),
+    async remove(scope, storeId) {
+      await vectorStores.remove(scope, storeId);
+    },
+  };
+}
+
+/** The files that tool resources and messages may name. */
+export function attachableFiles({ files }: Retrieval): AttachableFiles {
+  return {
+    async firstMissing(scope, ids) {
+      if (ids.length === 0) return undefined;
+      const found = await files.findAll(scope, ids);
+      return ids.find((id) => !found.has(id));
+    },
+    async open(scope, id) {
+      try {
+        const { size, content } = await files.content(scope, id);
+        return { size, content };
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Files of messages over real records, with vector stores in memory: races and refusals. */
+import type { Records } from '../../src/storage/ports';
+import { awaitThreadStore } from '../../src/assistants/threadStore';
+import { MAX_REQUEST_IMAGE_BYTES, withImageData } from '../../src/assistants/messageImages';
+import { newMessage } from '../../src/assistants/messages';
+import type { IngestionJob } from '../../src/assistants/ports';
+import { createThreads } from '../../src/assistants/threads';
+import { openAssistants, says } from '../support/assistants';
+import { attachables } from '../support/attachables';
+
+let open: Awaited<ReturnType<typeof openAssistants>>;
+beforeEach(async () => {
+  open = await openAssistants();
+  for (const id of ['file-1', 'file-2']) open.attached.files.set(id, Buffer.from('x'));
+});
+afterEach(async () => {
+  await open.close();
+});
+
+const attaching = (id: string) => ({
+  role: 'user' as const,
+  content: 'x',
+  attachments: [{ file_id: id, tools: [{ type: 'file_search' as const }] }],
+});
+const searching = { tools: [{ type: 'file_search' as const }] };
+
+it('a message that loses the race for the store removes its own and adds its file to the other', async () => {
+  const { threads, scope, attached } = open;
+  const { id } = await threads.create(scope, {});
+  // The loser has made its store when the winner comes in between.
+  let between: (() => Promise<unknown>) | undefined = async () => threads.createMessage(scope, id, attaching('file-2'));
+  const slow: Records = {
+    ...open.records,
+    get: open.records.get.bind(open.records),
+    list: open.records.list.bind(open.records),
+    async write(...change) {
+      const come = between;
+      between = undefined;
+      await come?.();
+      return open.records.write(...change);
+    },
+  };
+  const begun: IngestionJob[] = [];
+  await createThreads({ ...open.ports, records: slow }).createMessage(scope, id, attaching('file-1'), async (job) => {
+    begun.push(job);
+    return Promise.resolve();
+  });
+  const stores = [...attached.stores];
+  expect(stores).toEqual([[expect.any(String), ['file-2', 'file-1']]]);
+  const { tool_resources } = await threads.get(scope, id);
+  expect(tool_resources.file_search).toEqual({ vector_store_ids: [stores[0]?.[0]] });
+  expect(begun.map(({ storeId }) => storeId)).toEqual([stores[0]?.[0]]);
+});
+
+it('a message that is refused leaves no store', async () => {
+  const { threads, scope, attached } = open;
+  const { thread } = await open.start();
+  await expect(threads.createMessage(scope, thread.id, attaching('file-1'))).rejects.toThrow("Can't add messages");
+  await expect(threads.createMessage(scope, 'thread_nothing', attaching('file-1'))).rejects.toThrow('No thread found');
+  expect([...attached.stores]).toEqual([]);
+});
+
+it('a file that is attached twice for both tools joins each once', async () => {
+  const { threads, scope, attached } = open;
+  const both = [{ type: 'file_search' as const }, { type: 'code_interpreter' as const }];
+  const attachment = { file_id: 'file-1', tools: both };
+  const thread = await threads.create(scope, {
+    messages: [{ role: 'user', content: 'x', attachments: [attachment, attachment] }],
+  });
+  expect(thread.tool_resources.code_interpreter).toEqual({ file_ids: ['file-1'] });
+  expect([...attached.stores.values()]).toEqual([['file-1']]);
+});
+
+describe('a run on a thread whose store is being filled', () => {
+  const started = async () => {
+    const { threads, runs, scope, assistants, attached } = open;
+    const assistant = await assistants.create(scope, { model: 'model', ...searching });
+    const thread = await threads.create(scope, { messages: [attaching('file-1')] });
+    const [store = ''] = attached.stores.keys();
+    attached.busy.add(store);
+    const run = await runs.create(scope, thread.id, { assistant_id: assistant.id });
+    return { run, store, reference: { scope, threadId: thread.id, runId: run.id } };
+  };
+
+  it('calls the model when the store is ready, not before', async () => {
+    const { reference, store } = await started();
+    open.turns.push(says('Done.'));
+    const looked = Promise.withResolvers<undefined>();
+    const { noteUse } = open.attached.storePort;
+    let looks = 0;
+    open.ports.vectorStores = {
+      ...open.attached.storePort,
+      async noteUse(...of) {
+        looks += 1;
+        if (looks === 3) looked.resolve(undefined);
+        return noteUse(...of);
+      },
+    };
+    const advancing = open.advance(reference);
+    await looked.promise;
+    expect(open.requests).toEqual([]);
+    open.attached.busy.delete(store);
+    expect((await advancing)?.run.status).toBe('completed');
+    expect(open.requests).toHaveLength(1);
+  });
+
+  it('goes on without it 60 seconds after its start', async () => {
+    const { reference } = await started();
+    open.turns.push(says('Done.'));
+    const { noteUse } = open.attached.storePort;
+    open.ports.vectorStores = {
+      ...open.attached.storePort,
+      async noteUse(...of) {
+        open.clock.now += 59_000;
+        return noteUse(...of);
+      },
+    };
+    expect((await open.advance(reference))?.run.status).toBe('completed');
+    expect(open.attached.uses).toHaveLength(2);
+  });
+
+  it('waits for no store where it has no file_search, and stops waiting when it is told to', async () => {
+    const { reference, run } = await started();
+    const signal = AbortSignal.timeout(1);
+    await awaitThreadStore(open.ports, reference, { ...run, tools: [] }, signal);
+    await expect(awaitThreadStore(open.ports, reference, run, signal)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('images of messages', () => {
+  const scope = { tenant: 'team', project: '-' };
+  const image = (id: string) =>
+    newMessage({ role: 'user', content: [{ type: 'image_file', image_file: { file_id: id } }] }, 'thread_1', 0, '');
+  const signatures: [string, Buffer][] = [
+    ['image/png', Buffer.from('\x89PNG\r\n\x1a\n....', 'latin1')],
+    ['image/jpeg', Buffer.from('\xff\xd8\xff\xe0.........', 'latin1')],
+    ['image/gif', Buffer.from('GIF89a.......', 'latin1')],
+    ['image/webp', Buffer.from('RIFF\n\0\0\0WEBPVP8 ', 'latin1')],
+  ];
+
+  it.each(signatures)('%s is told by its bytes', async (mediaType, bytes) => {
+    const { files, filePort } = attachables();
+    files.set('file-1', bytes);
+    const [message] = await withImageData(filePort, scope, [image('file-1')]);
+    const url = `data:${mediaType};base64,${bytes.toString('base64')}`;
+    expect(message?.content).toEqual([{ type: 'image_url', image_url: { url } }]);
+  });
+
+  it('past the bytes of one request are left out, the oldest first, and it is said', async () => {
+    const { files, filePort } = attachables();
+    const big = Buffer.alloc(MAX_REQUEST_IMAGE_BYTES / 2);
+    signatures[0]?.[1].copy(big);
+    for (const id of ['file-1', 'file-2', 'file-3']) files.set(id, big);
+    const shown = await withImageData(filePort, scope, [image('file-1'), image('file-2'), image('file-3')]);
+    expect(shown.map(({ content: [part] }) => part?.type)).toEqual(['text', 'image_url', 'image_url']);
+    expect(shown[0]?.content[0]).toMatchObject({ text: { value: expect.stringContaining('file-1 is left out') } });
+  });
+});

@@ -1,0 +1,54 @@
+/** Files and vector stores that messages may name, in memory. */
+import { Readable } from 'node:stream';
+import type { AttachableFiles, AttachableVectorStores, IngestionJob } from '../../src/assistants/ports';
+import { errors } from '../../src/errors';
+
+export function attachables() {
+  /** Content by file id. */
+  const files = new Map<string, Buffer>();
+  /** File ids by store id, in the order they came. */
+  const stores = new Map<string, string[]>();
+  /** Stores with files that are being ingested. */
+  const busy = new Set<string>();
+  /** Stores that runs used, in order. */
+  const uses: string[] = [];
+  let jobs = 0;
+  const job = (scope: IngestionJob['scope'], storeId: string): IngestionJob => ({
+    scope,
+    storeId,
+    jobId: `ingest_${(jobs += 1)}`,
+  });
+  const filePort: AttachableFiles = {
+    firstMissing: (_scope, ids) => Promise.resolve(ids.find((id) => !files.has(id))),
+    open(_scope, id) {
+      const content = files.get(id);
+      return Promise.resolve(content && { size: content.length, content: Readable.from([content]) });
+    },
+  };
+  const storePort: AttachableVectorStores = {
+    check(_scope, ids) {
+      const missing = ids.find((id) => !stores.has(id));
+      return missing === undefined ? Promise.resolve() : Promise.reject(errors.noVectorStore(missing));
+    },
+    createForThread(scope, fileIds) {
+      const id = `vs_${stores.size + 1}_${(jobs += 1)}`;
+      stores.set(id, fileIds);
+      return Promise.resolve(job(scope, id));
+    },
+    addFiles(scope, storeId, fileIds) {
+      const held = stores.get(storeId);
+      if (!held) return Promise.reject(errors.noVectorStore(storeId));
+      held.push(...fileIds);
+      return Promise.resolve(job(scope, storeId));
+    },
+    noteUse(_scope, storeId) {
+      uses.push(storeId);
+      return Promise.resolve(!busy.has(storeId));
+    },
+    remove(_scope, storeId) {
+      stores.delete(storeId);
+      return Promise.resolve();
+    },
+  };
+  return { files, stores, busy, uses, filePort, storePort };
+}
