@@ -28,6 +28,7 @@ import { createGateway, type Gateway } from './models/gateway';
 import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
@@ -133,19 +134,22 @@ async function build(config: Config): Promise<Services> {
     logFault,
   });
   const embeddings = embeddingModels(config, gateway, local);
-  const chat = localChatModel(local);
+  const localChat = localChatModel(local);
+  const chat = modelRouter([localChat, openAiChat(gateway)]);
+  const { queryRewriteDeployment: rewriter } = config;
   const retrieval = createRetrieval({
     records,
     blobs,
     index: await lanceDbIndex(join(config.dataDir, 'lancedb')),
     parser: documentParser(),
     embeddings,
+    rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
     now: Date.now,
     maxFileBytes: config.maxFileBytes,
   });
   const assistantsPorts: AssistantsPorts = {
     records,
-    chat: modelRouter([chat, openAiChat(gateway)]),
+    chat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
@@ -163,7 +167,7 @@ async function build(config: Config): Promise<Services> {
     retrieval,
     gateway,
     backends,
-    local: builtIn(chat, local, backends.length === 0),
+    local: builtIn(localChat, local, backends.length === 0),
     secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
     assistantsPorts,
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
@@ -182,12 +186,12 @@ function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean):
 
 /** The built-in embeddings are always there: stores that they filled stay searchable when an upstream takes over. */
 function embeddingModels(
-  { backends, embeddingDeployment }: Config,
+  { backends, embeddingDeployment, embeddingTextWeight }: Config,
   gateway: Gateway,
   local: EmbeddingModel,
 ): EmbeddingModels {
   const ids = embeddingDeployment ? embeddingIds(backends, embeddingDeployment) : [];
-  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id));
+  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id, embeddingTextWeight));
   return {
     current: upstream[0] ?? local,
     byId(id) {

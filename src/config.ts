@@ -20,6 +20,10 @@ export interface Config {
   tenantLimits: TenantLimits;
   /** Deployment that embeds; absent: the built-in embeddings. */
   embeddingDeployment?: string;
+  /** Weight of full text beside that deployment's vectors (1) in searches. */
+  embeddingTextWeight: number;
+  /** Chat deployment that rewrites search queries; absent: none does. */
+  queryRewriteDeployment?: string;
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   telemetry: TelemetrySettings;
@@ -56,6 +60,8 @@ const settings = z.object({
   MODEL_BACKENDS: text.optional(),
   LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
+  EMBEDDING_TEXT_WEIGHT: z.coerce.number({ error: 'must be a number, such as 0.5' }).min(0).max(1000).default(1),
+  QUERY_REWRITE_DEPLOYMENT: text.optional(),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
     .int()
@@ -94,6 +100,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
     tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
+    embeddingTextWeight: values.EMBEDDING_TEXT_WEIGHT,
+    queryRewriteDeployment: values.QUERY_REWRITE_DEPLOYMENT,
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,

@@ -22,6 +22,8 @@ describe('readConfig', () => {
       tenantLimits: expect.anything(),
       telemetry: expect.anything(),
       embeddingDeployment: undefined,
+      embeddingTextWeight: 1,
+      queryRewriteDeployment: undefined,
       runExpiresSeconds: 600,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,

@@ -15,6 +15,8 @@ const METADATA_CACHE_BYTES = 64n * 1024n * 1024n;
 const MAX_QUERY_CHARACTERS = 2_000;
 /** Candidates that each ranking brings, at least. */
 const MIN_CANDIDATES = 50;
+/** The BM25 of a chunk that counts as half close: a few words of the query that are rare in the store. */
+const HALF_CLOSE_BM25 = 8;
 const TEXT_INDEX = 'text_idx';
 /** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
 const MAX_UNINDEXED = 20_000;
@@ -47,8 +49,7 @@ const rowId = (chunk: Pick<Chunk, 'fileId' | 'ordinal'>) => `${chunk.fileId}#${c
  * Opens the index in a folder, which is created when first written to; nothing is written outside it. Writes of one process to one
  * store queue up; those of several processes retry on conflict. Readers see every finished write, of other processes too.
  *
- * A chunk's score is {@link fuseByRank}'s: 1 is first by cosine similarity and first by full text (BM25; English stemming and stop words,
- * words of all scripts). It tells how near the top of both rankings a chunk stands, not how well it answers.
+ * Vectors compare by cosine similarity, text by BM25 (English stemming and stop words, words of all scripts); {@link fuseByRank} joins them.
  */
 export async function lanceDbIndex(directory: string): Promise<VectorIndex> {
   const reconnect = () => {
@@ -107,16 +108,18 @@ class LanceDbIndex implements VectorIndex {
 
   async search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]> {
     if (search.limit <= 0 || search.fileIds?.length === 0) return [];
-    const rankings = await this.#read(storeId, (table) =>
-      Promise.all([nearest(table, search), matching(table, search)]),
+    const rankings = await this.#read(storeId, async (table) =>
+      (await Promise.all([nearest(table, search), matching(table, search)])).filter((ranking) => ranking !== undefined),
     );
     if (!rankings) return [];
-    const [byVector, byText] = rankings;
-    const fused = fuseByRank([
-      { ids: byVector.map(rowId), weight: 1 },
-      { ids: byText.map(rowId), weight: search.textWeight },
-    ]);
-    const chunks = new Map([...byVector, ...byText].map((chunk) => [rowId(chunk), chunk]));
+    const chunks = new Map(rankings.flatMap(({ rows }) => rows.map(({ chunk }) => [rowId(chunk), chunk])));
+    const fused = fuseByRank(
+      rankings.map(({ rows, weight, isCut }) => ({
+        found: rows.map(({ chunk, closeness }) => ({ id: rowId(chunk), closeness })),
+        weight,
+        isCut,
+      })),
+    );
     return fused.slice(0, search.limit).flatMap(({ id, score }) => {
       const chunk = chunks.get(id);
       return chunk ? [{ ...chunk, score }] : [];
@@ -294,21 +297,31 @@ async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): 
     .some(({ id }) => !ids.has(id));
 }
 
-async function nearest(table: Table, search: ChunkSearch): Promise<Chunk[]> {
-  const query = table.query().nearestTo(search.vector).distanceType('cosine');
-  return candidates(query, '_distance', search);
+/** What one way of searching found, best first. */
+interface Found {
+  rows: { chunk: Chunk; closeness: number }[];
+  weight: number;
+  isCut: boolean;
 }
 
-async function matching(table: Table, search: ChunkSearch): Promise<Chunk[]> {
+/** By vectors; undefined where they have no weight. */
+async function nearest(table: Table, search: ChunkSearch): Promise<Found | undefined> {
+  if (search.weights.vector === 0) return undefined;
+  const query = table.query().nearestTo(search.vector).distanceType('cosine');
+  // Cosine similarity; what points away from the query is as far as can be.
+  const found = await candidates(query, '_distance', (distance) => Math.max(0, 1 - distance), search);
+  return { ...found, weight: search.weights.vector };
+}
+
+/** By full text; undefined where it has no weight or the query no words. */
+async function matching(table: Table, search: ChunkSearch): Promise<Found | undefined> {
   // A match query takes its text as words only, so quotes and operators in it have no meaning.
   const text = search.text.slice(0, MAX_QUERY_CHARACTERS).toWellFormed();
-  if (text.trim() === '' || search.textWeight === 0) return [];
-  return candidates(
-    table.query().fullTextSearch(new MatchQuery(text, 'text')),
-    '_score',
-    search,
-    await textLimit(table),
-  );
+  if (!/[\p{L}\p{N}]/u.test(text) || search.weights.text === 0) return undefined;
+  const query = table.query().fullTextSearch(new MatchQuery(text, 'text'));
+  const closeness = (bm25: number): number => bm25 / (bm25 + HALF_CLOSE_BM25);
+  const found = await candidates(query, '_score', closeness, search, await textLimit(table));
+  return { ...found, weight: search.weights.text };
 }
 
 /**
@@ -324,19 +337,22 @@ type Candidates = ReturnType<ReturnType<Table['query']>['fullTextSearch']> | Ret
 
 async function candidates(
   query: Candidates,
-  measure: string,
+  measure: '_distance' | '_score',
+  closeness: (measured: number) => number,
   { limit, fileIds }: ChunkSearch,
   atLeast = 0,
-): Promise<Chunk[]> {
+): Promise<Pick<Found, 'rows' | 'isCut'>> {
   const filtered = fileIds ? query.where(ofFiles(fileIds)) : query;
+  const asked = Math.max(limit * 2, MIN_CANDIDATES, atLeast);
   // LanceDB logs a warning when the measure that it ranks by is not asked for.
-  const rows: unknown = await filtered
+  const found: unknown = await filtered
     .select([...COLUMNS, measure])
-    .limit(Math.max(limit * 2, MIN_CANDIDATES, atLeast))
+    .limit(asked)
     .toArray();
-  const scored = z.array(z.looseObject({ [measure]: z.number() })).parse(rows);
-  const best = measure === '_score' ? -1 : 1;
-  return z.array(chunkRow).parse(scored.sort((a, b) => best * ((a[measure] ?? 0) - (b[measure] ?? 0))));
+  const measures = z.array(z.looseObject({ [measure]: z.number() })).parse(found);
+  const chunks = z.array(chunkRow).parse(found);
+  const rows = chunks.map((chunk, at) => ({ chunk, closeness: closeness(measures[at]?.[measure] ?? 0) }));
+  return { rows: rows.sort((a, b) => b.closeness - a.closeness), isCut: rows.length >= asked };
 }
 
 /** Makes what a table lacks: a process may have died between creating it and this. */

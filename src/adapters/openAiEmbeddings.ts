@@ -18,11 +18,12 @@ const headers = new Headers({ 'content-type': 'application/json' });
  * under way, and the first that fails ends the others. Queries and documents are embedded alike.
  *
  * @param id What vector stores remember.
+ * @param textWeight Weight of full text beside its vectors.
  */
-export function openAiEmbeddings(gateway: Gateway, deployment: string, id: string): EmbeddingModel {
+export function openAiEmbeddings(gateway: Gateway, deployment: string, id: string, textWeight: number): EmbeddingModel {
   return {
     id,
-    textWeight: 1,
+    textWeight,
     async embed(texts, _kind, signal) {
       const failed = new AbortController();
       const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;

@@ -43,15 +43,21 @@ export interface Chunk {
 }
 
 export interface ScoredChunk extends Chunk {
-  /** 0 to 1. */
+  /** 0 to 1: how close the chunk is to the query, on the same scale for every query. */
   score: number;
+}
+
+/** Weights of the rankings by vectors and by full text; not both 0. */
+export interface RankingWeights {
+  vector: number;
+  text: number;
 }
 
 export interface ChunkSearch {
   text: string;
   vector: Float32Array;
-  /** Weight of the full text against the vector's 1, when both are fused by rank. */
-  textWeight: number;
+  /** How much each ranking counts when both are fused by rank; one that counts 0 is not asked for. */
+  weights: RankingWeights;
   limit: number;
   /** Only chunks of these files; absent: of all. */
   fileIds?: string[];

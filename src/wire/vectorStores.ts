@@ -220,7 +220,12 @@ export const filter: z.ZodType<Filter> = z
   )
   .openapi('Filter');
 
-/** `VectorStoreSearchRequest`. */
+/** `HybridSearchOptions`. */
+const hybridSearch = z
+  .strictObject({ embedding_weight: z.number().min(0).max(1000), text_weight: z.number().min(0).max(1000) })
+  .refine((given) => given.embedding_weight + given.text_weight > 0, 'needs a weight above 0');
+
+/** `VectorStoreSearchRequest`, with the hybrid weights of OpenAI's `RankingOptions`, and `page`, which takes the `next_page` of an answer. */
 export const searchRequest = z
   .strictObject({
     query: z.union([z.string().min(1).max(10_000), z.array(z.string().min(1).max(10_000)).min(1).max(20)]),
@@ -231,8 +236,14 @@ export const searchRequest = z
       .strictObject({
         ranker: z.enum(['auto', 'none', 'default-2024-11-15', 'default_2024_08_21']).optional(),
         score_threshold: z.number().min(0).max(1).default(0),
+        hybrid_search: hybridSearch.optional(),
+      })
+      .refine((given) => !(given.ranker === 'none' && given.hybrid_search), {
+        path: ['hybrid_search'],
+        message: "is not taken with the ranker 'none', which goes by the vectors alone",
       })
       .optional(),
+    page: z.string().min(1).optional(),
   })
   .meta({ id: 'VectorStoreSearchRequest' });
 export type SearchRequest = z.infer<typeof searchRequest>;

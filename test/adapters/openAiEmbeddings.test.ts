@@ -19,7 +19,7 @@ afterEach(async () => {
 const clock = manualClock();
 const deployment = 'text-embedding-3-small';
 const over = (backend: ModelBackend) =>
-  openAiEmbeddings(gatewayOver([backend], { clock }), deployment, embeddingIds([backend], deployment)[0] ?? '');
+  openAiEmbeddings(gatewayOver([backend], { clock }), deployment, embeddingIds([backend], deployment)[0] ?? '', 0.5);
 const embeddings = () => over(openAiBackend(upstream));
 const azureEmbeddings = () => over(azureBackend(upstream));
 
@@ -48,8 +48,8 @@ describe('embeddings', () => {
     expect(upstream.calls.embeddings).toBe(0);
   });
 
-  it('are told apart by service and deployment, and weigh as much as the text', () => {
-    expect(embeddings()).toMatchObject({ id: 'openai:text-embedding-3-small', textWeight: 1 });
+  it('are told apart by service and deployment, and have the text weight that is configured', () => {
+    expect(embeddings()).toMatchObject({ id: 'openai:text-embedding-3-small', textWeight: 0.5 });
     expect(azureEmbeddings().id).toBe('azure:text-embedding-3-small');
   });
 

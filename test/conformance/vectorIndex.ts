@@ -25,8 +25,12 @@ const put = (index: VectorIndex, store: string, fileId: string, chunks: Chunk[],
     chunks.map(() => towards(axis)),
   );
 
-function query(text: string, vector: Float32Array, more: Partial<ChunkSearch> = {}): ChunkSearch {
-  return { text, vector, textWeight: 1, limit: 10, ...more };
+function query(
+  text: string,
+  vector: Float32Array,
+  { textWeight = 1, ...more }: Partial<ChunkSearch> & { textWeight?: number } = {},
+): ChunkSearch {
+  return { text, vector, weights: { vector: 1, text: textWeight }, limit: 10, ...more };
 }
 
 /**
@@ -229,21 +233,30 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       expect(first?.fileId).toBe('long');
     });
 
-    it('scores from 0 to 1, best first, 1 for the first in text and vectors', async () => {
+    it('scores from 0 to 1, best first, by how close a chunk is and not by its place', async () => {
       for (let axis = 0; axis < 6; axis += 1) {
-        await put(
-          index,
-          'vs_a',
-          `file_${axis}`,
-          [chunk(`file_${axis}`, 0, axis === 2 ? 'a lonely quokka' : 'many words')],
-          axis,
-        );
+        const text = axis === 2 ? 'a lonely quokka' : 'many words';
+        await put(index, 'vs_a', `file_${axis}`, [chunk(`file_${axis}`, 0, text)], axis);
       }
-      const scores = (await index.search('vs_a', query('quokka', towards(2)))).map(({ score }) => score);
-      expect(scores[0]).toBe(1);
-      expect([...scores].sort((a, b) => b - a)).toEqual(scores);
-      expect(Math.min(...scores)).toBeGreaterThanOrEqual(0);
-      expect(scores[1]).toBeLessThan(1);
+      const scores = async (text: string, vector: Float32Array) =>
+        (await index.search('vs_a', query(text, vector))).map(({ score }) => score);
+      const exact = await scores('quokka', towards(2));
+      expect([...exact].sort((a, b) => b - a)).toEqual(exact);
+      expect(Math.min(...exact)).toBeGreaterThanOrEqual(0);
+      expect(exact[0]).toBeLessThanOrEqual(1);
+      const [leaning] = await scores('quokka', towards(2, 0.7));
+      const [elsewhere] = await scores('giraffe', towards(2, 0.7));
+      expect(leaning).toBeLessThan(exact[0] ?? 0);
+      expect(elsewhere).toBeLessThan(leaning ?? 0);
+    });
+
+    it('ranks by the text alone or the vectors alone where the other has no weight', async () => {
+      await put(index, 'vs_a', 'by_text', [chunk('by_text', 0, 'ocelot')], 5);
+      await put(index, 'vs_a', 'by_vector', [chunk('by_vector', 0, 'nothing of it')], 0);
+      const found = async (weights: ChunkSearch['weights']) =>
+        (await index.search('vs_a', query('ocelot', towards(0), { weights }))).map(({ fileId }) => fileId);
+      expect(await found({ vector: 0, text: 1 })).toEqual(['by_text']);
+      expect(await found({ vector: 1, text: 0 })).toEqual(['by_vector', 'by_text']);
     });
 
     it('follows the text more the higher its weight is', async () => {
