@@ -74,6 +74,16 @@ export function settings(): Config {
 /** What the edge needs of the settings. Throws {@link ConfigError}. */
 export const edgeSettings = (): EdgeSettings => settings();
 
+/** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
+export function blobTriggerSource(): Config['blobTriggerSource'] {
+  try {
+    return settings().blobTriggerSource;
+  } catch (error) {
+    if (error instanceof ConfigError) return 'polling';
+    throw error;
+  }
+}
+
 let built: Promise<Services> | undefined;
 
 /** The capabilities, wired on first use; a failed attempt is made again by the next call. */

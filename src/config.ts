@@ -24,6 +24,8 @@ export interface Config {
   embeddingTextWeight: number;
   /** Chat deployment that rewrites search queries; absent: none does. */
   queryRewriteDeployment?: string;
+  /** How the host learns of new blobs: Flex Consumption only knows Event Grid. */
+  blobTriggerSource: 'polling' | 'EventGrid';
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   telemetry: TelemetrySettings;
@@ -39,7 +41,6 @@ const notYet: Record<string, string[]> = {
   ENTRA_AUDIENCE: [],
   STORAGE: ['embedded'],
   VECTOR_INDEX: ['lancedb'],
-  BLOB_TRIGGER_SOURCE: ['polling'],
   CODE_INTERPRETER: ['off'],
   DATA_SOURCES: [],
   DATA_SOURCE_ALLOWED_HOSTS: [],
@@ -62,6 +63,7 @@ const settings = z.object({
   EMBEDDING_DEPLOYMENT: text.optional(),
   EMBEDDING_TEXT_WEIGHT: z.coerce.number({ error: 'must be a number, such as 0.5' }).min(0).max(1000).default(1),
   QUERY_REWRITE_DEPLOYMENT: text.optional(),
+  BLOB_TRIGGER_SOURCE: z.enum(['polling', 'EventGrid'], { error: 'must be polling or EventGrid' }).default('polling'),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
     .int()
@@ -102,6 +104,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
     embeddingTextWeight: values.EMBEDDING_TEXT_WEIGHT,
     queryRewriteDeployment: values.QUERY_REWRITE_DEPLOYMENT,
+    blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,

@@ -23,6 +23,7 @@ describe('readConfig', () => {
       telemetry: expect.anything(),
       embeddingDeployment: undefined,
       embeddingTextWeight: 1,
+      blobTriggerSource: 'polling',
       queryRewriteDeployment: undefined,
       runExpiresSeconds: 600,
       maxBodyBytes: 16 * 1024 * 1024,
@@ -93,6 +94,7 @@ describe('readConfig', () => {
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
     ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
     ['CODE_INTERPRETER', { CODE_INTERPRETER: 'pyodide' }],
+    ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);

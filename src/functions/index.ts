@@ -1,6 +1,6 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, startLines, stopTelemetry } from '../app';
+import { blobTriggerSource, edgeSettings, startLines, stopTelemetry } from '../app';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
@@ -24,5 +24,5 @@ registerOpen('openapi', 'openapi.json', () =>
 );
 registerRunActivities();
 registerIngestion();
-registerUploads();
+registerUploads(blobTriggerSource());
 registerMaintenance();

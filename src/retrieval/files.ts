@@ -147,7 +147,7 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     return { file, size: blob.info.size, content: blob.content };
   }
 
-  /** Deletes content and record. Vector stores keep what they have ingested of it. */
+  /** Deletes content and record; vector stores keep what they have ingested of it. */
   async function remove(scope: Scope, id: string): Promise<{ id: string; object: 'file'; deleted: true }> {
     await get(scope, id);
     const { partition, list } = keyOf(scope, id);

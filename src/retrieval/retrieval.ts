@@ -3,16 +3,20 @@ import { createAttachFiles } from './attachFiles';
 import { createBlobUploads, type BlobUploads } from './blobUploads';
 import { createFileBatches, type FileBatches } from './fileBatches';
 import { createFiles, type Files } from './files';
+import { leaveStores } from './fileStores';
 import { createIngestion, type Ingestion } from './ingestion';
 import type { RetrievalPorts } from './retrievalPorts';
 import { createSearch, type Search } from './search';
 import { createSettleFiles } from './settleFiles';
 import { storeWrites } from './storeWrites';
+import { createUploadFailures } from './uploadFailures';
 import { createVectorStoreFiles, type VectorStoreFiles } from './vectorStoreFiles';
 import { createVectorStores, type VectorStores } from './vectorStores';
 
 export interface Retrieval {
   files: Files;
+  /** Deletes a file and takes it out of all vector stores, as the services do. Throws 404 if there is no such file. */
+  removeFile: Files['remove'];
   vectorStores: VectorStores;
   vectorStoreFiles: VectorStoreFiles;
   fileBatches: FileBatches;
@@ -27,14 +31,21 @@ export function createRetrieval(ports: RetrievalPorts): Retrieval {
   const attachFiles = createAttachFiles(ports, writeStore);
   const files = createFiles(ports);
   const vectorStores = createVectorStores(ports, files, attachFiles, writeStore);
-  const ingestion = createIngestion(ports, writeStore, createSettleFiles(ports, writeStore));
+  const uploadFailures = createUploadFailures(ports);
+  const ingestion = createIngestion(ports, writeStore, createSettleFiles(ports, writeStore), uploadFailures);
+  const vectorStoreFiles = createVectorStoreFiles(ports, files, attachFiles, writeStore);
   return {
     files,
+    async removeFile(scope, id) {
+      await files.get(scope, id);
+      await leaveStores(ports, scope, id, async (storeId) => vectorStoreFiles.remove(scope, storeId, id));
+      return files.remove(scope, id);
+    },
     vectorStores,
-    vectorStoreFiles: createVectorStoreFiles(ports, files, attachFiles, writeStore),
+    vectorStoreFiles,
     fileBatches: createFileBatches(ports, files, attachFiles, ingestion, writeStore),
     ingestion,
     search: createSearch(ports, vectorStores),
-    attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles),
+    attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles, uploadFailures),
   };
 }

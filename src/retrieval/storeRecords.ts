@@ -34,6 +34,8 @@ export interface StoreFile extends Omit<VectorStoreFileObject, 'object'> {
   filename: string;
   /** Of the file object. */
   bytes: number;
+  /** Name of the upload that it was made of, if it was. */
+  upload?: string;
   /** The job that it was added by last: only that one decides what becomes of it. */
   job: string;
 }
@@ -138,6 +140,7 @@ export function storeFileObject({
   filename: _filename,
   bytes: _bytes,
   job: _job,
+  upload: _upload,
   ...shown
 }: StoreFile): VectorStoreFileObject {
   return { ...shown, object: 'vector_store.file' };

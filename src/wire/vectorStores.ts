@@ -47,10 +47,15 @@ export type ListFilesQuery = z.infer<typeof listFilesQuery>;
 
 export const expiresAfter = z.strictObject({ anchor: z.literal('last_active_at'), days: z.int().min(1).max(365) });
 
-/** `VectorStoreFileAttributes`: at most 16 keys of 64 characters; strings up to 512, numbers, booleans. */
+/** Limits of `VectorStoreFileAttributes` (operations.md 2.6): keys, characters of a key and of a string. */
+export const MAX_ATTRIBUTES = 16;
+export const MAX_ATTRIBUTE_KEY = 64;
+export const MAX_ATTRIBUTE_VALUE = 512;
+
+/** `VectorStoreFileAttributes`: strings, numbers, booleans. */
 export const attributes = z
-  .record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()]))
-  .refine(...atMostPairs(16));
+  .record(z.string().max(MAX_ATTRIBUTE_KEY), z.union([z.string().max(MAX_ATTRIBUTE_VALUE), z.number(), z.boolean()]))
+  .refine(...atMostPairs(MAX_ATTRIBUTES));
 export type Attributes = z.infer<typeof attributes>;
 
 /** `createVectorStoreRequest`. */
