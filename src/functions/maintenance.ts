@@ -6,6 +6,7 @@ import { sweepRun } from '../assistants/runSweep';
 import { RUN_DUE } from '../assistants/threadRecords';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
+import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeRun } from './orchestrationStart';
@@ -50,6 +51,8 @@ async function sweep(invocation: InvocationContext): Promise<number> {
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
+    [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
+    [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
   };
   const now = Math.floor(Date.now() / 1000);
   const due = await storage.records.due(now, PORTION);

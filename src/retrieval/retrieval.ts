@@ -1,6 +1,7 @@
 /** Files become searchable: files, vector stores, their files and batches, ingestion and search. */
 import { createAttachFiles } from './attachFiles';
 import { createBlobUploads, type BlobUploads } from './blobUploads';
+import { createExpiry, type Expiry } from './expiry';
 import { createFileBatches, type FileBatches } from './fileBatches';
 import { createFiles, type Files } from './files';
 import { createIngestion, type Ingestion } from './ingestion';
@@ -17,6 +18,7 @@ export interface Retrieval {
   vectorStoreFiles: VectorStoreFiles;
   fileBatches: FileBatches;
   ingestion: Ingestion;
+  expiry: Expiry;
   search: Search;
   attachUpload: BlobUploads;
 }
@@ -34,6 +36,7 @@ export function createRetrieval(ports: RetrievalPorts): Retrieval {
     vectorStoreFiles: createVectorStoreFiles(ports, files, attachFiles, writeStore),
     fileBatches: createFileBatches(ports, files, attachFiles, ingestion, writeStore),
     ingestion,
+    expiry: createExpiry(ports, writeStore),
     search: createSearch(ports, vectorStores),
     attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles),
   };
