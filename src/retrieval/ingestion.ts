@@ -3,6 +3,7 @@ import type { DueRecord } from '../storage/ports';
 import type { FileCounts } from '../wire/vectorStores';
 import { concurrencyLimit } from './concurrency';
 import { jobOf } from './dueJobs';
+import { indexUpkeepDue } from './indexUpkeep';
 import { DocumentError } from './ports';
 import { embedDocuments, readDocument, type Document, type EmbeddedDocuments } from './readDocuments';
 import type { RetrievalPorts } from './retrievalPorts';
@@ -100,15 +101,16 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
         await replaceChunks(job, [...read.outcomes.keys(), ...embedded.outcomes.keys()], embedded);
       }
       const counts = await settle(job, outcomes);
-      if (counts?.in_progress === 0 && counts.total >= OPTIMIZED_FILES) await optimize(job.storeId, read.faults);
+      if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, read.faults);
       return { faulty: read.faulty, faults: read.faults, counts };
     });
   }
 
-  /** After many files the index is put in order at once. The files are searchable without, so a failure is only told. */
-  async function optimize(storeId: string, faults: unknown[]): Promise<void> {
+  /** After many files the index is put in order at once, after few by the sweep. The files are searchable without, so a failure is only told. */
+  async function putInOrder(storeId: string, files: number, faults: unknown[]): Promise<void> {
     try {
-      await index.optimize(storeId);
+      if (files >= OPTIMIZED_FILES) await index.optimize(storeId);
+      else await records.writeDue({ add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))] });
     } catch (error) {
       faults.push(error);
     }

@@ -4,6 +4,7 @@ import { createBlobUploads, type BlobUploads } from './blobUploads';
 import { createExpiry, type Expiry } from './expiry';
 import { createFileBatches, type FileBatches } from './fileBatches';
 import { createFiles, type Files } from './files';
+import { createIndexUpkeep, type IndexUpkeep } from './indexUpkeep';
 import { createIngestion, type Ingestion } from './ingestion';
 import type { RetrievalPorts } from './retrievalPorts';
 import { createSearch, type Search } from './search';
@@ -19,6 +20,7 @@ export interface Retrieval {
   fileBatches: FileBatches;
   ingestion: Ingestion;
   expiry: Expiry;
+  indexUpkeep: IndexUpkeep;
   search: Search;
   attachUpload: BlobUploads;
 }
@@ -37,6 +39,7 @@ export function createRetrieval(ports: RetrievalPorts): Retrieval {
     fileBatches: createFileBatches(ports, files, attachFiles, ingestion, writeStore),
     ingestion,
     expiry: createExpiry(ports, writeStore),
+    indexUpkeep: createIndexUpkeep(ports),
     search: createSearch(ports, vectorStores),
     attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles),
   };
