@@ -1,62 +1,44 @@
 /** The vector index on LanceDB: one table per vector store, in one folder. */
 import { types } from 'node:util';
-import { connect, type Connection, Index, MatchQuery, Session, type Table } from '@lancedb/lancedb';
+import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
 import { z } from 'zod';
 import type { Chunk, ChunkSearch, ScoredChunk, VectorIndex } from '../retrieval/ports';
-import { fuseByRank } from '../retrieval/rankFusion';
+import { dimensionsOf, EXACT_ROWS, keepApproximateIndex, MIN_RECALL } from './lanceDb/approximateIndex';
+import { CHUNK_COLUMNS, chunkRow, ofFiles, rowId } from './lanceDb/rows';
+import { readTableState, searchTable, type TableState } from './lanceDb/searchTable';
 
 /** Handles of tables that are kept open; the least recently used is dropped. */
 const MAX_OPEN_TABLES = 64;
 /** LanceDB's own caches of index pages and file metadata, in bytes; its defaults are gigabytes. */
 const INDEX_CACHE_BYTES = 256n * 1024n * 1024n;
 const METADATA_CACHE_BYTES = 64n * 1024n * 1024n;
-/** What of a query reaches the full-text search; terms beyond make it slow and no better. */
-const MAX_QUERY_CHARACTERS = 2_000;
-/** Candidates that each ranking brings, at least. */
-const MIN_CANDIDATES = 50;
-/** The BM25 of a chunk that counts as half close: a few words of the query that are rare in the store. */
-const HALF_CLOSE_BM25 = 8;
-const TEXT_INDEX = 'text_idx';
-/** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
-const MAX_UNINDEXED = 20_000;
 /** Old versions stay this long for readers that are still on them. */
 const KEEP_VERSIONS_MS = 60_000;
 const MAX_ATTEMPTS = 8;
 
-const COLUMNS = ['id', 'file_id', 'ordinal', 'text', 'page', 'heading'];
+/** A search may go by what was so long ago: another process can have built an index since. */
+const STATE_MS = 5_000;
 
-const chunkRow = z
-  .object({
-    file_id: z.string(),
-    ordinal: z.number(),
-    text: z.string(),
-    page: z.number().nullable(),
-    heading: z.string().nullable(),
-  })
-  .transform((row): Chunk => ({
-    fileId: row.file_id,
-    ordinal: row.ordinal,
-    text: row.text,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.heading !== null && { heading: row.heading }),
-  }));
-
-/** Id of a chunk's row, the same on every write of that place in the file: what makes a replacement idempotent. */
-const rowId = (chunk: Pick<Chunk, 'fileId' | 'ordinal'>) => `${chunk.fileId}#${chunk.ordinal}`;
+export interface LanceDbOptions {
+  /** Rows of a store up to which every vector is compared; beyond, `optimize` builds an approximate index. */
+  exactRows?: number;
+  /** Share of the ten nearest that such an index must find to be kept. */
+  minRecall?: number;
+}
 
 /**
  * Opens the index in a folder, which is created when first written to; nothing is written outside it. Writes of one process to one
  * store queue up; those of several processes retry on conflict. Readers see every finished write, of other processes too.
  *
- * Vectors compare by cosine similarity, text by BM25 (English stemming and stop words, words of all scripts); {@link fuseByRank} joins them.
+ * Vectors compare by cosine similarity, text by BM25 (English stemming and stop words, words of all scripts); ranks join them.
  */
-export async function lanceDbIndex(directory: string): Promise<VectorIndex> {
+export async function lanceDbIndex(directory: string, options: LanceDbOptions = {}): Promise<VectorIndex> {
   const reconnect = () => {
     const session = new Session(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES);
     return connect(directory, { readConsistencyInterval: 0 }, session);
   };
-  return new LanceDbIndex(await reconnect(), reconnect);
+  return new LanceDbIndex(await reconnect(), reconnect, { exactRows: EXACT_ROWS, minRecall: MIN_RECALL, ...options });
 }
 
 class LanceDbIndex implements VectorIndex {
@@ -68,9 +50,13 @@ class LanceDbIndex implements VectorIndex {
   /** Writes of each open store since it was last compacted. */
   readonly #uncompacted = new WeakMap<Table, number>();
 
-  constructor(database: Connection, reconnect: () => Promise<Connection>) {
+  readonly #states = new WeakMap<Table, { at: number; state: Promise<TableState> }>();
+  readonly #options: Required<LanceDbOptions>;
+
+  constructor(database: Connection, reconnect: () => Promise<Connection>, options: Required<LanceDbOptions>) {
     this.#database = database;
     this.#reconnect = reconnect;
+    this.#options = options;
   }
 
   async replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void> {
@@ -108,22 +94,8 @@ class LanceDbIndex implements VectorIndex {
 
   async search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]> {
     if (search.limit <= 0 || search.fileIds?.length === 0) return [];
-    const rankings = await this.#read(storeId, async (table) =>
-      (await Promise.all([nearest(table, search), matching(table, search)])).filter((ranking) => ranking !== undefined),
-    );
-    if (!rankings) return [];
-    const chunks = new Map(rankings.flatMap(({ rows }) => rows.map(({ chunk }) => [rowId(chunk), chunk])));
-    const fused = fuseByRank(
-      rankings.map(({ rows, weight, isCut }) => ({
-        found: rows.map(({ chunk, closeness }) => ({ id: rowId(chunk), closeness })),
-        weight,
-        isCut,
-      })),
-    );
-    return fused.slice(0, search.limit).flatMap(({ id, score }) => {
-      const chunk = chunks.get(id);
-      return chunk ? [{ ...chunk, score }] : [];
-    });
+    const found = await this.#read(storeId, async (table) => searchTable(table, search, await this.#stateOf(table)));
+    return found ?? [];
   }
 
   async chunksOf(storeId: string, fileId: string): Promise<Chunk[]> {
@@ -131,7 +103,7 @@ class LanceDbIndex implements VectorIndex {
       table
         .query()
         .where(ofFiles([fileId]))
-        .select(COLUMNS)
+        .select(CHUNK_COLUMNS)
         .toArray(),
     );
     return z
@@ -159,7 +131,11 @@ class LanceDbIndex implements VectorIndex {
   async optimize(storeId: string): Promise<void> {
     await this.#write(storeId, async () => {
       const table = await this.#open(storeId);
-      if (table) await this.#compact(table);
+      if (!table) return;
+      await this.#compact(table);
+      const { exactRows, minRecall } = this.#options;
+      await this.#unlessInTheWay(async () => keepApproximateIndex(table, exactRows, minRecall));
+      this.#states.delete(table);
     });
   }
 
@@ -260,12 +236,28 @@ class LanceDbIndex implements VectorIndex {
 
   async #compact(table: Table): Promise<void> {
     this.#uncompacted.set(table, 0);
+    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
+    await this.#unlessInTheWay(async () => table.optimize({ cleanupOlderThan }));
+    this.#states.delete(table);
+  }
+
+  /** Another process wrote or compacted at the same time: nothing is lost, the next compaction does it. */
+  async #unlessInTheWay(upkeep: () => Promise<unknown>): Promise<void> {
     try {
-      await table.optimize({ cleanupOlderThan: new Date(Date.now() - KEEP_VERSIONS_MS) });
+      await upkeep();
     } catch (error) {
-      // Another process wrote or compacted at the same time. Nothing is lost: the next compaction does it.
       if (!isConflict(error)) throw error;
     }
+  }
+
+  /** What a search must know of the table, read anew now and then. */
+  async #stateOf(table: Table): Promise<TableState> {
+    const known = this.#states.get(table);
+    if (known && Date.now() < known.at + STATE_MS) return known.state;
+    const state = readTableState(table);
+    this.#states.set(table, { at: Date.now(), state });
+    state.catch(() => this.#states.delete(table));
+    return state;
   }
 }
 
@@ -283,8 +275,7 @@ function checkedDimensions(fileIds: string[], chunks: Chunk[], vectors: Float32A
 
 /** A vector store's embedding model never changes, so its vectors always have one length. */
 async function checkTable(table: Table, storeId: string, dimensions: number): Promise<void> {
-  const type: unknown = (await table.schema()).fields.find(({ name }) => name === 'vector')?.type;
-  const size = z.object({ listSize: z.number() }).parse(type).listSize;
+  const size = await dimensionsOf(table);
   if (size !== dimensions)
     throw new Error(`Vectors of ${dimensions} dimensions do not fit ${storeId}, which has ${size}.`);
 }
@@ -295,64 +286,6 @@ async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): 
     .array(z.object({ id: z.string() }))
     .parse(rows)
     .some(({ id }) => !ids.has(id));
-}
-
-/** What one way of searching found, best first. */
-interface Found {
-  rows: { chunk: Chunk; closeness: number }[];
-  weight: number;
-  isCut: boolean;
-}
-
-/** By vectors; undefined where they have no weight. */
-async function nearest(table: Table, search: ChunkSearch): Promise<Found | undefined> {
-  if (search.weights.vector === 0) return undefined;
-  const query = table.query().nearestTo(search.vector).distanceType('cosine');
-  // Cosine similarity; what points away from the query is as far as can be.
-  const found = await candidates(query, '_distance', (distance) => Math.max(0, 1 - distance), search);
-  return { ...found, weight: search.weights.vector };
-}
-
-/** By full text; undefined where it has no weight or the query no words. */
-async function matching(table: Table, search: ChunkSearch): Promise<Found | undefined> {
-  // A match query takes its text as words only, so quotes and operators in it have no meaning.
-  const text = search.text.slice(0, MAX_QUERY_CHARACTERS).toWellFormed();
-  if (!/[\p{L}\p{N}]/u.test(text) || search.weights.text === 0) return undefined;
-  const query = table.query().fullTextSearch(new MatchQuery(text, 'text'));
-  const closeness = (bm25: number): number => bm25 / (bm25 + HALF_CLOSE_BM25);
-  const found = await candidates(query, '_score', closeness, search, await textLimit(table));
-  return { ...found, weight: search.weights.text };
-}
-
-/**
- * Rows that must be asked for. While no row is in the full-text index, LanceDB (0.37) cuts to the limit before it ranks: then all that match
- * are asked for, which compaction keeps few.
- */
-async function textLimit(table: Table): Promise<number> {
-  const stats = await table.indexStats(TEXT_INDEX);
-  return stats && stats.numIndexedRows === 0 ? MAX_UNINDEXED : 0;
-}
-
-type Candidates = ReturnType<ReturnType<Table['query']>['fullTextSearch']> | ReturnType<Table['vectorSearch']>;
-
-async function candidates(
-  query: Candidates,
-  measure: '_distance' | '_score',
-  closeness: (measured: number) => number,
-  { limit, fileIds }: ChunkSearch,
-  atLeast = 0,
-): Promise<Pick<Found, 'rows' | 'isCut'>> {
-  const filtered = fileIds ? query.where(ofFiles(fileIds)) : query;
-  const asked = Math.max(limit * 2, MIN_CANDIDATES, atLeast);
-  // LanceDB logs a warning when the measure that it ranks by is not asked for.
-  const found: unknown = await filtered
-    .select([...COLUMNS, measure])
-    .limit(asked)
-    .toArray();
-  const measures = z.array(z.looseObject({ [measure]: z.number() })).parse(found);
-  const chunks = z.array(chunkRow).parse(found);
-  const rows = chunks.map((chunk, at) => ({ chunk, closeness: closeness(measures[at]?.[measure] ?? 0) }));
-  return { rows: rows.sort((a, b) => b.closeness - a.closeness), isCut: rows.length >= asked };
 }
 
 /** Makes what a table lacks: a process may have died between creating it and this. */
@@ -381,10 +314,6 @@ function schemaOf(dimensions: number): Schema {
 /** Table of a store. Letter case is spelled out, since some file systems do not tell it apart. */
 function tableName(storeId: string): string {
   return storeId.replace(/[^a-z0-9_-]/gu, (character) => `.${character.codePointAt(0)?.toString(16)}.`);
-}
-
-function ofFiles(fileIds: string[]): string {
-  return `file_id IN (${fileIds.map((id) => `'${id.replaceAll("'", "''")}'`).join(', ')})`;
 }
 
 // LanceDB tells its errors apart only by their text.

@@ -3,6 +3,7 @@ import type { DueRecord } from '../storage/ports';
 import type { FileCounts } from '../wire/vectorStores';
 import { concurrencyLimit } from './concurrency';
 import { jobOf } from './dueJobs';
+import { indexUpkeepDue } from './indexUpkeep';
 import { embedDocuments, readPortions, type EmbeddedDocuments, type ReadPortion } from './readDocuments';
 import type { RetrievalPorts } from './retrievalPorts';
 import type { Outcome, SettleFiles } from './settleFiles';
@@ -118,7 +119,7 @@ export function createIngestion(
         if (!(error instanceof JobEnded)) throw error;
       });
       const { counts } = group;
-      if (counts?.in_progress === 0 && counts.total >= OPTIMIZED_FILES) await optimize(job.storeId, group.faults);
+      if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, group.faults);
       return group;
     });
   }
@@ -139,10 +140,11 @@ export function createIngestion(
     return new Map([...outcomes, ...embedded.outcomes]);
   }
 
-  /** After many files the index is put in order at once. The files are searchable without, so a failure is only told. */
-  async function optimize(storeId: string, faults: unknown[]): Promise<void> {
+  /** After many files the index is put in order at once, after few by the sweep. The files are searchable without, so a failure is only told. */
+  async function putInOrder(storeId: string, files: number, faults: unknown[]): Promise<void> {
     try {
-      await index.optimize(storeId);
+      if (files >= OPTIMIZED_FILES) await index.optimize(storeId);
+      else await records.writeDue({ add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))] });
     } catch (error) {
       faults.push(error);
     }

@@ -80,7 +80,10 @@ export interface VectorIndex {
   count(storeId: string, fileId?: string): Promise<number>;
   /** Removes the whole store; does nothing if absent. */
   deleteStore(storeId: string): Promise<void>;
-  /** Compacts what many small writes left and brings the full-text index up to date. */
+  /**
+   * Compacts what many small writes left and brings the indexes up to date; of a large store it may take a minute. Searches and writes go on meanwhile or after it,
+   * and find the same.
+   */
   optimize(storeId: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,9 +1,11 @@
 /** Files become searchable: files, vector stores, their files and batches, ingestion and search. */
 import { createAttachFiles } from './attachFiles';
 import { createBlobUploads, type BlobUploads } from './blobUploads';
+import { createExpiry, type Expiry } from './expiry';
 import { createFileBatches, type FileBatches } from './fileBatches';
 import { createFiles, type Files } from './files';
 import { leaveStores } from './fileStores';
+import { createIndexUpkeep, type IndexUpkeep } from './indexUpkeep';
 import { createIngestion, type Ingestion } from './ingestion';
 import type { RetrievalPorts } from './retrievalPorts';
 import { createSearch, type Search } from './search';
@@ -21,6 +23,8 @@ export interface Retrieval {
   vectorStoreFiles: VectorStoreFiles;
   fileBatches: FileBatches;
   ingestion: Ingestion;
+  expiry: Expiry;
+  indexUpkeep: IndexUpkeep;
   search: Search;
   attachUpload: BlobUploads;
 }
@@ -45,6 +49,8 @@ export function createRetrieval(ports: RetrievalPorts): Retrieval {
     vectorStoreFiles,
     fileBatches: createFileBatches(ports, files, attachFiles, ingestion, writeStore),
     ingestion,
+    expiry: createExpiry(ports, writeStore),
+    indexUpkeep: createIndexUpkeep(ports),
     search: createSearch(ports, vectorStores),
     attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles, uploadFailures),
   };

@@ -375,5 +375,87 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
         'changed',
       );
     });
+
+    describe('of a store that has grown', () => {
+      const FILES = 60;
+      const PER_FILE = 10;
+      /** Eight files share an axis; the chunks of one lean further and further from it. */
+      const leaning = (file: number, ordinal: number): Float32Array => towards(file, 0.001 * file + 0.06 * ordinal);
+
+      async function fill(from: number, to: number): Promise<void> {
+        const places = Array.from({ length: (to - from) * PER_FILE }, (_, at) => [
+          from + Math.floor(at / PER_FILE),
+          at % PER_FILE,
+        ]).map(([file = 0, ordinal = 0]) => ({ file, ordinal }));
+        await index.replaceFiles(
+          'vs_a',
+          [...new Set(places.map(({ file }) => `file_${file}`))],
+          places.map(({ file, ordinal }) => chunk(`file_${file}`, ordinal, `word${file} part${ordinal}`)),
+          places.map(({ file, ordinal }) => leaning(file, ordinal)),
+        );
+      }
+
+      const nearest = async (vector: Float32Array, more: Partial<ChunkSearch> = {}, at: VectorIndex = index) =>
+        at.search('vs_a', { ...query('', vector), weights: { vector: 1, text: 0 }, ...more });
+
+      /** Expects the search to find what comparing every vector finds, with exact closenesses. */
+      async function expectExact(vector: Float32Array, files: number[], more: Partial<ChunkSearch> = {}) {
+        const cosine = (other: Float32Array) => vector.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0);
+        const all = files.flatMap((file) =>
+          Array.from({ length: PER_FILE }, (_, ordinal) => Math.max(0, cosine(leaning(file, ordinal)))),
+        );
+        const best = all.sort((a, b) => b - a).slice(0, 10);
+        const found = await nearest(vector, more);
+        expect(found).toHaveLength(10);
+        found.forEach(({ score }, at) => expect(score).toBeCloseTo(best[at] ?? NaN, 4));
+      }
+
+      const upTo = (end: number) => Array.from({ length: end }, (_, file) => file);
+
+      it('finds the nearest with exact scores, before and after optimizing and in another opening', async () => {
+        await fill(0, FILES);
+        for (let axis = 0; axis < 8; axis += 1) await expectExact(towards(axis, 0.3), upTo(FILES));
+        await index.optimize('vs_a');
+        for (let axis = 0; axis < 8; axis += 1) await expectExact(towards(axis, 0.3), upTo(FILES));
+        const again = await openAgain();
+        expect(await nearest(towards(5, 0.3), {}, again)).toEqual(await nearest(towards(5, 0.3)));
+      });
+
+      it('finds what was written, replaced and removed after optimizing, and after optimizing again', async () => {
+        await fill(0, FILES);
+        await index.optimize('vs_a');
+        await fill(FILES, FILES * 2 + 8);
+        await expectExact(towards(3, 0.2), upTo(FILES * 2 + 8));
+        await index.replaceFiles('vs_a', ['file_3'], [chunk('file_3', 0, 'moved')], [towards(6, 0.77)]);
+        await index.deleteFiles('vs_a', ['file_11']);
+        const left = upTo(FILES * 2 + 8).filter((file) => file !== 3 && file !== 11);
+        await expectExact(towards(3, 0.2), left);
+        expect((await nearest(towards(6, 0.77), { limit: 1 }))[0]?.text).toBe('moved');
+        await index.optimize('vs_a');
+        await expectExact(towards(3, 0.2), left);
+        expect((await nearest(towards(6, 0.77), { limit: 1 }))[0]?.text).toBe('moved');
+      });
+
+      it('finds all that a filter lets pass, however far from the query', async () => {
+        await fill(0, FILES);
+        await index.optimize('vs_a');
+        for (const files of [[7], [1, 12, 59], upTo(30)]) {
+          await expectExact(towards(2, 0.5), files, { fileIds: files.map((file) => `file_${file}`) });
+        }
+      });
+
+      it('joins vectors and words as before', async () => {
+        await fill(0, FILES);
+        const check = async () => {
+          const found = await index.search('vs_a', query('word17 part4', towards(1, 0.257), { limit: 30 }));
+          expect(found[0]).toMatchObject({ fileId: 'file_17', ordinal: 4 });
+          const words = found.filter(({ text }) => /word17|part4/.test(text)).length;
+          expect([words > 10, words < 30]).toEqual([true, true]);
+        };
+        await check();
+        await index.optimize('vs_a');
+        await check();
+      });
+    });
   });
 }
