@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
 import { z } from 'zod';
-import type { Chunk, ChunkSearch, ScoredChunk, VectorIndex } from '../retrieval/ports';
+import { DimensionsError, type Chunk, type ChunkSearch, type ScoredChunk, type VectorIndex } from '../retrieval/ports';
 import { dimensionsOf, EXACT_ROWS, keepApproximateIndex, MIN_RECALL } from './lanceDb/approximateIndex';
 import { CHUNK_COLUMNS, chunkRow, ofFiles, rowId } from './lanceDb/rows';
 import { readTableState, searchTable, type TableState } from './lanceDb/searchTable';
@@ -94,7 +94,13 @@ class LanceDbIndex implements VectorIndex {
 
   async search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]> {
     if (search.limit <= 0 || search.fileIds?.length === 0) return [];
-    const found = await this.#read(storeId, async (table) => searchTable(table, search, await this.#stateOf(table)));
+    const found = await this.#read(storeId, async (table) => {
+      const state = await this.#stateOf(table);
+      return searchTable(table, search, state).catch(async (error: unknown) => {
+        await checkTable(table, storeId, search.vector.length);
+        throw error;
+      });
+    });
     return found ?? [];
   }
 
@@ -276,8 +282,7 @@ function checkedDimensions(fileIds: string[], chunks: Chunk[], vectors: Float32A
 /** A vector store's embedding model never changes, so its vectors always have one length. */
 async function checkTable(table: Table, storeId: string, dimensions: number): Promise<void> {
   const size = await dimensionsOf(table);
-  if (size !== dimensions)
-    throw new Error(`Vectors of ${dimensions} dimensions do not fit ${storeId}, which has ${size}.`);
+  if (size !== dimensions) throw new DimensionsError(storeId, dimensions, size);
 }
 
 async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): Promise<boolean> {

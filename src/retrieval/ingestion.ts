@@ -4,6 +4,7 @@ import type { FileCounts } from '../wire/vectorStores';
 import { concurrencyLimit } from './concurrency';
 import { jobOf } from './dueJobs';
 import { indexUpkeepDue } from './indexUpkeep';
+import { DimensionsError } from './ports';
 import { embedDocuments, readPortions, type EmbeddedDocuments, type ReadPortion } from './readDocuments';
 import type { RetrievalPorts } from './retrievalPorts';
 import type { Outcome, SettleFiles } from './settleFiles';
@@ -136,7 +137,13 @@ export function createIngestion(
       if ((await records.get<JobRecord>(jobKey(job)))?.value.status !== 'in_progress') throw new JobEnded();
     };
     const embedded = await embedDocuments(() => embeddings.byId(modelId), documents, goOn, signal);
-    await replaceChunks(job, [...outcomes.keys(), ...embedded.outcomes.keys()], embedded);
+    try {
+      await replaceChunks(job, [...outcomes.keys(), ...embedded.outcomes.keys()], embedded);
+    } catch (error) {
+      if (!(error instanceof DimensionsError)) throw error;
+      const failed: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
+      for (const id of embedded.outcomes.keys()) embedded.outcomes.set(id, failed);
+    }
     return new Map([...outcomes, ...embedded.outcomes]);
   }
 
