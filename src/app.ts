@@ -3,6 +3,9 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { folderBlobs } from './adapters/folderBlobs';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
@@ -13,6 +16,7 @@ import { findModelServer } from './adapters/localModelServers';
 import { openAiChat } from './adapters/openAiChat';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
+import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createAssistants, type Assistants } from './assistants/assistants';
@@ -29,11 +33,16 @@ import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
+import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
+import { FAILED_UPLOADS } from './retrieval/uploadFailures';
+import type { ScheduledRuns } from './schedules/ports';
+import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 
 /** Length of the built-in embeddings' vectors. */
@@ -44,6 +53,7 @@ export interface Services {
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
+  schedules: Schedules;
   retrieval: Retrieval;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
@@ -59,6 +69,8 @@ export interface Services {
   /** Keys of the backends, which no answer may hold. */
   secrets: readonly string[];
   assistantsPorts: AssistantsPorts;
+  /** Ends threads and closes files; what is asked of the services from then on fails. */
+  close(): Promise<void>;
   /** Moves a run as far as it goes. */
   advance: (reference: RunReference, sink?: RunSink, owner?: string) => Promise<RunState | undefined>;
 }
@@ -97,9 +109,12 @@ export async function services(): Promise<Services> {
 
 let telemetry: Promise<Telemetry> | undefined;
 
-/** Exports what telemetry still holds; for when the app ends. */
-export async function stopTelemetry(): Promise<void> {
-  await (await telemetry)?.stop();
+/** Closes what was opened, and exports what telemetry still holds; for when the app ends. */
+export async function stop(): Promise<void> {
+  const opened = await built?.catch(() => undefined);
+  const faults = await Promise.allSettled([opened?.close(), telemetry?.then((started) => started.stop())]);
+  for (const fault of faults)
+    if (fault.status === 'rejected') console.error('The app did not end cleanly:', fault.reason);
 }
 
 interface FoundBackends {
@@ -131,10 +146,9 @@ async function build(config: Config): Promise<Services> {
     return { isOn: false, stop: () => Promise.resolve() };
   });
   const { isOn } = await telemetry;
-  const records = await sqliteRecords(join(config.dataDir, 'records.sqlite'));
-  const blobs = folderBlobs(join(config.dataDir, 'blobs'));
-  const local = localEmbeddings();
   const logFault = (message: string, error: unknown): void => console.error(message, error);
+  const { records, blobs, index } = await openStorage(config, logFault);
+  const local = localEmbeddings();
   const gateway = createGateway({
     backends,
     tenantLimits: config.tenantLimits,
@@ -147,41 +161,108 @@ async function build(config: Config): Promise<Services> {
   const localChat = localChatModel(local);
   const chat = modelRouter([localChat, openAiChat(gateway)]);
   const { queryRewriteDeployment: rewriter } = config;
+  const parser = documentParser();
   const retrieval = createRetrieval({
     records,
     blobs,
-    index: await lanceDbIndex(join(config.dataDir, 'lancedb')),
-    parser: documentParser(),
+    index,
+    parser,
     embeddings,
     rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
     now: Date.now,
     maxFileBytes: config.maxFileBytes,
   });
+  const sandbox =
+    config.codeInterpreter === 'pyodide'
+      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
+      : undefined;
   const assistantsPorts: AssistantsPorts = {
     records,
     chat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
+    codeInterpreter: sandbox && codeInterpreterTool(retrieval, sandbox),
     now: Date.now,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
   };
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
+  const runs = createRuns(assistantsPorts, assistants, threads);
   return {
     storage: { records, blobs },
     assistants,
     threads,
-    runs: createRuns(assistantsPorts, assistants, threads),
+    runs,
+    schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     retrieval,
     gateway,
     backends,
     local: builtIn(localChat, local, backends.length === 0),
-    secrets: backends.flatMap(({ apiKey }) => apiKey ?? []),
+    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
+    close: async () =>
+      closeAll([
+        async () => sandbox?.close(),
+        () => parser.close(),
+        () => local.close(),
+        () => index.close(),
+        () => records.close(),
+      ]),
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
+}
+
+/** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
+async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
+  const faults: unknown[] = [];
+  for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
+  if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
+}
+
+function scheduledRuns(runs: Runs): ScheduledRuns {
+  return {
+    check: async (scope, body, threadId) => runs.check(scope, body, threadId),
+    create: async (scope, body, { threadId, runId, isNewThread }) =>
+      isNewThread
+        ? runs.createWithThread(scope, body, { threadId, runId })
+        : runs.create(scope, threadId, body, { runId }),
+  };
+}
+
+interface Storage {
+  records: Records;
+  blobs: Blobs;
+  index: VectorIndex;
+}
+
+/** Opens what keeps the state: files below DATA_DIR, or the storage account. */
+async function openStorage(
+  { storage, dataDir }: Config,
+  logFault: (message: string, error: unknown) => void,
+): Promise<Storage> {
+  if (storage.kind === 'embedded') {
+    return {
+      records: await sqliteRecords(join(dataDir, 'records.sqlite')),
+      blobs: folderBlobs(join(dataDir, 'blobs')),
+      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+    };
+  }
+  const { account, prefix } = storage;
+  const vectors = await azureVectors(account, prefix);
+  return {
+    records: await azureRecords({ account, prefix, logFault }),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads', FAILED_UPLOADS] }),
+    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+  };
+}
+
+function storageSecrets({ storage }: Config): string[] {
+  if (storage.kind === 'embedded') return [];
+  const { credential } = storage.account;
+  if (credential.kind === 'key') return [credential.key];
+  return credential.kind === 'sas' ? [credential.signature] : [];
 }
 
 function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean): Services['local'] {
@@ -215,12 +296,23 @@ function embeddingModels(
   };
 }
 
+/** No service is called by default: the key may be in the environment for other programs. */
+const exampleOf = (setting: string): string =>
+  setting === 'OPENAI_BASE_URL' ? ' (that of OpenAI itself is https://api.openai.com/v1)' : '';
+
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage } = settings();
     const { backends, server } = await modelBackends();
-    const notes = telemetry.warnings.map((warning) => `Telemetry: ${warning}`);
+    const notes = [
+      ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
+      ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
+    ];
+    if (storage.kind === 'azure')
+      notes.push(
+        `Storage: the Azure storage account ${storage.account.name}. Its container uploads is watched by Azure Functions, not by this host.`,
+      );
     if (server) {
       return [
         ...notes,

@@ -1,19 +1,25 @@
 /**
  * All settings of the package: the only reader of process.env. Names and meanings are those of the table in README.md.
  */
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError } from './configError';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
+import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 
 export { ConfigError };
 
 export interface Config {
   dataDir: string;
+  /** Where records, files and vectors are. */
+  storage: StorageSettings;
   /** Key → tenant. */
   apiKeys: ReadonlyMap<string, string>;
   /** None: the built-in local model answers. */
   backends: ModelBackend[];
+  /** Keys that are set without the address that they are for, each with the setting that is missing. */
+  unusedKeys: { key: string; missing: string }[];
   /** Addresses on this machine where a model server may answer; it is used where there is no backend. */
   localModelServers: string[];
   /** What tenants may use of the backends. */
@@ -28,6 +34,10 @@ export interface Config {
   blobTriggerSource: 'polling' | 'EventGrid';
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  /** What runs the code of code_interpreter. */
+  codeInterpreter: 'pyodide' | 'off';
+  /** Folder with the wheels that code may import from; absent: the standard library alone. */
+  pyodidePackageDir?: string;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -39,13 +49,10 @@ export interface Config {
 const notYet: Record<string, string[]> = {
   ENTRA_TENANT_ID: [],
   ENTRA_AUDIENCE: [],
-  STORAGE: ['embedded'],
   VECTOR_INDEX: ['lancedb'],
-  CODE_INTERPRETER: ['off'],
   DATA_SOURCES: [],
   DATA_SOURCE_ALLOWED_HOSTS: [],
   PINECONE_CONTROLLER_HOST: [],
-  PYODIDE_PACKAGE_DIR: [],
   RESPONSES_MODE: [],
 };
 
@@ -70,6 +77,14 @@ const settings = z.object({
     .min(1)
     .max(86_400)
     .default(600),
+  CODE_INTERPRETER: z
+    .enum(['pyodide', 'off'], { error: "must be 'pyodide' or 'off'; others are not available in this version" })
+    .default('pyodide'),
+  PYODIDE_PACKAGE_DIR: text
+    .refine((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory(), {
+      error: 'must be a folder that exists, with the wheels (.whl) in it',
+    })
+    .optional(),
 });
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
@@ -81,12 +96,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     if (value && !same.includes(value))
       throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
   }
-  if (!given.STORAGE && Object.keys(given).some((name) => /^AzureWebJobsStorage(__|$)/.test(name))) {
-    throw new ConfigError(
-      'STORAGE',
-      "would be 'azure', since AzureWebJobsStorage is set, and that is not available in this version; set it to embedded.",
-    );
-  }
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -97,8 +106,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   checkEmbeddings(values.EMBEDDING_DEPLOYMENT, backends);
   return {
     dataDir: values.DATA_DIR,
+    storage: readStorage(given),
     apiKeys: readKeys(values.API_KEYS),
     backends,
+    unusedKeys: unusedKeys(values),
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
     tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
@@ -106,10 +117,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     queryRewriteDeployment: values.QUERY_REWRITE_DEPLOYMENT,
     blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    codeInterpreter: values.CODE_INTERPRETER,
+    pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,
   };
+}
+
+function unusedKeys(values: z.output<typeof settings>): Config['unusedKeys'] {
+  const pairs = [
+    { key: 'AZURE_OPENAI_API_KEY', missing: 'AZURE_OPENAI_ENDPOINT' },
+    { key: 'OPENAI_API_KEY', missing: 'OPENAI_BASE_URL' },
+  ] as const;
+  return pairs.filter(({ key, missing }) => values[key] && !values[missing]);
 }
 
 function checkEmbeddings(deployment: string | undefined, backends: ModelBackend[]): void {

@@ -29,14 +29,16 @@ interface ModelFailure {
   kind: keyof typeof modelFailures;
   message: string;
   retryAfterSeconds?: number;
+  param?: string;
 }
 type Failure = (
   message: string,
   headers?: Record<string, string>,
+  param?: string,
 ) => [status: number, message: string, details: ApiError['details']];
 const modelFailures = {
   not_found: (message) => [404, message, { code: 'DeploymentNotFound' }],
-  invalid_request: (message) => [400, message, { code: 'invalid_request' }],
+  invalid_request: (message, _headers, param) => [400, message, { code: 'invalid_request', param }],
   content_filter: (message) => [400, message, { code: 'content_filter' }],
   rate_limited: (message, headers) => [429, message, { type: 'requests', code: 'rate_limit_exceeded', headers }],
   unavailable: (message, headers) => [503, message, { type: 'server_error', code: 'service_unavailable', headers }],
@@ -97,6 +99,23 @@ export const errors = {
     ),
   bodyTooDeep: (limit: number) =>
     invalid(`The JSON body of the request is nested deeper than ${limit} levels.`, 'invalid_json'),
+  bodyOfTooManyValues: (limit: number) =>
+    invalid(
+      `The JSON body of the request holds more than ${limit} names and values. Send several smaller requests.`,
+      'invalid_json',
+    ),
+  tooManyBodies: (limit: number) =>
+    new ApiError(
+      503,
+      `The requests that are being read hold the ${limit} bytes of memory that there are for them. Retry in a few seconds.`,
+      { type: 'server_error', code: 'server_busy', headers: { 'retry-after': '2' } },
+    ),
+  wrongContentEncoding: (encoding: string) =>
+    new ApiError(415, `Unsupported content encoding: '${encoding}'. Send the body as it is.`, {
+      code: 'unsupported_content_encoding',
+      param: 'content-encoding',
+      headers: { 'accept-encoding': 'identity' },
+    }),
   bodyNotObject: () => invalid('The body of the request must be a JSON object.', 'invalid_type'),
   bodyTooLarge: (limit: number) =>
     new ApiError(413, `The body of the request is larger than the limit of ${limit} bytes.`, {
@@ -175,6 +194,7 @@ export const errors = {
   noMessage: notFound('message'),
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
+  noSchedule: notFound('schedule'),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
@@ -188,6 +208,20 @@ export const errors = {
       param: 'model',
     }),
 
+  invalidModelName: (model: string) =>
+    invalid(
+      `Invalid 'model': '${model.toWellFormed().slice(0, 100)}' cannot be the name of a model.`,
+      'invalid_value',
+      'model',
+    ),
+
+  // Schedules
+  tooManySchedules: (limit: number) =>
+    invalid(
+      `There are ${limit} schedules already, which is the limit. Delete those that are not needed.`,
+      'limit_exceeded',
+    ),
+
   // Runs
   threadHasActiveRun: (thread: string, run: string) =>
     invalid(`Thread ${thread} already has an active run ${run}.`, null),
@@ -195,8 +229,11 @@ export const errors = {
     invalid(`Can't add messages to ${thread} while a run ${run} is active.`, null),
   messagesLocked: (thread: string, run: string) =>
     invalid(`Can't delete messages from ${thread} while a run ${run} is active.`, null),
-  runDoesNotTakeOutputs: (run: string, status: string) =>
-    invalid(`Runs in status "${status}" do not accept tool outputs (run ${run}).`, null),
+  runDoesNotTakeOutputs: (status: string) => invalid(`Runs in status "${status}" do not accept tool outputs.`, null),
+  codeInterpreterOff: (param: string) =>
+    invalid('There is no code interpreter: the setting CODE_INTERPRETER is off.', 'unsupported', param),
+  sandboxUnavailable: ({ message }: Error) =>
+    new ApiError(503, message, { type: 'server_error', code: 'service_unavailable' }),
   toolOutputsMismatch: (expected: string[], given: string[]) =>
     invalid(
       `Expected tool outputs for call_ids [${expected.map((id) => `'${id}'`).join(', ')}], got [${given.map((id) => `'${id}'`).join(', ')}]`,
@@ -209,10 +246,10 @@ export const errors = {
       code: 'DeploymentNotFound',
     }),
   /** A model that was needed to answer refused or failed; the fields of a ModelError. */
-  modelFailed: ({ kind, message, retryAfterSeconds }: ModelFailure, cause?: unknown) => {
+  modelFailed: ({ kind, message, retryAfterSeconds, param }: ModelFailure, cause?: unknown) => {
     const headers =
       retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
-    return new ApiError(...modelFailures[kind](message, headers), { cause });
+    return new ApiError(...modelFailures[kind](message, headers, param), { cause });
   },
   tooManyConflicts: () =>
     new ApiError(409, 'The object was changed by too many writers at once. Retry.', { code: 'conflict' }),

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError, readConfig } from '../src/config';
 
 const keys = { API_KEYS: 'a:key-a' };
@@ -16,8 +17,10 @@ describe('readConfig', () => {
   it('has a default for everything but the keys', () => {
     expect(readConfig(keys)).toEqual({
       dataDir: '.data',
+      storage: { kind: 'embedded' },
       apiKeys: new Map([['key-a', 'a']]),
       backends: [],
+      unusedKeys: [],
       localModelServers: [],
       tenantLimits: expect.anything(),
       telemetry: expect.anything(),
@@ -26,6 +29,8 @@ describe('readConfig', () => {
       blobTriggerSource: 'polling',
       queryRewriteDeployment: undefined,
       runExpiresSeconds: 600,
+      codeInterpreter: 'pyodide',
+      pyodidePackageDir: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
     });
@@ -93,8 +98,11 @@ describe('readConfig', () => {
     ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
     ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
-    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'pyodide' }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'session_pool' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
+    ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: join(__dirname, 'no-such-folder') }],
+    ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: __filename }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);
@@ -104,10 +112,15 @@ describe('readConfig', () => {
   it.each([
     { STORAGE: 'embedded' },
     { VECTOR_INDEX: 'lancedb' },
-    { CODE_INTERPRETER: 'off' },
+    { CODE_INTERPRETER: 'pyodide' },
     { BLOB_TRIGGER_SOURCE: 'polling' },
   ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {
     expect(readConfig({ ...keys, ...env })).toEqual(readConfig(keys));
+  });
+
+  it('takes the code interpreter off, and a folder of packages for it', () => {
+    expect(readConfig({ ...keys, CODE_INTERPRETER: 'off' }).codeInterpreter).toBe('off');
+    expect(readConfig({ ...keys, PYODIDE_PACKAGE_DIR: __dirname }).pyodidePackageDir).toBe(__dirname);
   });
 
   it.each([
@@ -131,12 +144,6 @@ describe('readConfig', () => {
     const error = refused({ ...keys, OPENAI_BASE_URL: 'http://user:hidden@host/v1' });
     expect(error).toMatchObject({ setting: 'OPENAI_BASE_URL' });
     expect(JSON.stringify(error)).not.toContain('hidden');
-  });
-
-  it('refuses to keep embedded state silently where storage of Azure is configured', () => {
-    const azure = { ...keys, AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
-    expect(refused(azure)).toMatchObject({ setting: 'STORAGE' });
-    expect(readConfig({ ...azure, STORAGE: 'embedded' })).toEqual(readConfig(keys));
   });
 
   it('refuses the function app’s own host name as the upstream, and takes any other', () => {

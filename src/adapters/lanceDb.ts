@@ -1,4 +1,4 @@
-/** The vector index on LanceDB: one table per vector store, in one folder. */
+/** The vector index on LanceDB: one table per vector store, in one folder or container. */
 import { types } from 'node:util';
 import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
@@ -21,6 +21,8 @@ const MAX_ATTEMPTS = 8;
 const STATE_MS = 5_000;
 
 export interface LanceDbOptions {
+  /** How the address is reached, as the `object_store` library names it. */
+  storageOptions?: Record<string, string>;
   /** Rows of a store up to which every vector is compared; beyond, `optimize` builds an approximate index. */
   exactRows?: number;
   /** Share of the ten nearest that such an index must find to be kept. */
@@ -28,15 +30,17 @@ export interface LanceDbOptions {
 }
 
 /**
- * Opens the index in a folder, which is created when first written to; nothing is written outside it. Writes of one process to one
+ * Opens the index in a folder, which is created when first written to, or at an address such as `az://container`, whose container is there;
+ * nothing is written outside it. Writes of one process to one
  * store queue up; those of several processes retry on conflict. Readers see every finished write, of other processes too.
  *
  * Vectors compare by cosine similarity, text by BM25 (English stemming and stop words, words of all scripts); ranks join them.
  */
-export async function lanceDbIndex(directory: string, options: LanceDbOptions = {}): Promise<VectorIndex> {
+export async function lanceDbIndex(place: string, options: LanceDbOptions = {}): Promise<VectorIndex> {
+  const { storageOptions } = options;
   const reconnect = () => {
     const session = new Session(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES);
-    return connect(directory, { readConsistencyInterval: 0 }, session);
+    return connect(place, { readConsistencyInterval: 0, storageOptions }, session);
   };
   return new LanceDbIndex(await reconnect(), reconnect, { exactRows: EXACT_ROWS, minRecall: MIN_RECALL, ...options });
 }
@@ -51,9 +55,13 @@ class LanceDbIndex implements VectorIndex {
   readonly #uncompacted = new WeakMap<Table, number>();
 
   readonly #states = new WeakMap<Table, { at: number; state: Promise<TableState> }>();
-  readonly #options: Required<LanceDbOptions>;
+  readonly #options: Required<Omit<LanceDbOptions, 'storageOptions'>>;
 
-  constructor(database: Connection, reconnect: () => Promise<Connection>, options: Required<LanceDbOptions>) {
+  constructor(
+    database: Connection,
+    reconnect: () => Promise<Connection>,
+    options: Required<Omit<LanceDbOptions, 'storageOptions'>>,
+  ) {
     this.#database = database;
     this.#reconnect = reconnect;
     this.#options = options;

@@ -94,20 +94,20 @@ export function localCompletions(chat: ChatModel, embeddings: EmbeddingModel, di
   };
 }
 
-function refuse(message: string): never {
-  throw new ModelError('invalid_request', message);
+function refuse(param: string, message: string, cause?: unknown): never {
+  throw new ModelError('invalid_request', message, { param, cause });
 }
 
 function chatRequestOf(body: ChatCompletionRequest): ChatRequest {
   for (const [field, isHarmless] of notDone) {
     if (body[field] != null && !isHarmless(body[field]))
-      refuse(`'${field}' is not possible with the built-in model ${body.model}.`);
+      refuse(field, `'${field}' is not possible with the built-in model ${body.model}.`);
   }
   const parsed = chatFields.safeParse(body);
-  if (!parsed.success)
-    refuse(
-      `'${parsed.error.issues[0]?.path.join('.')}' is of a form that the built-in model ${body.model} does not take.`,
-    );
+  if (!parsed.success) {
+    const field = parsed.error.issues[0]?.path.join('.') ?? '';
+    refuse(field, `'${field}' is of a form that the built-in model ${body.model} does not take.`);
+  }
   const { messages, tools, tool_choice, response_format, max_tokens, max_completion_tokens } = parsed.data;
   return {
     model: body.model ?? '',
@@ -192,7 +192,7 @@ async function embed(
 ): Promise<object> {
   const { input, encoding_format, dimensions } = request;
   if (dimensions && dimensions > length) {
-    refuse(`'dimensions' of the built-in embeddings are at most ${length}, not ${dimensions}.`);
+    refuse('dimensions', `'dimensions' of the built-in embeddings are at most ${length}, not ${dimensions}.`);
   }
   const { texts, tokens } = await readInput(input);
   const vectors = await model.embed(texts, request.input_type === 'query' ? 'query' : 'document', signal);
@@ -215,9 +215,7 @@ async function readInput(input: EmbeddingsRequest['input']): Promise<{ texts: st
     try {
       return decode(item);
     } catch (cause) {
-      throw new ModelError('invalid_request', "'input' holds a token that the vocabulary cl100k_base does not have.", {
-        cause,
-      });
+      refuse('input', "'input' holds a token that the vocabulary cl100k_base does not have.", cause);
     }
   });
   return { texts, tokens };

@@ -77,7 +77,8 @@ function refuseWhatItCannot({ messages, response_format, tool_choice, tools }: C
 }
 
 function refuse(field: string, why: string): never {
-  throw new ModelError('invalid_request', `${field} is not possible with the built-in model ${LOCAL_MODEL}: ${why}.`);
+  const message = `${field} is not possible with the built-in model ${LOCAL_MODEL}: ${why}.`;
+  throw new ModelError('invalid_request', message, { param: field });
 }
 
 /** The last thing that the user said. */
@@ -109,6 +110,7 @@ function passagesOf(content: string): Passage[] {
   } catch (cause) {
     throw new ModelError('invalid_request', 'messages hold a file_search output that is no list of results.', {
       cause,
+      param: 'messages',
     });
   }
 }

@@ -1,5 +1,6 @@
 /** Finds a model server that already runs on this machine. */
 import { z } from 'zod';
+import { readJson } from './answerBody';
 
 export interface LocalModelServer {
   name: string;
@@ -10,6 +11,8 @@ export interface LocalModelServer {
 
 /** Who listens on which port, unless told otherwise. */
 const usualPorts: Record<string, string> = { '11434': 'Ollama', '1234': 'LM Studio' };
+
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })).nullable() });
 
@@ -37,8 +40,8 @@ export async function findModelServer(
 async function modelsOf(baseUrl: string, timeoutMs: number): Promise<string[]> {
   try {
     const answer = await fetch(`${baseUrl}/models`, { signal: AbortSignal.timeout(timeoutMs) });
-    if (!answer.ok) return [];
-    return (modelList.parse(await answer.json()).data ?? []).map(({ id }) => id);
+    if (!answer.ok || !answer.body) return [];
+    return (modelList.parse(await readJson(answer.body, MAX_LIST_BYTES)).data ?? []).map(({ id }) => id);
   } catch {
     // Nothing listens there, or something else does.
     return [];

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
+import { chatAdaptations } from './chatAdaptations';
 import { chatCompletionEvents } from './chatCompletionEvents';
 import { answerFailure, refusal } from './openAiAnswer';
 import { refusalInside } from './openAiErrors';
@@ -13,29 +14,49 @@ const REST = { bytes: 64 * 1024, ms: 1_000 };
 /**
  * A chat model behind the gateway. Always asks for a stream, and reads a whole answer as well.
  *
- * Tried again before the first event: what the gateway repeats, and answers that break off or cannot be read.
+ * Tried again before the first event: what the gateway repeats, answers that break off or cannot be read, and, once each, what the model refused and can be put
+ * otherwise (`chatAdaptations.ts`).
  */
-export function openAiChat(gateway: Gateway): ChatModel {
+export function openAiChat(gateway: Gateway, now: () => number = Date.now): ChatModel {
+  const adaptations = chatAdaptations(now);
+
+  async function begin(request: ChatRequest, body: object, signal?: AbortSignal, tenant?: string) {
+    const asked = { ...body, stream: true, stream_options: { include_usage: true } };
+    const bytes = Buffer.from(JSON.stringify(asked));
+    return gateway.exchange(
+      {
+        operation: 'chat/completions',
+        method: 'POST',
+        model: request.model,
+        headers,
+        body: { kind: 'json', bytes },
+        tenant,
+        repeatable: true,
+        estimatedTokens: Math.ceil(bytes.length / 4) + (request.max_completion_tokens ?? 0),
+        signal,
+      },
+      async (answer) => {
+        const events = eventsOf(answer, gateway, request, signal);
+        return { first: await events.next(), events };
+      },
+    );
+  }
+
+  async function begun(request: ChatRequest, signal?: AbortSignal, tenant?: string): ReturnType<typeof begin> {
+    for (;;) {
+      const adapted = adaptations.adapt(request);
+      try {
+        return await begin(request, adapted.body, signal, tenant);
+      } catch (error) {
+        if (signal?.aborted || !adaptations.learn(adapted, error)) throw error;
+      }
+    }
+  }
+
   return {
     serves: (model) => gateway.serves(model),
-    async *stream(request, signal) {
-      const asked = { ...request, stream: true, stream_options: { include_usage: true } };
-      const { first, events } = await gateway.exchange(
-        {
-          operation: 'chat/completions',
-          method: 'POST',
-          model: request.model,
-          headers,
-          body: { kind: 'json', bytes: Buffer.from(JSON.stringify(asked)) },
-          repeatable: true,
-          estimatedTokens: 0,
-          signal,
-        },
-        async (answer) => {
-          const events = eventsOf(answer, gateway, request, signal);
-          return { first: await events.next(), events };
-        },
-      );
+    async *stream(request, signal, tenant) {
+      const { first, events } = await begun(request, signal, tenant);
       try {
         if (!first.done) yield first.value;
         yield* events;
@@ -61,6 +82,7 @@ async function* eventsOf(
     for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
       signal?.throwIfAborted();
       isFinished = event.type === 'finish';
+      if (event.type === 'finish' && event.usage) answer.settleTokens(event.usage.total_tokens);
       yield event;
     }
   } catch (error) {

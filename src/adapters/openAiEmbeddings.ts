@@ -1,6 +1,6 @@
 /** Embeddings over the gateway. */
 import type { Gateway } from '../models/gateway';
-import type { EmbeddingModel } from '../models/ports';
+import { ModelError, type EmbeddingModel } from '../models/ports';
 import { systemClock, type Clock } from '../models/retry';
 import { UpstreamError } from '../models/upstream';
 import { readJson } from './answerBody';
@@ -38,7 +38,7 @@ export function openAiEmbeddings(
   return {
     id,
     textWeight,
-    async embed(texts, kind, signal) {
+    async embed(texts, kind, signal, tenant) {
       const failed = new AbortController();
       const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
       const batches = embeddingBatches(texts);
@@ -46,7 +46,7 @@ export function openAiEmbeddings(
       const lane = async () => {
         for (let next = await batches.next(); !next.done; next = await batches.next()) {
           const batch = next.value;
-          const call = async () => embedBatch(gateway, deployment, batch, stop);
+          const call = async () => embedBatch(gateway, deployment, batch, stop, tenant);
           const embedded = kind === 'document' ? await patiently(call, clock, stop) : await call();
           for (const [offset, vector] of embedded.entries()) vectors[batch.start + offset] = vector;
         }
@@ -72,9 +72,11 @@ async function patiently<T>(call: () => Promise<T>, clock: Clock, signal: AbortS
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof UpstreamError) || error.kind !== 'rate_limited' || !error.retry) throw error;
+      if (!(error instanceof ModelError) || error.kind !== 'rate_limited') throw error;
+      // A quota that is used up: no wait would help.
+      if (error instanceof UpstreamError && !error.retry) throw error;
       // Those that wait must not come back all at once.
-      const delay = Math.max(wait, error.retry.afterMs ?? 0) * (1 + clock.random() / 4);
+      const delay = Math.max(wait, 1000 * (error.retryAfterSeconds ?? 0)) * (1 + clock.random() / 4);
       if (clock.now() + delay > end) throw error;
       await clock.sleep(delay, signal);
     }
@@ -86,6 +88,7 @@ async function embedBatch(
   model: string,
   batch: EmbeddingBatch,
   signal: AbortSignal,
+  tenant: string | undefined,
 ): Promise<Float32Array[]> {
   const asked = { model, input: batch.texts, encoding_format: 'base64' };
   const bytes = Buffer.from(JSON.stringify(asked));
@@ -96,8 +99,9 @@ async function embedBatch(
       model,
       headers,
       body: { kind: 'json', bytes },
+      tenant,
       repeatable: true,
-      estimatedTokens: 0,
+      estimatedTokens: Math.ceil(bytes.length / 4),
       signal,
     },
     async (answer) => {

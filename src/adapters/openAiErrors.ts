@@ -20,6 +20,7 @@ const errorObject = z.object({
   message: z.string().nullish().catch(null),
   type: z.string().nullish().catch(null),
   code: z.union([z.string(), z.number()]).nullish().catch(null),
+  param: z.string().nullish().catch(null),
   status: z.number().nullish().catch(null),
   innererror: innerError,
   inner_error: innerError,
@@ -53,6 +54,7 @@ export function refusalOf(answer: RefusedAnswer, setting: string, model: string,
   const own = error.message ? presentable(error.message) : undefined;
   const detail = own ? `: ${own}` : '.';
   const inner = error.innererror?.code ?? error.inner_error?.code;
+  const named = { code: error.code == null ? undefined : String(error.code), param: error.param ?? undefined };
 
   if (error.code === 'content_filter' || inner === 'ResponsibleAIPolicyViolation') {
     return new UpstreamError('content_filter', own ?? 'The request was refused by the content filter.', undefined);
@@ -73,17 +75,19 @@ export function refusalOf(answer: RefusedAnswer, setting: string, model: string,
     const retry = error.code === 'insufficient_quota' ? undefined : { afterMs };
     return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, retry, {
       retryAfterSeconds,
+      ...named,
     });
   }
   if (status === 408 || status === 409 || status >= 500) {
     return new UpstreamError('unavailable', `The model service failed (${status})${detail}`, undefined);
   }
-  return new UpstreamError('invalid_request', own ?? `The model service refused the request (${status}).`, undefined);
+  const message = own ?? `The model service refused the request (${status}).`;
+  return new UpstreamError('invalid_request', message, undefined, named);
 }
 
 /** The error of an error object that came in an answer that had begun as a success; the service may do better the next time if it was at fault. */
 export function refusalInside(body: string, setting: string, model: string, now: number): UpstreamError {
-  const { kind, message } = refusalOf(
+  const { kind, message, code, param } = refusalOf(
     { status: statusOf(readErrorObject(body)), headers: new Headers(), body },
     setting,
     model,
@@ -91,7 +95,7 @@ export function refusalInside(body: string, setting: string, model: string, now:
   );
   const isItsFault = kind === 'unavailable' || kind === 'rate_limited';
   const isHopeless = readErrorObject(body).code === 'insufficient_quota';
-  return new UpstreamError(kind, message, isItsFault && !isHopeless ? {} : undefined);
+  return new UpstreamError(kind, message, isItsFault && !isHopeless ? {} : undefined, { code, param });
 }
 
 function statusOf(error: ErrorObject): number {
@@ -105,14 +109,15 @@ function statusOf(error: ErrorObject): number {
 }
 
 /** What the service sent is not HTTP; the parser's errors have codes of their own, or none. */
-const malformedHttp = { code: 'UND_ERR_NOT_HTTP' };
+const NOT_HTTP = 'UND_ERR_NOT_HTTP';
 
 const connectionError = z.object({ code: z.string(), syscall: z.string().optional(), message: z.string().optional() });
 
 /** The error of a connection that failed, timed out or broke off; any other error as it is. */
 export function connectionFailure(error: unknown, setting: string): unknown {
   if (error instanceof ModelError) return error;
-  const failure = error instanceof undiciErrors.HTTPParserError ? malformedHttp : connectionError.safeParse(error).data;
+  const failure =
+    error instanceof undiciErrors.HTTPParserError ? { code: NOT_HTTP } : connectionError.safeParse(error).data;
   if (!failure) return error;
   const status = /TIMEOUT|ETIMEDOUT/.test(failure.code) ? 504 : 502;
   return new UpstreamError(
@@ -144,6 +149,14 @@ function connectionMessage(code: string, setting: string): string {
     case 'ECONNRESET':
     case 'EPIPE':
       return 'The model service closed the connection before its answer was complete.';
+    case NOT_HTTP:
+      return `What ${setting} names answered, but not with valid HTTP.`;
+    case 'UND_ERR_HEADERS_OVERFLOW':
+      return 'The model service answered with more bytes of headers than are read.';
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      return 'The model service sent more or fewer bytes than the content-length of its answer says.';
+    case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
+      return 'The request was not of the length that was announced to the model service.';
     default:
       return `The model service that ${setting} names cannot be reached (${code}).`;
   }

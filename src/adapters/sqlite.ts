@@ -1,16 +1,13 @@
 /** Records in one SQLite file. The connection lives in a worker thread (`sqliteWorker.ts`); this side queues, batches and parses. */
-import { TooLargeError } from '../errors';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 // Imported, not global: tests that fake the global timers must not stop the store.
 import { setImmediate } from 'node:timers';
 import { Worker } from 'node:worker_threads';
+import { encodeChanges, encodeDueData } from '../storage/encoding';
 import {
   ConflictError,
-  MAX_CHANGES,
-  MAX_WRITE_BYTES,
   UnknownCursorError,
-  type Change,
   type DueChanges,
   type DueRecord,
   type PageRequest,
@@ -18,21 +15,11 @@ import {
   type Records,
   type StoredRecord,
 } from '../storage/ports';
-import type {
-  Answer,
-  Operations,
-  Request,
-  TextChange,
-  TextDueChanges,
-  TextDueRecord,
-  TextRecord,
-} from './sqliteWorker';
+import type { Answer, Operations, Request, TextDueChanges, TextDueRecord, TextRecord } from './sqliteWorker';
 
 /** Requests and bytes of JSON that the worker holds at once; whatever is more waits here for room. */
 const MAX_SENT = 1000;
 const MAX_SENT_BYTES = 32 * 1024 * 1024;
-/** Bytes of JSON of a due record's data. */
-const MAX_DUE_BYTES = 1024;
 
 /**
  * Opens the SQLite file, creating it and its folder where absent. A write is on the disk when it resolves. Other processes may have the file
@@ -57,9 +44,7 @@ export async function sqliteRecords(file: string): Promise<Records> {
       return { records: records.map((record) => parseRecord<T>(record)), hasMore };
     },
     async write(partition, changes, due = {}) {
-      const text = encodeChanges(changes);
-      const bytes = text.reduce((sum, change) => sum + ('value' in change ? Buffer.byteLength(change.value) : 0), 0);
-      if (bytes > MAX_WRITE_BYTES) throw new TooLargeError(MAX_WRITE_BYTES);
+      const { text, bytes } = encodeChanges(changes);
       return connection.ask('write', { partition, changes: text, due: encodeDue(due) }, bytes);
     },
     async deletePartition(partition) {
@@ -200,28 +185,11 @@ function toError(answer: Exclude<Answer, { result: unknown }>): Error {
   return answer.error;
 }
 
-function encodeChanges(changes: Change[]): TextChange[] {
-  if (changes.length > MAX_CHANGES)
-    throw new RangeError(`A write holds at most ${MAX_CHANGES} changes, not ${changes.length}.`);
-  return changes.map((change) => ('value' in change ? { ...change, value: encode(change.value) } : change));
-}
-
 function encodeDue({ add = [], remove = [] }: DueChanges): TextDueChanges {
   return {
-    add: add.map(({ at, kind, id, data }) => {
-      const text = encode(data);
-      if (Buffer.byteLength(text) > MAX_DUE_BYTES)
-        throw new RangeError(`The data of due record ${kind}/${id} is over ${MAX_DUE_BYTES} bytes.`);
-      return { at, kind, id, data: text };
-    }),
+    add: add.map((due) => ({ at: due.at, kind: due.kind, id: due.id, data: encodeDueData(due) })),
     remove: remove.map(({ at, kind, id }) => ({ at, kind, id })),
   };
-}
-
-function encode(value: unknown): string {
-  const text: string | undefined = JSON.stringify(value);
-  if (text === undefined) throw new TypeError(`A record's value must be JSON, not ${typeof value}.`);
-  return text;
 }
 
 function parseRecord<T>({ id, order, etag, value }: TextRecord): StoredRecord<T> {

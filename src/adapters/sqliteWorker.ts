@@ -4,14 +4,8 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { TextChange } from '../storage/encoding';
 import { ConflictError, UnknownCursorError, type DueChanges, type PageRequest, type RecordKey } from '../storage/ports';
-
-/** A change with its value as JSON text. */
-export type TextChange =
-  | { op: 'create'; list: string; id: string; order: string; value: string }
-  | { op: 'replace'; list: string; id: string; value: string; ifMatch?: string }
-  | { op: 'delete'; list: string; id: string; ifMatch?: string }
-  | { op: 'check'; list: string; id: string; ifMatch: string };
 
 /** A record with its value as JSON text, so that only the thread that wants the value parses it. */
 export interface TextRecord {

@@ -49,6 +49,7 @@ export class RunExpiredError extends Error {
 export class DrivenRun {
   private readonly stop = new AbortController();
   private timers: NodeJS.Timeout[] = [];
+  private watching: Promise<void> | undefined;
   /** Writes go one after the other: each needs the etag of the one before. */
   private writing: Promise<unknown> = Promise.resolve();
 
@@ -111,7 +112,12 @@ export class DrivenRun {
     const { expires_at: expiresAt } = started;
     if (expiresAt !== null)
       this.every(Math.max(0, expiresAt * 1000 - this.ports.now()), () => this.stop.abort(new RunExpiredError()));
-    this.every(WATCH_MILLISECONDS, () => void this.watch().catch((error: unknown) => this.stop.abort(error)));
+    this.every(WATCH_MILLISECONDS, () => {
+      // A slow store is not asked again before it has answered.
+      this.watching ??= this.watch()
+        .catch((error: unknown) => this.watchFailed(error))
+        .finally(() => (this.watching = undefined));
+    });
     return true;
   }
 
@@ -119,6 +125,15 @@ export class DrivenRun {
     const timer = setInterval(work, milliseconds);
     timer.unref();
     this.timers.push(timer);
+  }
+
+  /** One failed look does not matter while the lease lasts. */
+  private watchFailed(error: unknown): void {
+    if (this.signal.aborted) return;
+    const { lease } = this.stored.value;
+    const isLost = error instanceof LeaseLostError || !lease || lease.until <= this.ports.now();
+    if (isLost) this.stop.abort(new LeaseLostError());
+    else this.ports.logFault(`Run ${this.reference.runId}: its record cannot be looked at.`, error);
   }
 
   /** Renews the lease in time, and notices what others did to the run. */
@@ -129,8 +144,9 @@ export class DrivenRun {
       return;
     }
     const found = await this.ports.records.get<RunRecord>(runKey(this.reference));
+    // Its thread was deleted.
     if (!found) this.stop.abort(new LeaseLostError());
-    else if (found.etag !== this.stored.etag) this.check(found.value);
+    if (found && found.etag !== this.stored.etag) this.check(found.value);
   }
 
   /** Throws if the run, as found, is no longer to be moved by this owner. */

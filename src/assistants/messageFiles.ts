@@ -6,6 +6,7 @@ import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { CreateMessageRequest, ThreadObject } from '../wire/threads';
 import { checkImage } from './messageImages';
+import { newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion, IngestionJob } from './ports';
 
 /** Files that code_interpreter may have in a thread (operations.md 2.6). */
@@ -49,6 +50,16 @@ export async function withMessageFiles<T>(
   }
   await files.published(begin);
   return result;
+}
+
+/** Throws what making the messages would; makes nothing. */
+export async function checkMessages(
+  ports: Pick<AssistantsPorts, 'files'>,
+  scope: Scope,
+  messages: AskedMessage[],
+): Promise<void> {
+  for (const { body, path } of messages) newMessage(body, '', 0, path);
+  await checkFiles(ports, scope, messages);
 }
 
 async function checkFiles(

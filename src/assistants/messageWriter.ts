@@ -1,13 +1,17 @@
 /** The message that a run writes, with its message_creation step. */
 import { newId, orderKey } from '../storage/keys';
 import type { Change } from '../storage/ports';
-import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
-import { CitationReader, type Piece } from './citations';
+import type { MessageContent, MessageObject, RunObject, RunStepObject } from '../wire/threads';
+import { CitationReader, type Piece, type Sources } from './citations';
 import { runMessage } from './messages';
-import type { FoundPassage } from './ports';
 import { endedMessage, endedStep, type Ending } from './runStatus';
-import { messageDelta, type RunSink } from './runSink';
+import { imageDelta, textDelta, type RunSink } from './runSink';
 import { MESSAGES, runMessagesList, stepsList, type StepRecord } from './threadRecords';
+
+/** What a message may refer to, and the images that it begins with, as file ids. */
+export interface MessageSources extends Sources {
+  images: string[];
+}
 
 /** A step of the run that begins now; `at` in Unix seconds. */
 export function newStep(run: RunObject, details: RunStepObject['step_details'], at: number): RunStepObject {
@@ -44,16 +48,18 @@ export class MessageWriter {
   private readonly reader: CitationReader;
   private message: MessageObject;
   private step: RunStepObject;
+  private readonly images: string[];
   /** Whether message and step are in the store: written there when somebody listens, or by an owner that crashed. */
   private stored: boolean;
 
   private constructor(
     started: { message: MessageObject; step: RunStepObject; stored: boolean },
-    passages: ReadonlyMap<string, FoundPassage>,
+    sources: MessageSources,
     private readonly sink: RunSink,
     private readonly now: () => number,
   ) {
-    this.reader = new CitationReader(passages);
+    this.reader = new CitationReader(sources);
+    this.images = sources.images;
     this.message = { ...started.message, content: [] };
     this.step = started.step;
     this.stored = started.stored;
@@ -63,15 +69,15 @@ export class MessageWriter {
   static begin(
     run: RunObject,
     unfinished: { message: MessageObject; step: RunStepObject } | undefined,
-    passages: ReadonlyMap<string, FoundPassage>,
+    sources: MessageSources,
     sink: RunSink,
     now: () => number,
   ): MessageWriter {
-    if (unfinished) return new MessageWriter({ ...unfinished, stored: true }, passages, sink, now);
+    if (unfinished) return new MessageWriter({ ...unfinished, stored: true }, sources, sink, now);
     const at = Math.floor(now() / 1000);
     const message = runMessage(run, at);
     const step = newStep(run, { type: 'message_creation', message_creation: { message_id: message.id } }, at);
-    return new MessageWriter({ message, step, stored: false }, passages, sink, now);
+    return new MessageWriter({ message, step, stored: false }, sources, sink, now);
   }
 
   /** Tells the listener that the message begins; `store` writes it first, so that the listener can look it up. */
@@ -82,6 +88,8 @@ export class MessageWriter {
     await this.sink('thread.run.step.in_progress', this.step);
     await this.sink('thread.message.created', this.message);
     await this.sink('thread.message.in_progress', this.message);
+    for (const [index, fileId] of this.images.entries())
+      await this.sink('thread.message.delta', imageDelta(this.message, index, fileId));
   }
 
   /** Whether the message is as long as it may be. */
@@ -102,13 +110,21 @@ export class MessageWriter {
   /** Ends message and step as the run ends, with the text so far. */
   end(ending: Ending, usage: RunStepObject['usage'] = null): void {
     const at = Math.floor(this.now() / 1000);
-    const { value, annotations } = this.reader;
-    this.message = endedMessage(
-      { ...this.message, content: [{ type: 'text', text: { value, annotations } }] },
-      ending,
-      at,
-    );
+    this.message = endedMessage({ ...this.message, content: this.content(), attachments: this.linked() }, ending, at);
     this.step = { ...endedStep(this.step, ending, at), usage };
+  }
+
+  /** Images first, as the service has them; the text is left out where it is empty and there are images. */
+  private content(): MessageContent[] {
+    const { value, annotations } = this.reader;
+    const images = this.images.map((file_id): MessageContent => ({ type: 'image_file', image_file: { file_id } }));
+    return value || images.length === 0 ? [...images, { type: 'text', text: { value, annotations } }] : images;
+  }
+
+  /** The files that the text links to are attached to the message, as the service does. */
+  private linked(): MessageObject['attachments'] {
+    const ids = this.reader.annotations.flatMap((one) => (one.type === 'file_path' ? [one.file_path.file_id] : []));
+    return [...new Set(ids)].map((file_id) => ({ file_id, tools: [{ type: 'code_interpreter' as const }] }));
   }
 
   /** What stores message and step as they are now. */
@@ -139,7 +155,7 @@ export class MessageWriter {
   private async send(pieces: Piece[]): Promise<void> {
     let index = this.reader.annotations.length - pieces.filter(({ annotation }) => annotation).length;
     for (const piece of pieces) {
-      await this.sink('thread.message.delta', messageDelta(this.message, piece, index));
+      await this.sink('thread.message.delta', textDelta(this.message, this.images.length, piece, index));
       if (piece.annotation) index += 1;
     }
   }

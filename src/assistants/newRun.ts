@@ -1,20 +1,22 @@
 /** A run as it begins: the request's settings over the assistant's. */
 import { errors } from '../errors';
 import { newId } from '../storage/keys';
-import type { AssistantObject, AssistantTool } from '../wire/assistants';
+import type { AssistantObject, AssistantTool, StoredToolResources } from '../wire/assistants';
 import type { CreateRunRequest, RunObject, ThreadObject, ToolChoice } from '../wire/threads';
 import type { AssistantsPorts } from './ports';
 
-/** The name under which models are offered the file_search tool. */
+/** The names under which models are offered the server's tools. */
 export const FILE_SEARCH = 'file_search';
+export const CODE_INTERPRETER = 'code_interpreter';
 
 type RunSettings = Omit<CreateRunRequest, 'additional_messages' | 'additional_instructions' | 'stream'>;
 
 /**
- * Refuses what this version cannot do for the run: 404 `DeploymentNotFound` for a model that nothing serves, 400 `unsupported` naming the field otherwise.
+ * Refuses a run that cannot be: 404 `DeploymentNotFound` for a model that nothing serves, 400 naming the field for settings that do not go together, and for
+ * code_interpreter where the setting CODE_INTERPRETER is off.
  */
 export function checkRunSupport(
-  { chat }: Pick<AssistantsPorts, 'chat'>,
+  { chat, codeInterpreter }: Pick<AssistantsPorts, 'chat' | 'codeInterpreter'>,
   assistant: AssistantObject,
   body: RunSettings,
 ): void {
@@ -26,11 +28,9 @@ export function checkRunSupport(
       "Set AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL to a service that has it, or use the built-in model 'local-extractive'.",
     );
   }
-  if (tools.some(({ type }) => type === 'code_interpreter'))
-    throw errors.unsupported('tools', 'There is no code interpreter yet.');
-  if (isChoice(body, 'code_interpreter')) throw errors.unsupported('tool_choice', 'There is no code interpreter yet.');
+  if (!codeInterpreter && tools.some(({ type }) => type === CODE_INTERPRETER)) throw errors.codeInterpreterOff('tools');
   checkToolChoice(body.tool_choice, tools);
-  if (body.max_prompt_tokens) throw errors.unsupported('max_prompt_tokens');
+  checkResponseFormat(body.response_format ?? assistant.response_format, tools);
   if (body.truncation_strategy?.type === 'last_messages' && !body.truncation_strategy.last_messages) {
     throw errors.invalidParameter(
       "Missing required parameter: 'truncation_strategy.last_messages'.",
@@ -50,7 +50,7 @@ export function checkRunSupport(
 }
 
 /** The name under which the model is offered the tool. */
-const nameOf = (tool: AssistantTool): string => (tool.type === 'function' ? tool.function.name : tool.type);
+export const nameOf = (tool: AssistantTool): string => (tool.type === 'function' ? tool.function.name : tool.type);
 
 /** A choice that forces a call must be one that the run's tools allow. */
 function checkToolChoice(choice: ToolChoice | null | undefined, tools: AssistantTool[]): void {
@@ -63,15 +63,22 @@ function checkToolChoice(choice: ToolChoice | null | undefined, tools: Assistant
   throw errors.invalidParameter(message, 'invalid_value', 'tool_choice');
 }
 
-const isChoice = (body: RunSettings, type: string): boolean =>
-  typeof body.tool_choice === 'object' && body.tool_choice?.type === type;
+function checkResponseFormat(format: RunObject['response_format'], tools: AssistantTool[]): void {
+  if (format === 'auto' || format.type !== 'json_object' || tools.every(({ type }) => type === 'function')) return;
+  const message =
+    'Invalid tools: all tools must be of type `function` when `response_format` is of type `json_object`.';
+  throw errors.invalidParameter(message, 'invalid_value', 'response_format');
+}
 
-/** The run, queued. Absent settings are the assistant's; a thread's vector store comes before the assistant's. */
+/**
+ * The run, queued. Absent settings are the assistant's; a thread's vector store comes before the assistant's. `ownResources` replace the assistant's.
+ */
 export function newRun(
   { now, runExpiresSeconds }: Pick<AssistantsPorts, 'now' | 'runExpiresSeconds'>,
   assistant: AssistantObject,
   thread: ThreadObject,
   body: RunSettings,
+  ownResources?: StoredToolResources,
 ): RunObject {
   const at = Math.floor(now() / 1000);
   const tools: AssistantTool[] = body.tools ?? assistant.tools;
@@ -93,13 +100,13 @@ export function newRun(
     model: body.model ?? assistant.model,
     instructions: body.instructions ?? assistant.instructions,
     tools,
-    tool_resources: { ...assistant.tool_resources, ...thread.tool_resources, ...searchable(assistant, thread) },
+    tool_resources: joined(thread.tool_resources, ownResources ?? assistant.tool_resources),
     file_ids: [],
     metadata: body.metadata ?? {},
     usage: null,
     temperature: body.temperature ?? assistant.temperature,
     top_p: body.top_p ?? assistant.top_p,
-    max_prompt_tokens: null,
+    max_prompt_tokens: body.max_prompt_tokens ?? null,
     max_completion_tokens: body.max_completion_tokens ?? null,
     truncation_strategy: {
       type: body.truncation_strategy?.type ?? 'auto',
@@ -112,8 +119,12 @@ export function newRun(
   };
 }
 
-/** Thread and assistant may each bring a vector store: the run searches both. */
-function searchable(assistant: AssistantObject, thread: ThreadObject) {
-  const ids = [thread, assistant].flatMap(({ tool_resources }) => tool_resources.file_search?.vector_store_ids ?? []);
-  return ids.length > 0 ? { file_search: { vector_store_ids: [...new Set(ids)] } } : {};
+/** Thread and assistant may each bring a vector store and files: the run's tools see both. */
+function joined(...sources: StoredToolResources[]): StoredToolResources {
+  const stores = sources.flatMap(({ file_search }) => file_search?.vector_store_ids ?? []);
+  const files = sources.flatMap(({ code_interpreter }) => code_interpreter?.file_ids ?? []);
+  return {
+    ...(sources.some((source) => source.code_interpreter) && { code_interpreter: { file_ids: [...new Set(files)] } }),
+    ...(sources.some((source) => source.file_search) && { file_search: { vector_store_ids: [...new Set(stores)] } }),
+  };
 }

@@ -1,6 +1,7 @@
 /** What assistants, threads and runs need of the outside. */
 import type { Readable } from 'node:stream';
 import type { ChatModel } from '../models/ports';
+import type { Clock } from '../models/retry';
 import type { Scope } from '../scope';
 import type { Records } from '../storage/ports';
 
@@ -69,6 +70,8 @@ export interface CodeResult {
 
 /** The code_interpreter tool: Python in a sandbox whose state lasts between the calls of one thread. */
 export interface CodeInterpreterTool {
+  /** Says that a run may call it soon: the sandbox then starts while the model still thinks. */
+  prepare?(): void;
   /**
    * Runs the code with the files readable under `/mnt/data/{file name}`. What goes wrong in the code, and an overrun limit, is told in `logs`;
    * a sandbox that cannot be had rejects.
@@ -89,6 +92,8 @@ export interface AssistantsPorts {
   codeInterpreter?: CodeInterpreterTool;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Resolves after so many milliseconds, rejects with the signal's reason; by default by the system's timers. */
+  sleep?: Clock['sleep'];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   /** Faults that a caller must not see in detail. */

@@ -1,5 +1,5 @@
 /** Where the events of a run go while it is driven (components.md section 10). */
-import type { FileCitation, MessageObject, StepToolCall } from '../wire/threads';
+import type { Annotation, CodeOutput, MessageObject, StepToolCall } from '../wire/threads';
 import type { Piece } from './citations';
 
 /** Takes one event of the stream; resolves when the next may come. */
@@ -8,31 +8,49 @@ export type RunSink = (event: string, data: unknown) => Promise<void>;
 /** Nobody listens. */
 export const silentSink: RunSink = () => Promise.resolve();
 
-/** `thread.message.delta` for a piece of text. */
-export function messageDelta(message: MessageObject, piece: Piece, annotationIndex: number): object {
-  const annotations = piece.annotation ? [citationDelta(piece.annotation, annotationIndex, piece.quote)] : [];
-  return {
-    id: message.id,
-    object: 'thread.message.delta',
-    delta: { content: [{ index: 0, type: 'text', text: { value: piece.text, annotations } }] },
-  };
+/** `thread.message.delta` for a piece of text, which is the message's part number `index`. */
+export function textDelta(message: MessageObject, index: number, piece: Piece, annotationIndex: number): object {
+  const annotations = piece.annotation ? [annotationDelta(piece.annotation, annotationIndex, piece.quote)] : [];
+  return messageDelta(message, { index, type: 'text', text: { value: piece.text, annotations } });
 }
 
-const citationDelta = (annotation: FileCitation, index: number, quote: string | undefined): object => ({
+/** `thread.message.delta` for an image, which is the message's part number `index`. */
+export const imageDelta = (message: MessageObject, index: number, fileId: string): object =>
+  messageDelta(message, { index, type: 'image_file', image_file: { file_id: fileId } });
+
+const messageDelta = ({ id }: MessageObject, part: object): object => ({
+  id,
+  object: 'thread.message.delta',
+  delta: { content: [part] },
+});
+
+const annotationDelta = (annotation: Annotation, index: number, quote: string | undefined): object => ({
   ...annotation,
   index,
-  file_citation: { ...annotation.file_citation, quote },
+  ...(annotation.type === 'file_citation' && { file_citation: { ...annotation.file_citation, quote } }),
 });
 
 /** `thread.run.step.delta` for a tool call that begins. */
 export function toolCallBegun(stepId: string, index: number, call: StepToolCall): object {
-  const begun = call.type === 'function' ? call : { ...call, file_search: {} };
+  const begun = call.type === 'file_search' ? { ...call, file_search: {} } : call;
   return stepDelta(stepId, { index, ...begun });
 }
 
 /** `thread.run.step.delta` for a piece of a function's arguments. */
 export const argumentsDelta = (stepId: string, index: number, text: string): object =>
   stepDelta(stepId, { index, type: 'function', function: { arguments: text } });
+
+/** `thread.run.step.delta` for a piece of code. */
+export const codeDelta = (stepId: string, index: number, input: string): object =>
+  stepDelta(stepId, { index, type: 'code_interpreter', code_interpreter: { input } });
+
+/** `thread.run.step.delta` for what code put out. */
+export const outputsDelta = (stepId: string, index: number, outputs: CodeOutput[]): object =>
+  stepDelta(stepId, {
+    index,
+    type: 'code_interpreter',
+    code_interpreter: { outputs: outputs.map((output, place) => ({ index: place, ...output })) },
+  });
 
 const stepDelta = (id: string, call: object): object => ({
   id,

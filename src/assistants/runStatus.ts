@@ -55,6 +55,7 @@ const INCOMPLETE_REASON = {
 /** A message that was being written when its run ended. */
 export function endedMessage(message: MessageObject, ending: Ending, at: number): MessageObject {
   if (ending.status === 'completed') return { ...message, status: 'completed', completed_at: at };
-  const reason = INCOMPLETE_REASON[ending.status];
+  const isFiltered = ending.status === 'failed' && ending.error.code === 'invalid_prompt';
+  const reason = isFiltered ? 'content_filter' : INCOMPLETE_REASON[ending.status];
   return { ...message, status: 'incomplete', incomplete_at: at, incomplete_details: { reason } };
 }

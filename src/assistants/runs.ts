@@ -5,21 +5,24 @@ import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
+import type { StoredToolResources } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
   CreateThreadAndRunRequest,
+  CreateThreadRequest,
   RunObject,
   RunStepObject,
   ToolOutputs,
 } from '../wire/threads';
 import type { Assistants } from './assistants';
 import { LEASE_MILLISECONDS } from './drivenRun';
-import { askedMessages, withMessageFiles, type JoinThread } from './messageFiles';
+import { askedMessages, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
 import { isTerminal } from './runStatus';
+import { checkToolResources, withToolResources } from './toolResources';
 import {
   runDue,
   runKey,
@@ -37,6 +40,12 @@ import type { Threads } from './threads';
 /** Seconds after which the sweep looks whether a run that should be driven is. */
 export const DRIVE_GRACE_SECONDS = 10;
 
+/** `begin` starts the ingestion of attached files, which otherwise the sweep does; `runId` is one that the caller chose. */
+interface CreateRunOptions {
+  begin?: BeginIngestion;
+  runId?: string;
+}
+
 export type Runs = ReturnType<typeof createRuns>;
 
 /** The runs of a scope. Methods throw 404 for an id that is not there. */
@@ -52,16 +61,38 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
 
   const get = async (reference: RunReference): Promise<RunObject> => (await read(reference)).value.run;
 
+  /** Throws what `create` on the thread, or without one `createWithThread`, would throw for the body; makes nothing. */
+  async function check(
+    scope: Scope,
+    body: CreateThreadAndRunRequest & CreateRunRequest,
+    threadId?: string,
+  ): Promise<void> {
+    if (threadId === undefined) {
+      await threads.check(scope, threadOf(body), 'thread.');
+      await checkToolResources(ports, scope, body.tool_resources);
+    } else await threads.get(scope, threadId);
+    checkRunSupport(ports, await assistants.get(scope, body.assistant_id), body);
+    await checkMessages(ports, scope, askedMessages('additional_messages', body.additional_messages));
+  }
+
+  /** The run of an id that its creator chose, if it is there already. */
+  async function created(scope: Scope, threadId: string, runId?: string): Promise<RunObject | undefined> {
+    if (runId === undefined) return undefined;
+    return (await records.get<RunRecord>(runKey({ scope, threadId, runId })))?.value.run;
+  }
+
   /**
-   * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. `begin` starts the
-   * ingestion of files attached to additional messages, which otherwise the sweep does too.
+   * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. With an id of
+   * its own, creating it again gives the run that is there.
    */
   async function create(
     scope: Scope,
     threadId: string,
     body: CreateRunRequest,
-    begin?: BeginIngestion,
+    { begin, runId, ownResources }: CreateRunOptions & { ownResources?: StoredToolResources } = {},
   ): Promise<RunObject> {
+    const there = await created(scope, threadId, runId);
+    if (there) return there;
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
     const asked = askedMessages('additional_messages', body.additional_messages);
@@ -69,9 +100,12 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     const attempt = async (join: JoinThread) => {
       const thread = await records.get<ThreadRecord>(threadKey(scope, threadId));
       if (!thread) throw errors.noThread(threadId);
+      // Another attempt may have been faster; the write below fails if it comes between.
+      const other = await created(scope, threadId, runId);
+      if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
       const joined = await join(thread.value.thread);
-      const run = newRun(ports, assistant, joined, body);
+      const run = { ...newRun(ports, assistant, joined, body, ownResources), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const record: RunRecord = {
@@ -97,36 +131,24 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return withMessageFiles(ports, scope, asked, begin, async (join) => withRetries(async () => attempt(join)));
   }
 
+  /** With ids of their own, creating them again gives the run that is there. */
   async function createWithThread(
     scope: Scope,
     body: CreateThreadAndRunRequest,
-    begin?: BeginIngestion,
+    { begin, threadId, runId }: CreateRunOptions & { threadId?: string } = {},
   ): Promise<RunObject> {
-    const { thread: threadBody, tool_resources, stream_options, ...runBody } = body;
-    if (stream_options && !body.stream) {
-      throw errors.invalidParameter(
-        "'stream_options' is only taken with 'stream': true.",
-        'invalid_value',
-        'stream_options',
-      );
-    }
-    if (stream_options?.include_usage) {
-      throw errors.unsupported('stream_options.include_usage', 'The run in thread.run.completed carries its usage.');
-    }
+    const there = threadId === undefined ? undefined : await created(scope, threadId, runId);
+    if (there) return there;
+    const { tool_resources } = body;
+    const threadBody = threadOf(body);
     // Before the thread is made: a run that cannot be should leave none behind.
     const assistant = await assistants.get(scope, body.assistant_id);
-    checkRunSupport(ports, assistant, runBody);
-    if (tool_resources && threadBody?.tool_resources) {
-      throw errors.invalidParameter(
-        "Give 'tool_resources' either for the run or for its thread.",
-        'invalid_value',
-        'tool_resources',
-      );
-    }
-    const resources = tool_resources ?? threadBody?.tool_resources;
-    const thread = await threads.create(scope, { ...threadBody, tool_resources: resources }, begin, 'thread.');
+    checkRunSupport(ports, assistant, body);
+    await checkToolResources(ports, scope, tool_resources);
+    const ownResources = tool_resources ? withToolResources({}, tool_resources) : undefined;
+    const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, runBody);
+      return await create(scope, thread.id, body, { begin, runId, ownResources });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;
@@ -167,8 +189,9 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return withRetries(async () => {
       const { value, etag } = await read(reference);
       const { run } = value;
-      if (run.status !== 'requires_action' || !run.required_action)
-        throw errors.runDoesNotTakeOutputs(run.id, run.status);
+      if (run.status !== 'requires_action' || !run.required_action) throw errors.runDoesNotTakeOutputs(run.status);
+      // Its time is over, even if nobody ended it yet.
+      if (run.expires_at !== null && now() >= run.expires_at * 1000) throw errors.runDoesNotTakeOutputs('expired');
       const expected = run.required_action.submit_tool_outputs.tool_calls.map(({ id }) => id);
       const given = outputs.map((output) => output.tool_call_id);
       if (expected.length !== given.length || !expected.every((id) => given.includes(id)))
@@ -238,11 +261,27 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return shownStep(found.value.step, includeContent);
   }
 
-  return { get, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
+  return { get, check, create, createWithThread, modify, cancel, submitToolOutputs, list, listSteps, getStep };
 }
 
-/** The step without the contents of its search results, unless the caller asked for them by `include[]`. */
-export function shownStep(step: RunStepObject, includeContent: boolean): RunStepObject {
+/** The thread that create-thread-and-run makes. Throws 400 for options that do not go together. */
+function threadOf({ thread, stream, stream_options }: CreateThreadAndRunRequest): CreateThreadRequest {
+  if (stream_options && !stream) {
+    throw errors.invalidParameter(
+      "'stream_options' is only taken with 'stream': true.",
+      'invalid_value',
+      'stream_options',
+    );
+  }
+  return thread ?? {};
+}
+
+/**
+ * The step as callers see it: without the contents of its search results, unless they asked for them by `include[]`, and without usage while it is in progress,
+ * as the contract has it.
+ */
+export function shownStep(stored: RunStepObject, includeContent: boolean): RunStepObject {
+  const step = stored.status === 'in_progress' ? { ...stored, usage: null } : stored;
   if (includeContent || step.step_details.type !== 'tool_calls') return step;
   const calls = step.step_details.tool_calls.map((call) => {
     if (call.type !== 'file_search') return call;

@@ -29,6 +29,15 @@ export interface StepRecord {
   step: RunStepObject;
   /** Queries of each file_search call, by call id: the wire object has no place for them. */
   queries: Record<string, string[]>;
+  /** Files and images that each code_interpreter call wrote, by call id, with the paths that links name. */
+  files?: Record<string, WrittenFile[]>;
+}
+
+/** A stored file that code wrote. */
+export interface WrittenFile {
+  fileId: string;
+  /** Absolute, below `/mnt/data`. */
+  path: string;
 }
 
 /** Names a run; the input of its orchestration and activities. */

@@ -6,7 +6,7 @@ import { withRetries } from '../storage/optimistic';
 import { MAX_WRITE_BYTES, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
 import { selectedPage } from '../storage/selectedPages';
 import type { CreateThreadRequest, ModifyThreadRequest, ThreadObject } from '../wire/threads';
-import { askedMessages, withMessageFiles } from './messageFiles';
+import { askedMessages, checkMessages, withMessageFiles } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
 import { createThreadMessages } from './threadMessages';
@@ -31,6 +31,13 @@ const CREATION_SECONDS = 600;
 const SWEEP_CREATION_SECONDS = 3600;
 const SWEEP_DELETION_SECONDS = 60;
 
+/** `begin` starts the ingestion of attached files, which otherwise the sweep does; `path` is where the thread stands in the request; `ownId` is one that the caller chose. */
+interface CreateThreadOptions {
+  begin?: BeginIngestion;
+  path?: string;
+  ownId?: string;
+}
+
 export type Threads = ReturnType<typeof createThreads>;
 
 /** The threads of a scope, with their messages. Methods throw 404 for an id that is not there, also of a file or vector store that a request names. */
@@ -46,16 +53,23 @@ export function createThreads(ports: AssistantsPorts) {
 
   const get = async (scope: Scope, id: string): Promise<ThreadObject> => (await read(scope, id)).value.thread;
 
-  /** `begin` starts the ingestion of attached files, which otherwise the sweep does; `path` is where the thread stands in the request. */
+  /** Throws what `create` would; makes nothing. */
+  async function check(scope: Scope, body: CreateThreadRequest, path = ''): Promise<void> {
+    await checkToolResources(ports, scope, body.tool_resources);
+    await checkMessages(ports, scope, askedMessages(`${path}messages`, body.messages));
+  }
+
+  /** With an id of its own, creating it again gives the thread that is there; its messages must then fit into one write. */
   async function create(
     scope: Scope,
     body: CreateThreadRequest,
-    begin?: BeginIngestion,
-    path = '',
+    { begin, path = '', ownId }: CreateThreadOptions = {},
   ): Promise<ThreadObject> {
+    const there = ownId === undefined ? undefined : await records.get<ThreadRecord>(threadKey(scope, ownId));
+    if (there) return there.value.thread;
     await checkToolResources(ports, scope, body.tool_resources);
     const empty: ThreadObject = {
-      id: newId('thread_'),
+      id: ownId ?? newId('thread_'),
       object: 'thread',
       created_at: seconds(),
       metadata: body.metadata ?? {},
@@ -77,7 +91,9 @@ export function createThreads(ports: AssistantsPorts) {
     const began = seconds();
     const due = threadDue(scope, id, began + SWEEP_CREATION_SECONDS);
     const entry: Change = { op: 'create', list: THREADS, id, order: orderKey(now()), value: { id } };
-    await records.write(threadsPartition(scope), [entry], { add: [due] });
+    // An earlier attempt at a thread of its own id may have left the entry.
+    const listed = await records.get({ partition: threadsPartition(scope), list: THREADS, id });
+    await records.write(threadsPartition(scope), listed ? [] : [entry], { add: [due] });
     const groups = writable(messages);
     for (const group of groups.slice(0, -1)) await records.write(partition, group);
     if (seconds() > began + CREATION_SECONDS) throw errors.tooManyConflicts();
@@ -126,7 +142,7 @@ export function createThreads(ports: AssistantsPorts) {
       async ({ id }) => (await records.get<ThreadRecord>(threadKey(scope, id)))?.value.thread,
     );
 
-  return { get, create, modify, remove, list, ...createThreadMessages(ports, read) };
+  return { get, check, create, modify, remove, list, ...createThreadMessages(ports, read) };
 }
 
 /** Splits creations into groups that an atomic write takes. */

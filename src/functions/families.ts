@@ -15,6 +15,7 @@ import {
 import { modelsFamily } from './models';
 import { realtimeApiFamily, realtimeFamily } from './realtime';
 import { runOperations } from './runs';
+import { schedulesFamily } from './schedules';
 import { threadOperations } from './threads';
 import { vectorStoresFamily } from './vectorStores';
 
@@ -39,6 +40,7 @@ export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
   assistantsFamily,
   { name: 'threads', operations: [...threadOperations, ...runOperations] },
+  schedulesFamily,
   filesFamily,
   vectorStoresFamily,
 ];

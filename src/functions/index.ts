@@ -1,6 +1,6 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { blobTriggerSource, edgeSettings, startLines, stopTelemetry } from '../app';
+import { blobTriggerSource, edgeSettings, startLines, stop } from '../app';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
@@ -8,13 +8,14 @@ import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
 import { missingOperations } from './notYet';
 import { registerRunActivities } from './runActivities';
+import { registerScheduleActivities } from './scheduleActivities';
 import { registerUploads } from './uploads';
 
 app.setup({ enableHttpStream: true });
 app.hook.appStart(async () => {
   for (const line of await startLines()) console.log(line);
 });
-app.hook.appTerminate(stopTelemetry);
+app.hook.appTerminate(stop);
 
 for (const family of families) registerFamily(family, edgeSettings);
 registerCatchAll(missingOperations, edgeSettings);
@@ -23,6 +24,7 @@ registerOpen('openapi', 'openapi.json', () =>
   Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),
 );
 registerRunActivities();
+registerScheduleActivities();
 registerIngestion();
 registerUploads(blobTriggerSource());
 registerMaintenance();

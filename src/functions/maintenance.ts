@@ -9,9 +9,11 @@ import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/mainten
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
+import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeRun } from './orchestrationStart';
+import { startSchedule } from './scheduleActivities';
 
 /** Due records handled by one activity. */
 const PORTION = 100;
@@ -49,7 +51,7 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval } = await services();
+  const { storage, assistantsPorts, retrieval, schedules } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
@@ -57,6 +59,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
     [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep(due),
+    [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
   const now = Math.floor(Date.now() / 1000);
   const due = await storage.records.due(now, PORTION);

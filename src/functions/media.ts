@@ -52,7 +52,9 @@ async function readSpeechRequest({ request }: Call): Promise<{ value: Record<str
   });
   if (!form.body.reopenable) throw errors.bodyTooLarge(MAX_JSON_BYTES);
   const fields = Object.fromEntries(form.fields);
-  const value = { ...fields, ...(fields.speed !== undefined && { speed: Number(fields.speed) }) };
+  const speed = Number(fields.speed?.trim() || NaN);
+  // What is no number stays a text, which the schema refuses as one.
+  const value = Number.isFinite(speed) ? { ...fields, speed } : fields;
   // The form's content type must not go with the JSON.
   request.headers.set('content-type', 'application/json');
   return { value, bytes: Buffer.from(JSON.stringify(value)) };

@@ -38,8 +38,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     connection: call.connection,
     streamed,
     uploaded,
-    onFault: (error) =>
-      call.invocation.error(`Request ${call.requestId}, ${operation}, broke after its answer had begun:`, error),
+    onFault: lateFault(call, operation),
     ask: async (signal) =>
       gateway.forward({
         operation,
@@ -55,7 +54,14 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
   });
 }
 
-/** Sends the caller's JSON body on. */
+/** What logs faults of an answer that has begun. It stays as long as the answer goes on, so it must not hold what was sent. */
+function lateFault({ invocation, requestId }: Call, operation: string): (error: unknown) => void {
+  return (error) => invocation.error(`Request ${requestId}, ${operation}, broke after its answer had begun:`, error);
+}
+
+const nothing = new Uint8Array();
+
+/** Sends the caller's JSON body on. What was parsed of it, and its bytes once the service has answered, are let go of: the answer may take minutes. */
 export async function forwardJson(
   call: Call,
   operation: string,
@@ -63,13 +69,11 @@ export async function forwardJson(
   body: JsonRequest,
   bytes = call.bytes,
 ): Promise<Response> {
-  return forward(call, {
-    operation,
-    model,
-    body: { kind: 'json', bytes },
-    streamed: body.stream === true,
-    estimatedTokens: Math.ceil(bytes.length / 4) + maxTokensOf(body),
-  });
+  const streamed = body.stream === true;
+  const estimatedTokens = Math.ceil(bytes.length / 4) + maxTokensOf(body);
+  call.body = undefined;
+  call.bytes = nothing;
+  return forward(call, { operation, model, body: { kind: 'json', bytes }, streamed, estimatedTokens });
 }
 
 function maxTokensOf(body: object): number {

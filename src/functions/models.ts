@@ -40,13 +40,25 @@ async function listUpstream(call: Call): Promise<ModelObject[]> {
   if ((await services()).backends.length !== 1) return [];
   try {
     const answer = await forward(call, { operation: 'models', method: 'GET', model: '*' });
-    if (!answer.ok || Number(answer.headers.get('content-length') ?? 0) > MAX_LIST_BYTES)
-      throw new Error(`It answered ${answer.status}.`);
-    return listed.parse(await answer.json()).data.map((model) => ({ ...named(model.id), ...model, object: 'model' }));
+    if (!answer.ok) throw new Error(`It answered ${answer.status}.`);
+    const { data } = listed.parse(JSON.parse(await textOf(answer)));
+    return data.map((model) => ({ ...named(model.id), ...model, object: 'model' }));
   } catch (error) {
     if (!call.connection.signal.aborted) call.invocation.warn('The model service does not list its models:', error);
     return [];
   }
+}
+
+/** The answer's text. Rejects where it is larger than a list of models is. */
+async function textOf({ body }: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body ?? []) {
+    bytes += piece.length;
+    if (bytes > MAX_LIST_BYTES) throw new Error(`Its list is larger than ${MAX_LIST_BYTES} bytes.`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 const getModel = operation({

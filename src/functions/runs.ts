@@ -17,6 +17,7 @@ import {
   createRunRequest,
   createThreadAndRunRequest,
   includeQuery,
+  includesContent,
   listRunStepsQuery,
   modifyMetadataRequest,
   runObject,
@@ -117,6 +118,7 @@ export const runOperations: Operation[] = [
     path: '/threads/runs',
     summary: 'Create a thread and run it',
     number: 22,
+    query: includeQuery,
     body: createThreadAndRunRequest,
     response: runObject,
     handle: async (call) => {
@@ -125,12 +127,12 @@ export const runOperations: Operation[] = [
         (await runs()).createWithThread(
           call.scope,
           { ...call.body, thread: thread && { ...thread, tool_resources } },
-          beginIngestion(call),
+          { begin: beginIngestion(call) },
         ),
       );
       if (!call.body.stream) return begun(call, run, null);
       const made = await (await services()).threads.get(call.scope, run.thread_id);
-      return begun(call, run, { opening: [['thread.created', made]] });
+      return begun(call, run, { opening: [['thread.created', made]], includeContent: includesContent(call.query) });
     },
   }),
   operation({
@@ -156,8 +158,10 @@ export const runOperations: Operation[] = [
     body: createRunRequest,
     response: runObject,
     handle: async (call) => {
-      const run = await (await runs()).create(call.scope, call.params.thread_id, call.body, beginIngestion(call));
-      return begun(call, run, call.body.stream ? { includeContent: Boolean(call.query['include[]']) } : null);
+      const run = await (
+        await runs()
+      ).create(call.scope, call.params.thread_id, call.body, { begin: beginIngestion(call) });
+      return begun(call, run, call.body.stream ? { includeContent: includesContent(call.query) } : null);
     },
   }),
   operation({
@@ -186,6 +190,7 @@ export const runOperations: Operation[] = [
     summary: 'Submit tool outputs to a run',
     number: 27,
     params: runParams,
+    query: includeQuery,
     body: submitToolOutputsRequest,
     response: runObject,
     handle: async (call) => {
@@ -198,7 +203,7 @@ export const runOperations: Operation[] = [
           ['thread.run.step.completed', step],
           ['thread.run.queued', run],
         ];
-        return streamRun(call, reference, { opening, owner });
+        return streamRun(call, reference, { opening, includeContent: includesContent(call.query), owner });
       }
       await wakeRun(call.invocation, reference);
       return shownSampling(run);
@@ -227,7 +232,7 @@ export const runOperations: Operation[] = [
     query: listRunStepsQuery,
     response: listOf(runStepObject),
     handle: async ({ scope, params, query }) =>
-      listObject(await (await runs()).listSteps(referenceOf(scope, params), query, Boolean(query['include[]']))),
+      listObject(await (await runs()).listSteps(referenceOf(scope, params), query, includesContent(query))),
   }),
   operation({
     method: 'get',
@@ -238,6 +243,6 @@ export const runOperations: Operation[] = [
     query: includeQuery,
     response: runStepObject,
     handle: async ({ scope, params, query }) =>
-      (await runs()).getStep(referenceOf(scope, params), params.step_id, Boolean(query['include[]'])),
+      (await runs()).getStep(referenceOf(scope, params), params.step_id, includesContent(query)),
   }),
 ];

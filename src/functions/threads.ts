@@ -29,7 +29,7 @@ export const threadOperations: Operation[] = [
     response: threadObject,
     handle: async (call) =>
       withThreadVectorStores(call, call.body.tool_resources, async (tool_resources) =>
-        (await threads()).create(call.scope, { ...call.body, tool_resources }, beginIngestion(call)),
+        (await threads()).create(call.scope, { ...call.body, tool_resources }, { begin: beginIngestion(call) }),
       ),
   }),
   operation({

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { errors } from '../errors';
 import { authenticate } from './authentication';
 import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
-import { connectionOf } from './connection';
+import { bodyBudget } from './bodyBudget';
+import { connectionOf, type Connection } from './connection';
 import { errorResponse, isFault } from './errorResponse';
 import { readJsonBody } from './jsonBody';
 import type { Call, Operation } from './operation';
@@ -154,27 +155,22 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
   for (const declared of literalFirst) {
     const path = declared.path.replace(/\{(\w+)\}/g, ':$1');
     router.on(declared.method.toUpperCase(), path, async (c) => {
-      const { located, requestId, url, settings, invocation } = c.env;
-      checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
       // Before the body is read: a caller who leaves meanwhile is noticed.
-      const connection = connectionOf(invocation.invocationId);
-      const call: Call = {
-        scope: { tenant: authenticate(c.req.raw.headers, settings.apiKeys), project: located.project },
-        params: validate(declared.params, c.req.param()),
-        query: validate(declared.query, queryOf(url)),
-        ...(await bodyOf(declared, c.req.raw, located.base, settings.maxBodyBytes)),
-        toleratesUnknownFields: located.base.toleratesUnknownFields,
-        request: c.req.raw,
-        requestId,
-        invocation,
-        connection,
-      };
-      const answer = await declared.handle(call);
-      return answer instanceof Response ? answer : Response.json(answer);
+      const connection = connectionOf(c.env.invocation.invocationId);
+      try {
+        return await answer(declared, c.req.raw, c.req.param(), c.env, connection);
+      } catch (error) {
+        // What failed because nobody is there any more is no fault.
+        throw connection.signal.aborted ? errors.callerLeft() : error;
+      } finally {
+        bodyBudget.release(c.req.raw);
+      }
     });
   }
   router.notFound((c) => {
     const { located, url, settings, invocation, requestId } = c.env;
+    const rest = inOurCase(literalFirst, located.rest);
+    if (rest !== located.rest) return router.fetch(c.req.raw, { ...c.env, located: { ...located, rest } });
     try {
       checkApiVersion(url.searchParams.get('api-version'), located.base, true);
       authenticate(c.req.raw.headers, settings.apiKeys);
@@ -191,12 +187,51 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
   return router;
 }
 
+async function answer(
+  declared: Operation,
+  request: Request,
+  params: Record<string, string>,
+  { located, requestId, url, settings, invocation }: Invocation['Bindings'],
+  connection: Connection,
+): Promise<Response> {
+  checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
+  const tenant = authenticate(request.headers, settings.apiKeys);
+  const encoding = request.headers.get('content-encoding');
+  if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
+  const call: Call = {
+    scope: { tenant, project: located.project },
+    params: validate(declared.params, params),
+    query: validate(declared.query, queryOf(url)),
+    ...(await bodyOf(declared, request, located.base, settings.maxBodyBytes)),
+    toleratesUnknownFields: located.base.toleratesUnknownFields,
+    request,
+    requestId,
+    invocation,
+    connection,
+  };
+  const value = await declared.handle(call);
+  return value instanceof Response ? value : Response.json(value);
+}
+
 const isBindings = (env: object | undefined): env is Invocation['Bindings'] => env !== undefined && 'located' in env;
 
 const parametersIn = (path: string): number => path.split('{').length - 1;
 
-const matches = (path: string, rest: string): boolean =>
-  new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`).test(rest);
+/** The path with the fixed parts of the operation that it names as they are declared: the host, as Azure, does not mind their case. */
+function inOurCase(operations: Operation[], rest: string): string {
+  for (const { path } of operations) {
+    if (!matches(path, rest, 'i')) continue;
+    const given = rest.split('/');
+    return path
+      .split('/')
+      .map((part, place) => (part.startsWith('{') ? given[place] : part))
+      .join('/');
+  }
+  return rest;
+}
+
+const matches = (path: string, rest: string, flags?: 'i'): boolean =>
+  new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`, flags).test(rest);
 
 /** Query values by name; `name[]` collects its values, of another name the last counts. */
 function queryOf(url: URL): Record<string, string | string[]> {

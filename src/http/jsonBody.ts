@@ -1,6 +1,8 @@
-/** Reads JSON bodies within the limit. */
+/** Reads JSON bodies within the limits. */
 import { errors } from '../errors';
+import { bodyBudget } from './bodyBudget';
 import { discard } from './discard';
+import { limitPassed } from './jsonShape';
 
 export interface JsonBody {
   /** As the caller sent them. */
@@ -10,32 +12,31 @@ export interface JsonBody {
 
 /** What walks a value by recursion, such as JSON.stringify, fails on one that is nested without end. */
 const MAX_DEPTH = 100;
+/** As many take the parser and the schemas at most about 0.2 s, in which nobody else is served. */
+const MAX_VALUES = 1_000_000;
 
-/** The parsed object; an absent or empty body counts as `{}`. Throws 413, 415, and 400 for broken JSON, deep nesting, or anything that is not an object. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The parsed object; an absent or empty body counts as `{}`. Its bytes count in the process's budget until the request's are released. Throws 413, 415, 503, and 400 for broken
+ * JSON, deep nesting, too many values, or anything that is not an object.
+ */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<JsonBody> {
   const bytes = await readBody(request, maxBytes);
   if (bytes.length === 0) return { bytes, value: {} };
   const contentType = request.headers.get('content-type') ?? 'none';
   if (!/^application\/(?:[\w.+-]*\+)?json\b/i.test(contentType))
     throw errors.wrongContentType(contentType, 'application/json');
+  const passed = limitPassed(bytes, { depth: MAX_DEPTH, values: MAX_VALUES });
+  if (passed) throw passed === 'depth' ? errors.bodyTooDeep(MAX_DEPTH) : errors.bodyOfTooManyValues(MAX_VALUES);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = JSON.parse(utf8.decode(bytes));
   } catch (error) {
     throw errors.brokenJson(error instanceof Error ? error.message.slice(0, 200) : 'not JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw errors.bodyNotObject();
-  if (isDeeperThan(MAX_DEPTH, value)) throw errors.bodyTooDeep(MAX_DEPTH);
   return { bytes, value: value as Record<string, unknown> };
-}
-
-function isDeeperThan(limit: number, value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > limit) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
-  }
-  return false;
 }
 
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
@@ -46,9 +47,12 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array>
   const reader = request.body.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     length += next.value.length;
-    if (length > maxBytes) {
+    try {
+      if (length > maxBytes) throw errors.bodyTooLarge(maxBytes);
+      bodyBudget.hold(request, next.value.length);
+    } catch (error) {
       void discard(reader);
-      throw errors.bodyTooLarge(maxBytes);
+      throw error;
     }
     chunks.push(next.value);
   }

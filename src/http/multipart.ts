@@ -28,6 +28,7 @@ export async function readUpload<T>(
   const upload: Upload<T> = { fields: new Map(), file: undefined };
   const form = openForm(contentType);
   let stored: Promise<void> | undefined;
+  let part: BusboyFileStream | undefined;
   const parsed = new Promise<void>((resolve, reject) => {
     form.on('field', (name: string, value: string, _nameTruncated: boolean, valueTruncated: boolean) => {
       if (valueTruncated)
@@ -44,6 +45,7 @@ export async function readUpload<T>(
         reject(errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name));
         return;
       }
+      part = content;
       stored = store(content, filename ?? '').then((file) => {
         upload.file = file;
       });
@@ -65,6 +67,8 @@ export async function readUpload<T>(
     const reason = form.errored ? brokenForm(form.errored) : error;
     source.destroy();
     form.destroy();
+    // The form does not end its parts: their consumer would wait for ever.
+    part?.destroy(reason instanceof Error ? reason : undefined);
     // The consumer's own error, if it is not the reason itself, only follows from it; it must have ended before the caller goes on.
     await stored?.catch(() => undefined);
     throw reason;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { errors } from '../errors';
+import { bodyBudget } from './bodyBudget';
 import { discard } from './discard';
 import { boundaryOf, FormScanner } from './formScanner';
 
@@ -45,7 +46,10 @@ export interface FormRules {
   maxBytes: number;
 }
 
-/** Reads as much of the form as is needed. Throws 400 for a broken form or a missing field, 413, 415. */
+/**
+ * Reads as much of the form as is needed. What is kept of it in memory counts in the process's budget until the request's bytes are released. Throws 400 for a broken form or a
+ * missing field, 413, 415, 503.
+ */
 export async function readForm(request: Request, rules: FormRules): Promise<PassedForm> {
   const pieces = piecesOf(request, rules.maxBytes);
   try {
@@ -87,12 +91,14 @@ async function readPieces(
       upload.check(rules);
       return form(() => head, { reopenable: true });
     }
+    bodyBudget.hold(request, next.value.length);
     upload.take(next.value);
     head.push(next.value);
     bytes += next.value.length;
   }
   if (rules.needsModel && !upload.fields.has('model')) {
     const spooled = await spool(head, pieces, upload);
+    bodyBudget.release(request);
     return spooled.checked(() => {
       upload.check(rules);
       return form(() => createReadStream(spooled.file) as AsyncIterable<Buffer>, {
@@ -105,7 +111,7 @@ async function readPieces(
   let isOpened = false;
   const through = (): AsyncGenerator<Buffer, void, void> => {
     isOpened = true;
-    return throughOnce(head, pieces, resolve);
+    return throughOnce(head, pieces, () => bodyBudget.release(request), resolve);
   };
   // Where no service was reached, the upload is still waiting.
   const release = async (): Promise<void> => {
@@ -181,11 +187,13 @@ async function* piecesOf(request: Request, maxBytes: number): AsyncGenerator<Buf
 async function* throughOnce(
   head: Buffer[],
   pieces: AsyncGenerator<Buffer, void, void>,
+  released: () => void,
   uploaded: () => void,
 ): AsyncGenerator<Buffer, void, void> {
   try {
     // Let go of as it goes.
     for (let piece = head.shift(); piece; piece = head.shift()) yield piece;
+    released();
     for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
   } finally {
     uploaded();

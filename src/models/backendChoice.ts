@@ -9,16 +9,15 @@ export interface Route {
   id: string;
 }
 
-/** An empty name, and names that a URL would resolve to another path. */
-const UNUSABLE_NAME = /^\.{0,2}$/;
+/** Not: an empty name, one that a URL would resolve to another path, or one that is no Unicode. */
+export const isUsableName = (name: string): boolean => !/^\.{0,2}$/.test(name) && name.isWellFormed();
 
 /** Every backend that serves the name, in the order given. */
 export function routesOf(backends: readonly ModelBackend[], model: string): Route[] {
   const routes: Route[] = [];
   for (const backend of backends) {
     const name = nameAt(backend, model);
-    if (name !== undefined && !UNUSABLE_NAME.test(name) && name.isWellFormed())
-      routes.push({ backend, name, id: `${backend.name}/${name}` });
+    if (name !== undefined && isUsableName(name)) routes.push({ backend, name, id: `${backend.name}/${name}` });
   }
   return routes;
 }

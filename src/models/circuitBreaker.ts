@@ -1,39 +1,53 @@
 /**
- * What is known of the health of each backend and deployment, in this process. After five failures in a row a route is left alone for 15 s, then one call
- * probes it; a service that asked for patience rests for as long.
+ * What is known of the health of each backend and deployment, in this process. After five failures in a row, or five answers in a row that broke off, a route is left
+ * alone for 15 s; then one call every five seconds probes it, until one is answered. A service that asked for patience rests for as long.
  */
 import type { RouteHealth } from './gateway';
 
 /** Failures in a row that open the circuit. */
 const FAILURES = 5;
 const OPEN_MS = 15_000;
+/** From one probe to the next where the first has no answer yet: models may think for minutes. */
+const PROBE_MS = 5_000;
 /** Routes that are remembered: callers can make up names where a backend takes every one. */
 const MAX_ROUTES = 1_000;
 /** Timers fire up to a millisecond early. */
 const TOLERANCE_MS = 2;
 
 interface State {
+  /** Calls in a row that were not answered, or with a status of 500 or more. */
   failures: number;
+  /** Answers in a row that broke off after they had begun. */
+  breaks: number;
   /** Unix milliseconds of the failure that opened or kept open the circuit. */
   openedAt: number;
-  isProbing: boolean;
+  /** Unix milliseconds of the last probe that is under way, 0 if none is. */
+  probedAt: number;
   restsUntil: number;
 }
+
+const well: State = { failures: 0, breaks: 0, openedAt: 0, probedAt: 0, restsUntil: 0 };
 
 export interface CircuitBreaker {
   /** Whether a call may begin now. */
   admits(id: string): boolean;
-  /** A call begins; must be followed by one of the next four. */
+  /** A call begins; must be followed by `answered`, `rests`, `failed` or `abandoned`. */
   begin(id: string): void;
-  succeeded(id: string): void;
+  /** The service is there, whatever it says to this one call. Must be followed by `completed`, `brokeOff` or `abandoned` where the answer is a success. */
+  answered(id: string): void;
+  /** An answer came whole. */
+  completed(id: string): void;
+  /** An answer broke off, fell silent in its middle, or cannot be read. */
+  brokeOff(id: string): void;
   /** The service is there and asks not to be called for `ms` milliseconds. */
   rests(id: string, ms: number): void;
+  /** The service was not reached, did not answer, or failed; not: it refused a call that it cannot serve. */
   failed(id: string): void;
   /** The call ended without a verdict, because the caller left. */
   abandoned(id: string): void;
   /** Milliseconds that the route still rests, or undefined if it does not. */
   restOf(id: string): number | undefined;
-  /** Milliseconds until an open circuit lets a probe through, or undefined if it is not open. */
+  /** Milliseconds until an open circuit lets a probe through, or undefined if it does so now or is not open. */
   openFor(id: string): number | undefined;
   /** Every route that is not well. */
   report(): RouteHealth[];
@@ -44,10 +58,9 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   const states = new Map<string, State>();
 
   const change = (id: string, fields: Partial<State>): void => {
-    const known = states.get(id) ?? { failures: 0, openedAt: 0, isProbing: false, restsUntil: 0 };
-    const state = { ...known, ...fields };
+    const state = { ...(states.get(id) ?? well), probedAt: 0, ...fields };
     states.delete(id);
-    if (state.failures > 0 || state.restsUntil > now()) states.set(id, state);
+    if (state.failures > 0 || state.breaks > 0 || state.restsUntil > now()) states.set(id, state);
     // The one that was heard of longest ago.
     if (states.size > MAX_ROUTES) for (const oldest of states.keys()) return void states.delete(oldest);
   };
@@ -57,10 +70,9 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   };
   const openFor = (id: string): number | undefined => {
     const state = states.get(id);
-    if (!state || state.failures < FAILURES) return undefined;
-    const left = state.openedAt + OPEN_MS - now();
-    if (left > 0) return left;
-    return state.isProbing ? 1_000 : undefined;
+    if (!state || !isOpen(state)) return undefined;
+    const left = Math.max(state.openedAt + OPEN_MS, state.probedAt + PROBE_MS) - now();
+    return left > 0 ? left : undefined;
   };
 
   return {
@@ -69,27 +81,36 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
     admits: (id) => states.size === 0 || (restOf(id) === undefined && openFor(id) === undefined),
     begin: (id) => {
       const state = states.get(id);
-      if (state && state.failures >= FAILURES) state.isProbing = true;
+      if (state && isOpen(state)) state.probedAt = now();
     },
-    succeeded: (id) => {
-      if (states.has(id)) change(id, { failures: 0, isProbing: false });
+    answered: (id) => {
+      const state = states.get(id);
+      // Where answers broke off, the next that does opens the circuit again.
+      if (state) change(id, { failures: 0, breaks: Math.min(state.breaks, FAILURES - 1) });
     },
-    rests: (id, ms) => change(id, { failures: 0, isProbing: false, restsUntil: now() + ms }),
-    failed: (id) => change(id, { failures: (states.get(id)?.failures ?? 0) + 1, openedAt: now(), isProbing: false }),
+    completed: (id) => {
+      if (states.has(id)) change(id, { breaks: 0 });
+    },
+    brokeOff: (id) => change(id, { breaks: (states.get(id)?.breaks ?? 0) + 1, openedAt: now() }),
+    rests: (id, ms) => change(id, { failures: 0, restsUntil: now() + ms }),
+    failed: (id) => change(id, { failures: (states.get(id)?.failures ?? 0) + 1, openedAt: now() }),
     abandoned: (id) => {
       const state = states.get(id);
-      if (state) state.isProbing = false;
+      if (state) state.probedAt = 0;
     },
     report: () =>
-      [...states].map(([id, { failures }]) => {
+      [...states].map(([id, state]) => {
         const [backend = '', ...deployment] = id.split('/');
-        return { backend, deployment: deployment.join('/'), state: stateOf(id, failures), failures };
+        const failures = Math.max(state.failures, state.breaks);
+        return { backend, deployment: deployment.join('/'), state: stateOf(id, state), failures };
       }),
   };
 
-  function stateOf(id: string, failures: number): RouteHealth['state'] {
+  function stateOf(id: string, state: State): RouteHealth['state'] {
     if (restOf(id) !== undefined) return 'resting';
-    if (failures < FAILURES) return 'failing';
-    return openFor(id) !== undefined && !states.get(id)?.isProbing ? 'open' : 'half-open';
+    if (!isOpen(state)) return 'failing';
+    return openFor(id) !== undefined && state.probedAt === 0 ? 'open' : 'half-open';
   }
 }
+
+const isOpen = ({ failures, breaks }: State): boolean => failures >= FAILURES || breaks >= FAILURES;

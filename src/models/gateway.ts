@@ -3,14 +3,14 @@ import type { Readable } from 'node:stream';
 import { ApiError, errors } from '../errors';
 import type { ModelBackend, TenantLimits } from '../modelBackends';
 import type { Records } from '../storage/ports';
-import { routesOf, type Route } from './backendChoice';
+import { isUsableName, routesOf, type Route } from './backendChoice';
 import type { ObserveCall } from './callObserver';
 import { createCircuitBreaker } from './circuitBreaker';
 import { GatewayCall, type CallContext } from './gatewayCall';
 import { ModelError } from './ports';
-import { defaultRetryPolicy, systemClock, type Clock, type RetryPolicy } from './retry';
+import { defaultRetryPolicy, retryDelay, systemClock, type Clock, type RetryPolicy } from './retry';
 import { createScrub } from './scrub';
-import { createTenantLimiter } from './tenantLimits';
+import { createTenantLimiter, TenantLimitError, type Reservation } from './tenantLimits';
 import { UpstreamError, type Upstream } from './upstream';
 
 /** Where a call goes: what a body of its own making must know. */
@@ -44,7 +44,7 @@ export interface GatewayRequest {
   /** The caller's headers; only an allow-list is passed on (`headers.ts`), never a credential. */
   headers: Headers;
   body?: GatewayBody;
-  /** Absent: work of the package itself, which no tenant's limit counts. */
+  /** Whose limits count the call; absent: nobody's. */
   tenant?: string;
   /** false: images and audio, which may have been billed: repeated only on 429, or when the backend was never reached. */
   repeatable: boolean;
@@ -85,13 +85,14 @@ export interface Gateway {
   names(): string[];
   /**
    * A success, or the upstream's own error answer once retries and failover are exhausted (its status and JSON body, keys scrubbed). Nothing is
-   * repeated after it resolved. Throws ApiError: 404 `DeploymentNotFound` naming the setting, 429 for the tenant's limits, 502, 503 or 504; rejects with the signal's
+   * repeated after it resolved. Throws ApiError: 400 for what is no name of a model, 404 `DeploymentNotFound` naming the setting, 429 for the tenant's limits, 502, 503 or
+   * 504; rejects with the signal's
    * reason as soon as that is aborted.
    */
   forward(request: GatewayRequest): Promise<GatewayAnswer>;
   /**
-   * As `forward`, with the reading of the answer as part of the attempt: an UpstreamError with `retry` that `read` throws is repeated like a failed call. Throws
-   * ModelError in place of ApiError.
+   * As `forward`, with the reading of the answer as part of the attempt: an UpstreamError with `retry` that `read` throws is repeated like a failed call. A tenant's limit is
+   * waited for as long as a service's would be. Throws ModelError in place of ApiError.
    */
   exchange<T>(request: GatewayRequest, read: (answer: GatewayAnswer) => Promise<T>): Promise<T>;
   /** Backends and deployments that are not well. */
@@ -130,10 +131,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
   async function call<T>(
     request: GatewayRequest,
     routes: Route[],
+    reservation: Reservation,
     read: (answer: GatewayAnswer) => Promise<T>,
   ): Promise<T> {
-    const reserved = limiter.reserve(request.tenant, request.estimatedTokens);
-    const reservation = reserved instanceof Promise ? await reserved : reserved;
     const observer = request.method === 'POST' ? ports.observe?.(request) : undefined;
     try {
       const value = await new GatewayCall(context, request, routes, reservation, read, observer).run();
@@ -143,6 +143,22 @@ export function createGateway(ports: GatewayPorts): Gateway {
       observer?.settled(error);
       reservation.settle(0);
       throw error;
+    }
+  }
+
+  /** Counts the call for its tenant as soon as the limits let it. Throws ModelError `rate_limited` where that takes too long. */
+  async function reserveInTime({ tenant, estimatedTokens, signal }: GatewayRequest): Promise<Reservation> {
+    const began = clock.now();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await limiter.reserve(tenant, estimatedTokens);
+      } catch (error) {
+        if (!(error instanceof TenantLimitError)) throw error;
+        const { message, retryAfterSeconds } = error;
+        const wait = retryDelay(policy, tries, clock.now() - began, { afterMs: retryAfterSeconds * 1000 }, 0);
+        if (wait === undefined) throw new ModelError('rate_limited', message, { retryAfterSeconds, cause: error });
+        await clock.sleep(wait, signal);
+      }
     }
   }
 
@@ -156,13 +172,18 @@ export function createGateway(ports: GatewayPorts): Gateway {
       const routes = routesFor(request);
       if (routes.length === 0)
         throw new ModelError('not_found', `Nothing serves the model '${request.model}'. ${advice(backends)}`);
-      return call(request, routes, read);
+      return call(request, routes, await reserveInTime(request), read);
     },
     async forward(request) {
       const routes = routesFor(request);
-      if (routes.length === 0) throw errors.deploymentNotFound(request.model, advice(backends));
+      if (routes.length === 0) {
+        if (!isUsableName(request.model)) throw errors.invalidModelName(request.model);
+        throw errors.deploymentNotFound(request.model, advice(backends));
+      }
+      const reserved = limiter.reserve(request.tenant, request.estimatedTokens);
+      const reservation = reserved instanceof Promise ? await reserved : reserved;
       try {
-        return await call(request, routes, asItIs);
+        return await call(request, routes, reservation, asItIs);
       } catch (error) {
         throw error instanceof UpstreamError && !request.signal?.aborted ? apiErrorOf(error) : error;
       }

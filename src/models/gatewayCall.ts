@@ -7,6 +7,7 @@ import type { CircuitBreaker } from './circuitBreaker';
 import type { GatewayAnswer, GatewayBody, GatewayRequest } from './gateway';
 import { callerHeaders, upstreamHeaders } from './headers';
 import { withModel, withModelIn } from './jsonModel';
+import { misfitStatus, misfitType } from './misfitAnswer';
 import { readRefusal, type RefusedAnswer } from './refusedAnswer';
 import { retryDelay, type Clock, type RetryHint, type RetryPolicy } from './retry';
 import type { Reservation } from './tenantLimits';
@@ -159,10 +160,11 @@ export class GatewayCall<T> {
       });
     } catch (error) {
       release?.();
-      return this.failed(route, error);
+      return this.notAnswered(route, error);
     }
     if (release) answer.body.once('close', release);
-    if (answer.status >= 200 && answer.status < 300) return this.succeeded(route, answer);
+    // 205 is said to have no body, so no model means it.
+    if (answer.status >= 200 && answer.status < 300 && answer.status !== 205) return this.succeeded(route, answer);
     return this.refused(route, answer);
   }
 
@@ -200,13 +202,30 @@ export class GatewayCall<T> {
   }
 
   private async succeeded(route: Route, answer: UpstreamAnswer): Promise<Outcome<T>> {
-    const headers = this.headersFor(answer.headers);
+    const { breaker } = this.context;
+    const { signal, operation } = this.request;
+    breaker.answered(route.id);
+    const misfit = misfitType(operation, answer, route.backend);
+    if (misfit) {
+      answer.body.on('error', () => undefined).destroy();
+      return { route, reason: misfit, retry: misfit.retry, elsewhere: true, isFree: false };
+    }
+    let isJudged = false;
+    const { body } = answer;
+    body.once('close', () => {
+      if (isJudged) return;
+      isJudged = true;
+      if (body.readableEnded) breaker.completed(route.id);
+      // Undici gives a body that is destroyed before its end an AbortError.
+      else if (body.errored && body.errored.name !== 'AbortError' && !signal?.aborted) breaker.brokeOff(route.id);
+    });
     try {
-      const value = await this.read(this.answerOf(route, answer.status, headers, answer.body));
-      this.context.breaker.succeeded(route.id);
-      return { value };
+      return { value: await this.read(this.answerOf(route, answer.status, this.headersFor(answer.headers), body)) };
     } catch (error) {
-      return this.failed(route, error);
+      const failure = this.failure(route, error);
+      if (!isJudged && isOfService(failure)) breaker.brokeOff(route.id);
+      isJudged = true;
+      return failure;
     }
   }
 
@@ -217,29 +236,33 @@ export class GatewayCall<T> {
     this.request.signal?.throwIfAborted();
     const { status, retry, elsewhere } = reason;
     const isFree = status === 429;
-    if (status >= 500) breaker.failed(route.id);
-    else breaker.succeeded(route.id);
+    // What one caller may not do, or did wrong, must not close the service to the others.
+    if (status >= 500 && status !== 501) breaker.failed(route.id);
+    else breaker.answered(route.id);
     // However long the service asks for: after a while one call must find out.
     if (status === 429 && retry?.afterMs) breaker.rests(route.id, Math.min(retry.afterMs, policy.maxRetryAfterMs));
-    const misfit = misfitOf(status, route.backend);
+    const misfit = misfitStatus(status, route.backend);
     if (misfit) return { route, reason: misfit, retry: undefined, elsewhere: true, isFree };
     return { route, reason, retry, elsewhere, isFree };
   }
 
-  /** An attempt that ended with an error; one that is not the service's is thrown on. */
-  private failed(route: Route, error: unknown): Failure {
+  private notAnswered(route: Route, error: unknown): Failure {
     const { breaker } = this.context;
-    if (this.bodyError) {
-      breaker.abandoned(route.id);
-      throw this.bodyError.error;
+    let failure: Failure | undefined;
+    try {
+      failure = this.failure(route, error);
+      return failure;
+    } finally {
+      if (failure && isOfService(failure)) breaker.failed(route.id);
+      else breaker.abandoned(route.id);
     }
-    if (!(error instanceof UpstreamError) || this.request.signal?.aborted) {
-      breaker.abandoned(route.id);
-      throw error;
-    }
+  }
+
+  /** An attempt that ended with an error; one that is not the service's is thrown on. */
+  private failure(route: Route, error: unknown): Failure {
+    if (this.bodyError) throw this.bodyError.error;
+    if (!(error instanceof UpstreamError) || this.request.signal?.aborted) throw error;
     const { kind, retry, reached } = error;
-    if (kind === 'unavailable' && retry) breaker.failed(route.id);
-    else breaker.abandoned(route.id);
     return { route, reason: error, retry, elsewhere: kind === 'unavailable' || retry !== undefined, isFree: !reached };
   }
 
@@ -299,23 +322,6 @@ export class GatewayCall<T> {
   }
 }
 
-/** An answer that concerns the operator and not the caller: it would be misunderstood if it were passed on. */
-function misfitOf(status: number, { kind, apiKey, settings }: ModelBackend): UpstreamError | undefined {
-  if (status === 401 || status === 403) {
-    const isIdentity = kind === 'azure' && !apiKey;
-    const advice = isIdentity
-      ? `Set ${settings.key}, or give the identity the role 'Cognitive Services OpenAI User'.`
-      : `Check ${settings.key}.`;
-    return new UpstreamError(
-      'unavailable',
-      `The model service refused the credentials (${status}). ${advice}`,
-      undefined,
-    );
-  }
-  if (status >= 400 && status < 600) return undefined;
-  return new UpstreamError(
-    'unavailable',
-    `The model service answered ${status}; check ${settings.address} and ${settings.key}.`,
-    undefined,
-  );
-}
+/** Whether the failure tells of the service, and not of this one call. */
+const isOfService = ({ reason, retry }: Failure): boolean =>
+  reason instanceof UpstreamError && reason.kind === 'unavailable' && retry !== undefined;

@@ -12,18 +12,19 @@ export function upstreamHeaders(given: Headers): Record<string, string> {
   return headers;
 }
 
+/** Those of one value. */
 const toCaller = new Set([
   'apim-request-id',
   'content-disposition',
-  'content-encoding',
-  'content-language',
   'content-length',
   'content-type',
   'retry-after',
   'retry-after-ms',
   'x-should-retry',
 ]);
-const toCallerPrefix = /^(?:x-ratelimit-|openai-|x-ms-|azureml-)/;
+const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azureml-)/;
+/** They name the operator's account. */
+const ofOperator = new Set(['openai-organization', 'openai-project']);
 
 /** The service's headers that callers read. */
 export function callerHeaders(answer: Record<string, string | string[] | undefined>): Headers {
@@ -31,7 +32,9 @@ export function callerHeaders(answer: Record<string, string | string[] | undefin
   for (const name in answer) {
     const value = answer[name];
     if (value === undefined) continue;
-    if (toCaller.has(name) || toCallerPrefix.test(name)) headers.set(name, firstOf(value));
+    if (toCaller.has(name)) headers.set(name, firstOf(value));
+    else if (listsToCaller.test(name) && !ofOperator.has(name))
+      headers.set(name, typeof value === 'string' ? value : value.join(', '));
     else if (name === 'x-request-id') headers.set('x-upstream-request-id', firstOf(value));
   }
   return headers;

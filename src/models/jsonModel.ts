@@ -1,4 +1,5 @@
 /** Sets the `model` of a JSON body in its bytes, so that nothing else of the body changes and nothing of it is built in memory. */
+import { closingQuote } from '../jsonString';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -121,15 +122,7 @@ function skipBlanks(body: Buffer, from: number): number {
 }
 
 /** Just behind the string that begins at `start`, or the end of the bytes. */
-function endOfString(body: Buffer, start: number): number {
-  for (let quote = start; ;) {
-    quote = body.indexOf(QUOTE, quote + 1);
-    if (quote < 0) return body.length;
-    let backslashes = 0;
-    while (body[quote - 1 - backslashes] === BACKSLASH) backslashes += 1;
-    if (backslashes % 2 === 0) return quote + 1;
-  }
-}
+const endOfString = (body: Buffer, start: number): number => Math.min(closingQuote(body, start) + 1, body.length);
 
 /** Just behind the value that begins at `start`. */
 function endOfValue(body: Buffer, start: number): number {

@@ -6,7 +6,7 @@ export function modelRouter(models: ChatModel[]): ChatModel {
   const find = (name: string) => models.find((model) => model.serves(name));
   return {
     serves: (name) => find(name) !== undefined,
-    stream(request, signal) {
+    stream(request, signal, tenant) {
       const model = find(request.model);
       if (!model) {
         throw new ModelError(
@@ -14,7 +14,7 @@ export function modelRouter(models: ChatModel[]): ChatModel {
           `Nothing serves the model '${request.model}'. Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has it.`,
         );
       }
-      return model.stream(request, signal);
+      return model.stream(request, signal, tenant);
     },
   };
 }

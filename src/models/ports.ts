@@ -69,13 +69,19 @@ export class ModelError extends Error {
      */
     readonly kind: 'not_found' | 'rate_limited' | 'invalid_request' | 'content_filter' | 'unavailable',
     message: string,
-    options?: { cause?: unknown; retryAfterSeconds?: number },
+    options?: { cause?: unknown; retryAfterSeconds?: number; code?: string; param?: string },
   ) {
     super(message, options);
     this.name = 'ModelError';
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.code = options?.code;
+    this.param = options?.param;
   }
   readonly retryAfterSeconds: number | undefined;
+  /** The service's own code, such as `context_length_exceeded` or `insufficient_quota`, where it gave one. */
+  readonly code: string | undefined;
+  /** The field of the request that the service named. */
+  readonly param: string | undefined;
 }
 
 export interface ChatModel {
@@ -84,8 +90,10 @@ export interface ChatModel {
   /**
    * Streams an answer. Retries what is safe to retry before the first event was yielded, nothing after. Throws {@link ModelError}; rejects
    * with the signal's reason as soon as it is aborted.
+   *
+   * @param tenant Whose limits count the call.
    */
-  stream(request: ChatRequest, signal?: AbortSignal): AsyncIterable<ChatEvent>;
+  stream(request: ChatRequest, signal?: AbortSignal, tenant?: string): AsyncIterable<ChatEvent>;
 }
 
 export interface EmbeddingModel {
@@ -97,8 +105,10 @@ export interface EmbeddingModel {
   readonly textWeight: number;
   /**
    * One vector per text, in order; texts longer than the model takes are cut. Batches, limits concurrency and retries by itself. Throws {@link ModelError}.
+   *
+   * @param tenant Whose limits count the calls.
    */
-  embed(texts: string[], kind: 'query' | 'document', signal?: AbortSignal): Promise<Float32Array[]>;
+  embed(texts: string[], kind: 'query' | 'document', signal?: AbortSignal, tenant?: string): Promise<Float32Array[]>;
 }
 
 /** The embedding models by id: a store is searched with the model that filled it. */

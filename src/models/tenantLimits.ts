@@ -32,8 +32,24 @@ export interface Reservation {
 }
 
 export interface TenantLimiter {
-  /** Counts a request, or throws 429 with `retry-after` and `x-ratelimit-*`. No promise where there is nothing to wait for. */
+  /** Counts a request, or throws {@link TenantLimitError} with `retry-after` and `x-ratelimit-*`. No promise where there is nothing to wait for. */
   reserve(tenant: string | undefined, tokens: number): Reservation | Promise<Reservation>;
+}
+
+/** The tenant has used up its minute. */
+export class TenantLimitError extends ApiError {
+  constructor(
+    message: string,
+    over: string,
+    readonly retryAfterSeconds: number,
+    headers: Record<string, string>,
+  ) {
+    super(429, message, {
+      type: over,
+      code: 'rate_limit_exceeded',
+      headers: { 'retry-after': String(retryAfterSeconds), ...headers },
+    });
+  }
 }
 
 interface Amount {
@@ -222,10 +238,9 @@ function headersOf(
   return headers;
 }
 
-function refusal(tenant: string, count: Count, limit: TenantLimit, over: keyof Amount, now: number): ApiError {
+function refusal(tenant: string, count: Count, limit: TenantLimit, over: keyof Amount, now: number): TenantLimitError {
   const most = (over === 'requests' ? limit.requestsPerMinute : limit.tokensPerMinute) ?? 0;
   const seconds = secondsLeft(count, now);
   const message = `Rate limit reached for tenant '${tenant}': ${used(count)[over]} of ${most} ${over} per minute are used. Please try again in ${seconds}s.`;
-  const headers = { 'retry-after': String(seconds), ...headersOf(count, limit, now) };
-  return new ApiError(429, message, { type: over, code: 'rate_limit_exceeded', headers });
+  return new TenantLimitError(message, over, seconds, headersOf(count, limit, now));
 }

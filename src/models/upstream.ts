@@ -42,7 +42,14 @@ export class UpstreamError extends ModelError {
     kind: ModelError['kind'],
     message: string,
     readonly retry: RetryHint | undefined,
-    options: { cause?: unknown; retryAfterSeconds?: number; status?: 502 | 503 | 504; reached?: boolean } = {},
+    options: {
+      cause?: unknown;
+      retryAfterSeconds?: number;
+      code?: string;
+      param?: string;
+      status?: 502 | 503 | 504;
+      reached?: boolean;
+    } = {},
   ) {
     super(kind, message, options);
     this.status = options.status ?? 502;

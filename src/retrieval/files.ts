@@ -110,7 +110,10 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     }
   }
 
-  async function save(scope: Scope, file: CreateFileFields & ReceivedFile): Promise<FileObject> {
+  async function save(
+    scope: Scope,
+    file: Omit<CreateFileFields, 'purpose'> & Pick<FileObject, 'purpose'> & ReceivedFile,
+  ): Promise<FileObject> {
     const { id, filename, bytes, purpose, expires_after: policy } = file;
     const life = policy?.seconds ?? (purpose === 'batch' ? BATCH_LIFE_SECONDS : undefined);
     const value: FileObject = {
@@ -133,10 +136,16 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     return value;
   }
 
-  /** Makes or replaces the file of that id, for the assistants. An empty one is taken: its ingestion will say what is wrong. */
-  async function put(scope: Scope, id: string, filename: string, content: Readable): Promise<FileObject> {
+  /** Makes or replaces the file of that id, for or by the assistants. An empty one is taken: its ingestion will say what is wrong. */
+  async function put(
+    scope: Scope,
+    id: string,
+    filename: string,
+    content: Readable,
+    purpose: 'assistants' | 'assistants_output' = 'assistants',
+  ): Promise<FileObject> {
     const { size } = await store(scope, id, content);
-    return save(scope, { id, filename: usableName(filename), bytes: size, purpose: 'assistants' });
+    return save(scope, { id, filename: usableName(filename), bytes: size, purpose });
   }
 
   async function list(scope: Scope, { purpose, ...page }: ListFilesQuery) {

@@ -136,7 +136,8 @@ export function createIngestion(
     const goOn = async (): Promise<void> => {
       if ((await records.get<JobRecord>(jobKey(job)))?.value.status !== 'in_progress') throw new JobEnded();
     };
-    const embedded = await embedDocuments(() => embeddings.byId(modelId), documents, goOn, signal);
+    const work = { tenant: job.scope.tenant, goOn, signal };
+    const embedded = await embedDocuments(() => embeddings.byId(modelId), documents, work);
     try {
       await replaceChunks(job, [...outcomes.keys(), ...embedded.outcomes.keys()], embedded);
     } catch (error) {

@@ -105,24 +105,29 @@ export interface EmbeddedDocuments {
   outcomes: Map<string, Outcome>;
 }
 
-/**
- * Embeds the documents together. When the model refuses the text of one, only that one fails; when it is down, all do. `goOn` is called before each call
- * of the model, and what it throws ends the work.
- */
+/** Whose work it is, and whether it goes on. */
+export interface EmbeddingWork {
+  /** For the limits of tenants. */
+  tenant: string;
+  /** Called before each call of the model; what it throws ends the work. */
+  goOn: () => Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** Embeds the documents together. When the model refuses the text of one, only that one fails; when it is down, all do. */
 export async function embedDocuments(
   model: () => EmbeddingModel,
   documents: Document[],
-  goOn: () => Promise<void>,
-  signal?: AbortSignal,
+  work: EmbeddingWork,
 ): Promise<EmbeddedDocuments> {
   const chunks = documents.flatMap((document) => document.chunks);
   try {
-    const vectors = await embed(model(), chunks, goOn, signal);
+    const vectors = await embed(model(), chunks, work);
     return { chunks, vectors, outcomes: new Map(documents.map((document) => [document.fileId, completed(document)])) };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     const refused = error.kind === 'invalid_request' || error.kind === 'content_filter';
-    if (refused && documents.length > 1) return embedOneByOne(model, documents, goOn, signal);
+    if (refused && documents.length > 1) return embedOneByOne(model, documents, work);
     const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
     return { chunks: [], vectors: [], outcomes: new Map(documents.map(({ fileId }) => [fileId, outcome])) };
   }
@@ -131,12 +136,11 @@ export async function embedDocuments(
 async function embedOneByOne(
   model: () => EmbeddingModel,
   documents: Document[],
-  goOn: () => Promise<void>,
-  signal?: AbortSignal,
+  work: EmbeddingWork,
 ): Promise<EmbeddedDocuments> {
   const all: EmbeddedDocuments = { chunks: [], vectors: [], outcomes: new Map() };
   for (const document of documents) {
-    const one = await embedDocuments(model, [document], goOn, signal);
+    const one = await embedDocuments(model, [document], work);
     all.chunks.push(...one.chunks);
     all.vectors.push(...one.vectors);
     for (const [id, outcome] of one.outcomes) all.outcomes.set(id, outcome);
@@ -147,14 +151,13 @@ async function embedOneByOne(
 async function embed(
   model: EmbeddingModel,
   chunks: Chunk[],
-  goOn: () => Promise<void>,
-  signal?: AbortSignal,
+  { goOn, tenant, signal }: EmbeddingWork,
 ): Promise<Float32Array[]> {
   const vectors: Float32Array[] = [];
   for (let start = 0; start < chunks.length; start += CHUNKS_PER_CALL) {
     await goOn();
     const texts = chunks.slice(start, start + CHUNKS_PER_CALL).map(({ text }) => text);
-    vectors.push(...(await model.embed(texts, 'document', signal)));
+    vectors.push(...(await model.embed(texts, 'document', signal, tenant)));
   }
   return vectors;
 }

@@ -82,7 +82,7 @@ export function createSearch(
     await vectorStores.touch(scope, store);
     const fileIds = options.filters && (await filteredFiles(scope, store.value, options.filters));
     if (store.value.file_counts.total === 0 || fileIds?.length === 0) return [];
-    const chunks = await searchIndex(store.value, queries, options, fileIds, signal);
+    const chunks = await searchIndex(scope, store.value, queries, options, fileIds, signal);
     return passagesOf(scope, storeId, chunks);
   }
 
@@ -107,6 +107,7 @@ export function createSearch(
   }
 
   async function searchIndex(
+    { tenant }: Scope,
     store: StoreRecord,
     queries: string[],
     options: SearchOptions,
@@ -115,7 +116,7 @@ export function createSearch(
   ): Promise<ScoredChunk[]> {
     const model = embeddings.byId(store.embedding_model);
     const weights = options.weights ?? { vector: 1, text: model.textWeight };
-    const vectors = await model.embed(queries, 'query', signal);
+    const vectors = await model.embed(queries, 'query', signal, tenant);
     const found = await Promise.all(
       vectors.map(async (vector, place) => {
         const text = queries[place] ?? '';

@@ -11,6 +11,9 @@ export interface Upload {
   name: string;
 }
 
+/** First segment of the names of records, a container of its own: what is put beside uploads would be an upload. */
+export const FAILED_UPLOADS = 'failed-uploads';
+
 /** The blob's own name. */
 export const uploadBlob = ({ storeId, name }: Upload): string => `uploads/${storeId}/${name}`;
 
@@ -18,7 +21,7 @@ export type UploadFailures = ReturnType<typeof createUploadFailures>;
 
 /** Each record is a JSON blob at `failed-uploads/{vector_store_id}/{name}.json`. */
 export function createUploadFailures({ blobs, now }: Pick<RetrievalPorts, 'blobs' | 'now'>) {
-  const nameOf = ({ storeId, name }: Upload): string => `failed-uploads/${storeId}/${name}.json`;
+  const nameOf = ({ storeId, name }: Upload): string => `${FAILED_UPLOADS}/${storeId}/${name}.json`;
 
   /** Writes the record, in the place of an earlier one. */
   async function record(upload: Upload, error: NonNullable<VectorStoreFileObject['last_error']>): Promise<void> {

@@ -92,7 +92,7 @@ export interface Records {
    */
   list<T>(partition: string, list: string, page: PageRequest): Promise<RecordPage<T>>;
   /**
-   * All changes or none, durable when it resolves; at most {@link MAX_CHANGES} changes and {@link MAX_WRITE_BYTES} of JSON. Returns
+   * All changes or none, durable when it resolves; at most {@link MAX_CHANGES} changes, each of another record, and {@link MAX_WRITE_BYTES} of JSON. Returns
    * the new etag of every changed record, '' for deletes, in order. Added due records become visible no later than the
    * changes (a store without transactions across partitions may show them without the changes); removed ones vanish no earlier.
    * Throws {@link ConflictError} when a condition fails, and TooLargeError past the bytes.

@@ -66,8 +66,21 @@ export const fileCitation = z.object({
 });
 export type FileCitation = z.infer<typeof fileCitation>;
 
+/** A link to a file that code_interpreter wrote: `text` is the link, `sandbox:/mnt/data/…`, at its place in the value. */
+export const filePath = z.object({
+  type: z.literal('file_path'),
+  text: z.string(),
+  start_index: z.int(),
+  end_index: z.int(),
+  file_path: z.object({ file_id: z.string() }),
+});
+export type FilePath = z.infer<typeof filePath>;
+
+export const annotation = z.discriminatedUnion('type', [fileCitation, filePath]);
+export type Annotation = z.infer<typeof annotation>;
+
 export const messageContent = z.union([
-  z.object({ type: z.literal('text'), text: z.object({ value: z.string(), annotations: z.array(fileCitation) }) }),
+  z.object({ type: z.literal('text'), text: z.object({ value: z.string(), annotations: z.array(annotation) }) }),
   imageUrlPart,
   imageFilePart,
 ]);
@@ -274,7 +287,15 @@ export type RunObject = z.infer<typeof runObject>;
 
 /** The one value of `include[]`: the contents of file search results. */
 export const FILE_SEARCH_CONTENT = 'step_details.tool_calls[*].file_search.results[*].content';
-export const includeQuery = z.object({ 'include[]': z.array(z.literal(FILE_SEARCH_CONTENT)).optional() });
+export const includeQuery = z.object({
+  'include[]': z.array(z.literal(FILE_SEARCH_CONTENT)).optional(),
+  include: z.literal(FILE_SEARCH_CONTENT).optional(),
+});
+export type IncludeQuery = z.infer<typeof includeQuery>;
+
+/** Whether the query asks for the contents of file search results, with or without the brackets. */
+export const includesContent = (query: IncludeQuery): boolean =>
+  Boolean(query['include[]']?.length) || query.include !== undefined;
 export const listRunStepsQuery = pageQuery.extend(includeQuery.shape);
 
 const fileSearchResult = z.object({
@@ -298,7 +319,18 @@ const functionStepCall = z.object({
   function: z.object({ name: z.string(), arguments: z.string(), output: z.string().nullable() }),
 });
 
-export const stepToolCall = z.discriminatedUnion('type', [fileSearchCall, functionStepCall]);
+const codeOutput = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('logs'), logs: z.string() }),
+  z.object({ type: z.literal('image'), image: z.object({ file_id: z.string() }) }),
+]);
+export type CodeOutput = z.infer<typeof codeOutput>;
+const codeCall = z.object({
+  id: z.string(),
+  type: z.literal('code_interpreter'),
+  code_interpreter: z.object({ input: z.string(), outputs: z.array(codeOutput) }),
+});
+
+export const stepToolCall = z.discriminatedUnion('type', [codeCall, fileSearchCall, functionStepCall]);
 export type StepToolCall = z.infer<typeof stepToolCall>;
 
 /** `runStepObject`; `object` as the examples have it (oddity O3). */

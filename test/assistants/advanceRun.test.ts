@@ -194,7 +194,8 @@ describe('a run', () => {
     ['content_filter', 'invalid_prompt'],
   ] as const)('fails with its finished steps when the model is %s', async (kind, code) => {
     open.turns.push(calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' }), () => {
-      throw new ModelError(kind, 'The model said no.');
+      // With any other 429 the run would wait.
+      throw new ModelError(kind, 'The model said no.', { code: 'insufficient_quota' });
     });
     const { reference, thread } = await open.start({ tools: [{ type: 'file_search' }] });
     expect((await open.advance(reference))?.run).toMatchObject({

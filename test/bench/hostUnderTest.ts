@@ -6,6 +6,7 @@ import { Pool } from 'undici';
 import { DIST, peakMemory, processorSeconds, startProcess } from './processes';
 
 const KEY = 'bench-key';
+export const TENANT = 'bench';
 
 export interface HostUnderTest {
   /** JSON in, JSON out; throws on anything but 200. */
@@ -17,19 +18,32 @@ export interface HostUnderTest {
   firstAnswer: number;
   /** Largest resident memory of the host so far, in MB. */
   peakMemory: () => number;
+  pid: number;
   /** Seconds of processor time of the host so far. */
   processorSeconds: () => number;
   stop: () => Promise<void>;
 }
 
+export interface HostSettings {
+  /** Kept by the caller when given; otherwise a new one that `stop` removes. */
+  dataDir?: string;
+  /** Beside what every host gets. */
+  env?: Record<string, string>;
+  /** Of the client, at most. */
+  connections?: number;
+}
+
 /** Starts both; `latency` is the upstream's, in milliseconds. */
-export async function openHost(latency: number): Promise<HostUnderTest> {
+export async function openHost(
+  latency: number,
+  { dataDir: given, env = {}, connections = 64 }: HostSettings = {},
+): Promise<HostUnderTest> {
   const upstream = await startProcess({
     script: join(DIST, 'test', 'support', 'scriptedUpstream.js'),
     pattern: /(http:\S+)/,
     args: ['--port', '0', '--latency', String(latency)],
   });
-  const dataDir = await mkdtemp(join(tmpdir(), 'bench-'));
+  const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'bench-')));
   const started = performance.now();
   const host = await startProcess({
     script: join(DIST, 'src', 'localHost', 'main.js'),
@@ -37,13 +51,14 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
     env: {
       PORT: '0',
       DATA_DIR: dataDir,
-      API_KEYS: `bench:${KEY}`,
+      API_KEYS: `${TENANT}:${KEY}`,
       LOCAL_HOST_QUIET: '1',
       OPENAI_BASE_URL: upstream.found.endsWith('/v1') ? upstream.found : `${upstream.found}/v1`,
       EMBEDDING_DEPLOYMENT: 'embed',
+      ...env,
     },
   });
-  const pool = new Pool(host.found, { connections: 64, pipelining: 1 });
+  const pool = new Pool(host.found, { connections, pipelining: 1 });
   const headers = { 'api-key': KEY };
   const request = async (
     method: 'GET' | 'POST',
@@ -68,6 +83,7 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
   return {
     call,
     firstAnswer,
+    pid: host.pid,
     text: async (path, body) => request('POST', path, 'application/json', JSON.stringify(body)),
     upload: async (name, content) => {
       const form =
@@ -83,7 +99,7 @@ export async function openHost(latency: number): Promise<HostUnderTest> {
       await pool.close();
       await host.stop();
       await upstream.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      if (!given) await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -301,8 +301,9 @@ export function describeRecords(name: string, open: () => Promise<Records>): voi
         expect(reads).toBeGreaterThan(1);
       });
 
-      it('refuses one change too many and one byte too many, and stores nothing of them', async () => {
+      it('refuses one change too many, two changes of one record and one byte too many, and stores nothing of them', async () => {
         await expect(records.write(partition, many(MAX_CHANGES + 1))).rejects.toBeInstanceOf(RangeError);
+        await expect(records.write(partition, [create('a', 1), replace('a', 2)])).rejects.toBeInstanceOf(RangeError);
         const half = textOfBytes(MAX_WRITE_BYTES / 2);
         await expect(records.write(partition, [create('a', half), create('b', `${half}x`)])).rejects.toBeInstanceOf(
           TooLargeError,

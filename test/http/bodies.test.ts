@@ -1,4 +1,5 @@
 /** Bodies that cannot be read, and bodies that say something wrong: always a clear answer, naming the parameter. */
+import { gzipSync } from 'node:zlib';
 import { contractSuite } from '../support/contractSuite';
 
 const suite = contractSuite();
@@ -71,6 +72,52 @@ describe('A body that cannot be read', () => {
       for (const body of bodies)
         expect(await post(`${base}/assistants`, body, JSON_TYPE)).toMatchObject({ status: 400 });
     }
+  });
+});
+
+describe('A body of many values', () => {
+  it('is refused with 400 past a million names and values, before it is parsed', async () => {
+    const many = `{"model":"m","messages":[${'"",'.repeat(7_000_000)}""]}`;
+    const began = performance.now();
+    const error = await post('/v1/chat/completions', many, JSON_TYPE);
+    expect(error).toMatchObject({ status: 400, code: 'invalid_json', message: expect.stringContaining('1000000') });
+    // Parsing and checking it took seconds.
+    expect(performance.now() - began).toBeLessThan(2_000);
+    const fewer = `{"model":"m","messages":[{"role":"user","content":"x"}],"more":[${'1,'.repeat(900_000)}1]}`;
+    const answer = await fetch(`${suite.host.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { ...JSON_TYPE, 'api-key': suite.host.key() },
+      body: fewer,
+    });
+    expect(answer.status).toBe(200);
+  });
+});
+
+describe('A body of a model family', () => {
+  it('is refused with 413 past 25 MiB', async () => {
+    const large = `{"model":"m","messages":[{"role":"user","content":"${'x'.repeat(30_000_000)}"}]}`;
+    const error = await post('/v1/chat/completions', large, JSON_TYPE);
+    expect(error).toMatchObject({ status: 413, code: 'request_too_large' });
+  });
+});
+
+describe('An encoded body', () => {
+  it.each([
+    ['/v1/assistants', JSON_TYPE],
+    ['/v1/files', { 'content-type': 'multipart/form-data; boundary=x' }],
+    ['/v1/audio/transcriptions', { 'content-type': 'multipart/form-data; boundary=x' }],
+  ])('is refused with 415 for %s, naming the encoding and what is taken', async (path, type) => {
+    const body = new Uint8Array(gzipSync('{"model":"m"}'));
+    const answer = await suite.send('POST', path, { body, headers: { ...type, 'content-encoding': 'gzip' } });
+    expect(answer.headers.get('accept-encoding')).toBe('identity');
+    const error = await errorOf(answer);
+    expect(error).toMatchObject({ status: 415, code: 'unsupported_content_encoding', param: 'content-encoding' });
+    expect(error.message).toContain("'gzip'");
+  });
+
+  it('is read where the encoding is none', async () => {
+    const headers = { 'content-encoding': 'identity' };
+    expect((await suite.send('POST', '/v1/assistants', { body: { model: 'm' }, headers })).status).toBe(200);
   });
 });
 

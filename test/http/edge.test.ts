@@ -34,6 +34,24 @@ describe.each(basePaths)('The base path %s', (base, query) => {
     expect((await suite.send('DELETE', `${base}/assistants/${id}${query}`)).status).toBe(200);
   });
 
+  it('serves its operations whatever the case of their fixed parts, as the host and Azure do', async () => {
+    const loud = base.toUpperCase().replace('/P1', '/p1');
+    const send = async (method: string, path: string, body?: object) =>
+      fetch(`${suite.host.url}${loud}${path}${query}`, {
+        method,
+        headers: { 'api-key': suite.host.key(), 'content-type': 'application/json' },
+        body: body && JSON.stringify(body),
+      });
+    const created = await send('POST', '/Assistants', { model: 'm' });
+    expect(created.status).toBe(200);
+    const { id } = (await created.json()) as { id: string };
+    expect(await (await send('GET', `/ASSISTANTS/${id}/`)).json()).toMatchObject({ id });
+    expect((await send('GET', `/assistants/${id.toUpperCase()}`)).status).toBe(404);
+    const run = await send('POST', '/Threads/Runs', { assistant_id: id, stream: true });
+    expect(await run.text()).toContain('event: thread.run.completed\n');
+    expect((await send('PUT', '/Assistants')).status).toBe(405);
+  });
+
   it.each(['/assistants/a/b', '/nothing', '/threads/t/runs/r/nothing', '/'])(
     'answers the unknown path %s with 404',
     async (path) => {
@@ -92,6 +110,12 @@ it.each(['%00', '%E0%A4%A', '%2e%2e%2fassistants', "a'b%22", 'x'.repeat(3000), '
 );
 
 describe('The api-version', () => {
+  it('that comes first counts where there are several', async () => {
+    const status = async (query: string) => (await suite.send('GET', `/openai/assistants?${query}`)).status;
+    expect(await status(`${VERSION}&api-version=nonsense`)).toBe(200);
+    expect(await status(`api-version=nonsense&${VERSION}`)).toBe(400);
+  });
+
   it.each(['2025-04-01-preview', '2024-10-21', '2099-12-31', 'preview', 'latest', 'v1'])(
     '%s is served',
     async (version) => {
@@ -236,8 +260,8 @@ it('describes its operations as OpenAPI 3.1 without asking for a key', async () 
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  // Operations 9 to 46, the list of threads and the deletion of messages, the five of files, and 26 of the model families in both styles.
-  expect(operations).toHaveLength(38 + 2 + 5 + 26);
+  // Operations 9 to 46, the list of threads and the deletion of messages, the five of files, the five of schedules, and 26 of the model families in both styles.
+  expect(operations).toHaveLength(38 + 2 + 5 + 5 + 26);
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const { summary, responses } of Object.values(methods)) {
       expect(summary).not.toBe('');

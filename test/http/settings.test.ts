@@ -42,7 +42,7 @@ it.each([
     'API_KEYS: must be tenant:key pairs joined by commas, such as team-a:secret1,team-b:secret2.',
   ],
   [{ PORT: '70000' }, 'PORT: must be a port number, or 0 for any free port.'],
-  [{ STORAGE: 'azure' }, "STORAGE: 'azure' is not available in this version; remove the setting."],
+  [{ STORAGE: 'cloud' }, "STORAGE: must be 'embedded' or 'azure'."],
   [
     { EMBEDDING_DEPLOYMENT: 'embed' },
     'EMBEDDING_DEPLOYMENT: needs AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS beside it.',

@@ -7,7 +7,7 @@ it('remembers at most a thousand routes, forgetting those first that it heard of
   expect(breaker.report()).toHaveLength(1_000);
   expect(breaker.report()[0]).toEqual({ backend: 'one', deployment: '4000', state: 'failing', failures: 1 });
   time += 1;
-  breaker.succeeded('one/4000');
+  breaker.answered('one/4000');
   expect(breaker.report()).toHaveLength(999);
 });
 
@@ -28,4 +28,61 @@ it('tells the state of each route', () => {
   expect(breaker.admits('one/a/b')).toBe(false);
   breaker.abandoned('one/a/b');
   expect(breaker.admits('one/a/b')).toBe(true);
+});
+
+/** A breaker whose route `a` has just begun to be probed. */
+function probed() {
+  const clock = { time: 0 };
+  const breaker = createCircuitBreaker(() => clock.time);
+  for (let failure = 0; failure < 5; failure++) breaker.failed('a');
+  clock.time += 15_000;
+  breaker.begin('a');
+  return { clock, breaker };
+}
+
+it('admits another probe every five seconds while the first has no answer', () => {
+  const { clock, breaker } = probed();
+  clock.time += 4_999;
+  expect([breaker.admits('a'), breaker.openFor('a')]).toEqual([false, 1]);
+  clock.time += 1;
+  expect([breaker.admits('a'), breaker.openFor('a')]).toEqual([true, undefined]);
+  breaker.begin('a');
+  expect(breaker.admits('a')).toBe(false);
+  breaker.answered('a');
+  expect(breaker.admits('a')).toBe(true);
+  breaker.failed('a');
+  expect(breaker.report()).toMatchObject([{ state: 'failing', failures: 1 }]);
+});
+
+it('is open for the whole time again once one of the probes fails', () => {
+  const { clock, breaker } = probed();
+  clock.time += 5_000;
+  breaker.begin('a');
+  breaker.failed('a');
+  expect(breaker.openFor('a')).toBe(15_000);
+});
+
+it('opens after five answers in a row that broke off, though each had begun, and again after the next that does', () => {
+  let time = 0;
+  const breaker = createCircuitBreaker(() => time);
+  const breakOff = () => {
+    breaker.begin('a');
+    breaker.answered('a');
+    breaker.brokeOff('a');
+  };
+  for (let answer = 0; answer < 4; answer++) breakOff();
+  breaker.answered('a');
+  breaker.completed('a');
+  for (let answer = 0; answer < 4; answer++) breakOff();
+  expect(breaker.admits('a')).toBe(true);
+  breakOff();
+  expect(breaker.admits('a')).toBe(false);
+  time += 15_000;
+  breakOff();
+  expect(breaker.admits('a')).toBe(false);
+  time += 15_000;
+  breaker.begin('a');
+  breaker.answered('a');
+  breaker.completed('a');
+  expect(breaker.report()).toEqual([]);
 });

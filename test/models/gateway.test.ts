@@ -113,6 +113,12 @@ describe('where a call goes', () => {
     expect(any.names()).toEqual([]);
   });
 
+  it.each(['..', '.', '', '\ud800'])('is 400, naming the parameter, for %j, which is no name', async (model) => {
+    const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
+    expect(error).toMatchObject({ status: 400, details: { code: 'invalid_value', param: 'model' } });
+    expect(error.message).not.toContain('MODEL_BACKENDS');
+  });
+
   it('is 404 DeploymentNotFound, naming the setting, for what nothing serves', async () => {
     const mapped = over([openAiBackend(first, { deployments: new Map([['a', 'b']]) })]);
     for (const [gateway, setting] of [
@@ -223,6 +229,52 @@ describe('what passes', () => {
       error: { message: expect.stringContaining('413') as string, type: 'invalid_request_error' },
     });
     expect(text).not.toContain('nginx');
+  });
+});
+
+describe('an answer whose type no answer has', () => {
+  let type: string;
+  let server: Awaited<ReturnType<typeof startServer>>;
+  beforeEach(async () => {
+    type = 'text/html; charset=utf-8';
+    server = await startServer((_request, response) => response.writeHead(200, { 'content-type': type }).end('body'));
+  });
+  afterEach(async () => server.close());
+  const backend = (more: object = {}) => openAiBackend(first, { baseUrl: `${server.url}/v1`, ...more });
+
+  it.each(['chat/completions', 'embeddings', 'images/generations', 'audio/speech', 'models'])(
+    'of %s is a 502 that says what came and where to look, and not a success',
+    async (operation) => {
+      const error = await apiError(over([backend()], { retry: { tries: 1 } }).forward(chatCall(hello, { operation })));
+      expect(error).toMatchObject({ status: 502, details: { code: 'upstream_error' } });
+      expect(error.message).toMatch(/'text\/html; charset=utf-8'.*OPENAI_BASE_URL/);
+    },
+  );
+
+  it.each([
+    ['chat/completions', 'application/json; charset=utf-8', true],
+    ['chat/completions', 'Application/problem+json', true],
+    ['chat/completions', 'text/event-stream', true],
+    ['completions', 'application/json-seq', true],
+    ['images/generations', 'text/event-stream', true],
+    ['audio/transcriptions', 'text/plain; charset=utf-8', true],
+    ['audio/transcriptions', 'text/vtt', true],
+    ['audio/transcriptions', 'application/x-subrip', true],
+    ['audio/speech', 'audio/mpeg', true],
+    ['audio/speech', 'application/octet-stream', true],
+    ['audio/speech', 'text/event-stream', true],
+    ['embeddings', 'text/plain', false],
+    ['embeddings', 'application/xml', false],
+  ])('is told by the operation: %s may be %s (%s)', async (operation, given, passes) => {
+    type = given;
+    const asked = over([backend()], { retry: { tries: 1 } }).forward(chatCall(hello, { operation }));
+    if (passes) expect(await textOf(await asked)).toBe('body');
+    else expect((await apiError(asked)).status).toBe(502);
+  });
+
+  it('is asked of the next service where that costs nothing twice', async () => {
+    const backends = [backend({ name: 'one' }), azureBackend(second, { name: 'two', priority: 1 })];
+    expect((await over(backends).forward(chatCall(hello))).backend).toBe('two');
   });
 });
 

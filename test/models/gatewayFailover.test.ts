@@ -209,6 +209,73 @@ describe('the circuit', () => {
     expect(calls()).toEqual([6, 0]);
   });
 
+  it('does not wait for a probe that takes long: another one may close it', async () => {
+    first.on(() => reply.status(500));
+    const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });
+    await fail(gateway, 5);
+    clock.time += 15_000;
+    first.on(() => reply.hang());
+    const controller = new AbortController();
+    const slow = gateway.forward(chatCall(hello, { signal: controller.signal }));
+    await first.until(() => first.calls.chat === 6);
+    expect(await apiError(gateway.forward(chatCall(hello)))).toMatchObject({
+      status: 503,
+      details: { headers: { 'retry-after': '5' } },
+    });
+    clock.time += 5_000;
+    first.on(() => reply.default());
+    expect((await gateway.forward(chatCall(hello))).status).toBe(200);
+    expect((await gateway.forward(chatCall(hello))).status).toBe(200);
+    controller.abort(new Error('left'));
+    await expect(slow).rejects.toThrow('left');
+  });
+
+  it.each([
+    ['reset by the service', reply.cutAfter(1)],
+    ['silent for too long', reply.stallAfter(1)],
+  ])('opens after five streams in a row that were %s', async (_name, broken) => {
+    first.on(() => broken);
+    const gateway = over([openAiBackend(first, { idleTimeoutMs: 50 })], { retry: { tries: 1 } });
+    for (let call = 0; call < 5; call++) {
+      const answer = await gateway.forward(chatCall({ ...hello, stream: true }));
+      await expect(textOf(answer)).rejects.toThrow();
+    }
+    expect((await apiError(gateway.forward(chatCall(hello)))).status).toBe(503);
+    expect(calls()).toEqual([5, 0]);
+  });
+
+  it('does not open for streams that their callers left', async () => {
+    first.on(() => reply.stallAfter(1));
+    const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });
+    for (let call = 0; call < 6; call++) {
+      const answer = await gateway.forward(chatCall({ ...hello, stream: true }));
+      answer.body.on('error', () => undefined).destroy();
+      await first.until(() => first.abandoned === call + 1);
+    }
+    expect(gateway.health()).toEqual([]);
+  });
+
+  it.each([400, 401, 403, 404, 413, 422, 429, 501])(
+    'does not open for calls that the service refuses with %d',
+    async (status) => {
+      first.on(() => reply.status(status));
+      const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });
+      for (let call = 0; call < 6; call++) await gateway.forward(chatCall(hello)).catch(() => undefined);
+      expect(calls()).toEqual([6, 0]);
+      expect(gateway.health()).toEqual([]);
+    },
+  );
+
+  it('does not open for a tenant that has used up its own limit', async () => {
+    const gateway = over([openAiBackend(first)], {
+      tenantLimits: new Map([['a', { tokensPerMinute: 1 }]]),
+    });
+    for (let call = 0; call < 6; call++)
+      expect((await apiError(gateway.forward(chatCall(hello, { tenant: 'a', estimatedTokens: 2 })))).status).toBe(429);
+    expect((await gateway.forward(chatCall(hello, { tenant: 'b' }))).status).toBe(200);
+    expect(calls()).toEqual([1, 0]);
+  });
+
   it('is one for each deployment', async () => {
     first.on((body) => (body.model === 'bad' ? reply.status(500) : undefined));
     const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });

@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openAiChat } from '../../src/adapters/openAiChat';
+import { openAiEmbeddings } from '../../src/adapters/openAiEmbeddings';
 import { sqliteRecords } from '../../src/adapters/sqlite';
 import { ApiError } from '../../src/errors';
 import type { TenantLimit } from '../../src/modelBackends';
 import { createTenantLimiter, type Reservation, type TenantLimiter } from '../../src/models/tenantLimits';
 import type { Records } from '../../src/storage/ports';
 import { chatCall, gatewayOver, openAiBackend, textOf } from '../support/gateway';
-import { startScriptedUpstream } from '../support/scriptedUpstream';
+import { manualClock } from '../support/manualClock';
+import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
 
 let directory: string;
 let stores: Records[];
@@ -188,6 +191,71 @@ describe('instances that share a database', () => {
     expect(await reserve(one, 400)).not.toBeInstanceOf(ApiError);
     time += 1_000;
     await reserve(one, 0);
+  });
+});
+
+describe('Calls of the package itself for a tenant, as runs and ingestion make them,', () => {
+  const limited = async (limit: TenantLimit) => {
+    const upstream = await startScriptedUpstream();
+    const clock = manualClock();
+    const gateway = gatewayOver([openAiBackend(upstream)], {
+      clock,
+      records: await openStore(),
+      tenantLimits: new Map([['team-a', limit]]),
+    });
+    const ask = async (tenant = 'team-a') => {
+      let text = '';
+      const request = { model: 'gpt-4o', messages: [{ role: 'user' as const, content: 'Hello' }] };
+      for await (const event of openAiChat(gateway).stream(request, undefined, tenant))
+        if (event.type === 'text') text += event.text;
+      return text;
+    };
+    return { upstream, clock, gateway, ask };
+  };
+
+  it('count for its limits, and wait for the next minute as they do for a limit of the service', async () => {
+    const { upstream, clock, gateway, ask } = await limited({ requestsPerMinute: 2 });
+    try {
+      clock.time += 15_000;
+      expect(await ask()).not.toBe('');
+      const vectors = await openAiEmbeddings(gateway, 'embed', 'id', 1).embed(['a'], 'query', undefined, 'team-a');
+      expect([vectors.length, clock.sleeps]).toEqual([1, []]);
+      const other = gateway.forward(chatCall({ model: 'gpt-4o', messages: [] }, { tenant: 'team-a' }));
+      await expect(other).rejects.toMatchObject({ status: 429 });
+      expect(await ask('team-b')).not.toBe('');
+      expect(await ask()).not.toBe('');
+      expect(clock.sleeps).toEqual([45_000]);
+      expect(upstream.calls).toMatchObject({ chat: 3, embeddings: 1 });
+    } finally {
+      await upstream.close();
+    }
+  });
+
+  it('fail as limited, with the time to wait, where no minute has room for them', async () => {
+    const { upstream, clock, ask } = await limited({ tokensPerMinute: 10 });
+    try {
+      clock.time += 50_000;
+      await expect(ask()).rejects.toMatchObject({ kind: 'rate_limited', retryAfterSeconds: 60 });
+      expect([upstream.calls.chat, clock.sleeps]).toEqual([0, [10_000, 60_000]]);
+    } finally {
+      await upstream.close();
+    }
+  });
+
+  it('count the tokens that an answer says it took', async () => {
+    const { upstream, ask, gateway } = await limited({ tokensPerMinute: 1_000 });
+    try {
+      const chunk = (more: object) => `data: ${JSON.stringify({ choices: [], ...more })}\n\n`;
+      const choices = [{ index: 0, delta: { content: 'Hello' }, finish_reason: 'stop' }];
+      const usage = { prompt_tokens: 400, completion_tokens: 500, total_tokens: 900 };
+      upstream.enqueue(reply.raw([chunk({ choices }), chunk({ usage }), 'data: [DONE]\n\n']));
+      expect(await ask()).toBe('Hello');
+      const other = await gateway.forward(chatCall({ model: 'gpt-4o', messages: [] }, { tenant: 'team-a' }));
+      await textOf(other);
+      expect(other.headers.get('x-ratelimit-remaining-tokens')).toBe('100');
+    } finally {
+      await upstream.close();
+    }
   });
 });
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type OpenAI from 'openai';
 import { toFile } from 'openai';
-import { lanceDbIndex } from '../../src/adapters/lanceDb';
 import { chunkText } from '../../src/retrieval/chunkText';
 import { startHost, type Host } from '../support/host';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
+import { openVectors } from '../support/storage';
 
 const SECONDS = 1000;
 const TERMINAL = ['completed', 'failed', 'cancelled', 'expired', 'incomplete'];
@@ -205,7 +205,7 @@ it(
     });
     expect((await after.vectorStores.retrieve(store.id)).file_counts).toMatchObject({ completed: 50, total: 50 });
     await host.kill();
-    const index = await lanceDbIndex(join(dataDir, 'lancedb'));
+    const index = await openVectors(dataDir);
     const counted = await Promise.all(files.map(async (file) => index.count(store.id, file.id)));
     await index.close();
     const expected = texts.map(

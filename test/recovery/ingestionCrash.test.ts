@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type OpenAI from 'openai';
-import { lanceDbIndex } from '../../src/adapters/lanceDb';
+import { openVectors } from '../support/storage';
 import { chunkText } from '../../src/retrieval/chunkText';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 import { startHost, type Host } from '../support/host';
@@ -54,7 +54,7 @@ it(
       for (const batch of batches) await expectCompleted(host, batch);
       await host.kill();
       const expected = await Promise.all(texts.map(countChunks));
-      const index = await lanceDbIndex(join(dataDir, 'lancedb'));
+      const index = await openVectors(dataDir);
       for (const { storeId } of batches) {
         const counted = await Promise.all(fileIds.map(async (id) => index.count(storeId, id)));
         expect(counted).toEqual(expected);

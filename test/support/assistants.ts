@@ -2,16 +2,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sqliteRecords } from '../../src/adapters/sqlite';
 import { advanceRun } from '../../src/assistants/advanceRun';
 import { createAssistants } from '../../src/assistants/assistants';
-import type { AssistantsPorts, FoundPassage } from '../../src/assistants/ports';
+import type { AssistantsPorts, CodeInterpreterTool, CodeResult, FoundPassage } from '../../src/assistants/ports';
 import { createRuns } from '../../src/assistants/runs';
 import type { RunSink } from '../../src/assistants/runSink';
 import { createThreads } from '../../src/assistants/threads';
 import type { ChatEvent, ChatRequest } from '../../src/models/ports';
 import type { Scope } from '../../src/scope';
+import type { Records } from '../../src/storage/ports';
 import { attachables } from './attachables';
+import { openRecords } from './storage';
 
 export type Turn = (request: ChatRequest, signal?: AbortSignal) => AsyncIterable<ChatEvent> | Iterable<ChatEvent>;
 
@@ -37,12 +38,17 @@ export const calls = (...functions: { id: string; name: string; arguments: strin
 /** Opens the capability in a folder of its own; `turns` answer the model's calls in order. */
 export async function openAssistants() {
   const directory = await mkdtemp(join(tmpdir(), 'assistants-'));
-  const records = await sqliteRecords(join(directory, 'records.sqlite'));
+  const records = await openRecords(directory);
+  const others: Records[] = [];
   const turns: Turn[] = [];
   const requests: ChatRequest[] = [];
   const clock = { now: Date.now() };
   const passages: FoundPassage[] = [];
   const faults: unknown[] = [];
+  const sleeps: number[] = [];
+  /** Results of code, in order, and the calls that were made. */
+  const codeResults: (CodeResult | ((signal?: AbortSignal) => Promise<CodeResult>))[] = [];
+  const codeCalls: Parameters<CodeInterpreterTool['run']>[0][] = [];
   const attached = attachables();
   const ports: AssistantsPorts = {
     records,
@@ -58,7 +64,20 @@ export async function openAssistants() {
     fileSearch: { search: () => Promise.resolve(passages) },
     vectorStores: attached.storePort,
     files: attached.filePort,
+    codeInterpreter: {
+      run: async (request, signal) => {
+        codeCalls.push(request);
+        const result = codeResults.shift();
+        if (!result) throw new Error('No result left for the code.');
+        return typeof result === 'function' ? result(signal) : result;
+      },
+    },
     now: () => clock.now,
+    sleep: async (ms, signal) => {
+      signal?.throwIfAborted();
+      sleeps.push(ms);
+      clock.now += ms;
+    },
     runExpiresSeconds: 600,
     logFault: (_message, error) => faults.push(error),
   };
@@ -75,7 +94,18 @@ export async function openAssistants() {
     return { assistant, thread, run: created, reference: { scope, threadId: thread.id, runId: created.id } };
   }
 
+  /** Another instance over the same storage, with its own connection; ends with `close`. */
+  async function otherInstance(): Promise<AssistantsPorts> {
+    const own = await openRecords(directory);
+    others.push(own);
+    return { ...ports, records: own };
+  }
+
   return {
+    otherInstance,
+    sleeps,
+    codeResults,
+    codeCalls,
     ports,
     records,
     turns,
@@ -92,6 +122,7 @@ export async function openAssistants() {
     advance: async (reference: Awaited<ReturnType<typeof start>>['reference'], sink?: RunSink) =>
       advanceRun(ports, reference, sink),
     async close() {
+      for (const other of others) await other.close();
       await records.close();
       await rm(directory, { recursive: true });
     },

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
-import { fileCitation, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
+import { scheduleObject } from '../../src/wire/schedules';
+import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
 import {
   fileBatchObject,
   fileContentPage,
@@ -42,6 +43,11 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['GET', '/schedules', listOf(scheduleObject)],
+  ['POST', '/schedules', scheduleObject],
+  ['GET', '/schedules/{}', scheduleObject],
+  ['DELETE', '/schedules/{}', deletedObject('schedule.deleted')],
+  ['POST', '/schedules/{}/run', runObject],
   ['GET', '/files', listOf(fileObject)],
   ['POST', '/files', fileObject],
   ['GET', '/files/{}', fileObject],
@@ -68,16 +74,22 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
 const BASE = /^(?:\/api\/projects\/[^/]+(?:\/openai(?:\/v1)?)?|\/openai\/v1|\/openai|\/v1)(?=\/)/;
 const patternOf = (path: string) => new RegExp(`^${path.replaceAll('{}', '[^/]+')}$`);
 
+/** The path below its base path. */
+export const belowBase = (pathname: string): string => pathname.replace(BASE, '');
+
 /** The schema of the operation's success; undefined if there is no such operation. */
 export function answerSchema(method: string, pathname: string): z.ZodType | 'raw' | undefined {
-  const path = pathname.replace(BASE, '');
+  const path = belowBase(pathname);
   return operations.find(([known, template]) => known === method && patternOf(template).test(path))?.[2];
 }
 
-const citationDelta = fileCitation.extend({
-  index: z.int(),
-  file_citation: z.object({ file_id: z.string(), quote: z.string().optional() }),
-});
+const annotationDelta = z.discriminatedUnion('type', [
+  fileCitation.extend({
+    index: z.int(),
+    file_citation: z.object({ file_id: z.string(), quote: z.string().optional() }),
+  }),
+  filePath.extend({ index: z.int() }),
+]);
 
 /** `messageDeltaObject` (components.md section 8). */
 export const messageDeltaObject = z.object({
@@ -86,11 +98,18 @@ export const messageDeltaObject = z.object({
   delta: z.object({
     role: z.enum(['user', 'assistant']).optional(),
     content: z.array(
-      z.object({
-        index: z.int(),
-        type: z.literal('text'),
-        text: z.object({ value: z.string(), annotations: z.array(citationDelta) }),
-      }),
+      z.discriminatedUnion('type', [
+        z.object({
+          index: z.int(),
+          type: z.literal('text'),
+          text: z.object({ value: z.string(), annotations: z.array(annotationDelta) }),
+        }),
+        z.object({
+          index: z.int(),
+          type: z.literal('image_file'),
+          image_file: z.object({ file_id: z.string() }),
+        }),
+      ]),
     ),
   }),
 });
@@ -111,6 +130,22 @@ const callDelta = z.discriminatedUnion('type', [
     type: z.literal('file_search'),
     id: z.string().optional(),
     file_search: z.strictObject({}),
+  }),
+  z.object({
+    index: z.int(),
+    type: z.literal('code_interpreter'),
+    id: z.string().optional(),
+    code_interpreter: z.object({
+      input: z.string().optional(),
+      outputs: z
+        .array(
+          z.discriminatedUnion('type', [
+            z.object({ index: z.int(), type: z.literal('logs'), logs: z.string() }),
+            z.object({ index: z.int(), type: z.literal('image'), image: z.object({ file_id: z.string() }) }),
+          ]),
+        )
+        .optional(),
+    }),
   }),
 ]);
 

@@ -80,25 +80,41 @@ function orderFaults(id: string, events: StreamEvent[], order: RegExp): string[]
   return order.test(names) ? [] : [`${id} came as: ${names}`];
 }
 
-interface TextDelta {
-  delta: { content: { text: { value: string; annotations: Record<string, unknown>[] } }[] };
+interface MessageDelta {
+  delta: {
+    content: {
+      index: number;
+      text?: { value: string; annotations: Record<string, unknown>[] };
+      image_file?: { file_id: string };
+    }[];
+  };
 }
 
 function textFaults(id: string, events: StreamEvent[]): string[] {
-  const deltas = events.filter(({ event }) => event === 'thread.message.delta').map(({ data }) => data as TextDelta);
-  const texts = deltas.flatMap(({ delta }) => delta.content.map(({ text }) => text));
-  const [part] = (events.at(-1)?.data as MessageObject).content;
+  const deltas = events
+    .filter(({ event }) => event === 'thread.message.delta')
+    .flatMap(({ data }) => (data as MessageDelta).delta.content);
+  const texts = deltas.flatMap(({ text }) => text ?? []);
+  const { content } = events.at(-1)?.data as MessageObject;
+  const images = content.flatMap((one) => (one.type === 'image_file' ? [one.image_file.file_id] : []));
+  const announcedImages = deltas.flatMap(({ index, image_file }) => (image_file ? [[index, image_file.file_id]] : []));
+  if (JSON.stringify(announcedImages) !== JSON.stringify([...images.entries()]))
+    return [`${id}: images came as ${JSON.stringify(announcedImages)}`];
+  const place = content.findIndex(({ type }) => type === 'text');
+  const part = content[place];
   if (part?.type !== 'text') return texts.length === 0 ? [] : [`${id} ends without its text`];
+  if (deltas.some(({ index, text }) => text && index !== place)) return [`${id}: text came for another part`];
   const value = texts.map((text) => text.value).join('');
   const announced = texts.flatMap(({ annotations }) => annotations);
   const faults = value === part.text.value ? [] : [`${id}: deltas add up to '${value}', not '${part.text.value}'`];
   if (announced.length !== part.text.annotations.length)
     faults.push(`${id}: ${announced.length} annotations in deltas`);
-  for (const [index, { file_citation, ...annotation }] of part.text.annotations.entries()) {
-    const { index: place, file_citation: cited, ...given } = announced[index] ?? {};
-    const same = JSON.stringify(given) === JSON.stringify(annotation) && place === index;
-    const sameFile = isCitation(cited) && cited.file_id === file_citation.file_id;
-    if (!same || !sameFile) faults.push(`${id}: annotation ${index} came as ${JSON.stringify(announced[index])}`);
+  for (const [index, annotation] of part.text.annotations.entries()) {
+    const { index: number, ...given } = announced[index] ?? {};
+    // Only deltas quote.
+    if (isCitation(given.file_citation)) given.file_citation = { file_id: given.file_citation.file_id };
+    if (JSON.stringify(given) !== JSON.stringify(annotation) || number !== index)
+      faults.push(`${id}: annotation ${index} came as ${JSON.stringify(announced[index])}`);
     const at = part.text.value.slice(annotation.start_index, annotation.end_index);
     if (at !== annotation.text) faults.push(`${id}: annotation ${index} stands at '${at}'`);
   }

@@ -5,15 +5,19 @@
 import OpenAI, { AzureOpenAI } from 'openai';
 import { errorResponse } from '../../src/wire/common';
 import { faultsOf } from './contractFaults';
-import { answerSchema } from './contractSchemas';
+import { answerSchema, belowBase } from './contractSchemas';
 import { readEvents, streamFaults } from './contractStream';
 import { startHost, type Host, type Tenant } from './host';
+import { PublishedSchemas } from './publishedSchemas';
 import { startScriptedUpstream, type ScriptedUpstream } from './scriptedUpstream';
 
 export type Sdk = 'OpenAI' | 'AzureOpenAI';
 /** For `describe.each`: the rules of a suite hold for both classes of the SDK. */
 export const sdks: Sdk[] = ['OpenAI', 'AzureOpenAI'];
 export const API_VERSION = '2025-04-01-preview';
+
+/** Undefined where the folder with the specification is not there. */
+export const publishedSchemas = PublishedSchemas.read();
 
 export interface ContractSuite {
   readonly upstream: ScriptedUpstream;
@@ -109,11 +113,21 @@ async function answerFaults(method: string, pathname: string, response: Response
   const type = headers.get('content-type') ?? '';
   const schema = status >= 400 ? errorResponse : answerSchema(method, pathname);
   try {
-    if (schema === 'raw') await response.arrayBuffer();
-    else if (type.startsWith('text/event-stream')) faults.push(...streamFaults(readEvents(await response.text())));
-    else if (!/^application\/json\b/.test(type)) faults.push(`content type '${type}'`);
-    else if (!schema) faults.push('is no operation of the contract');
-    else faults.push(...faultsOf(schema, JSON.parse(await response.text())));
+    if (schema === 'raw') {
+      await response.arrayBuffer();
+    } else if (type.startsWith('text/event-stream')) {
+      const events = readEvents(await response.text());
+      faults.push(...streamFaults(events));
+      for (const { event, data } of events) faults.push(...(publishedSchemas?.eventFaults(event, data) ?? []));
+    } else if (!/^application\/json\b/.test(type)) {
+      faults.push(`content type '${type}'`);
+    } else if (!schema) {
+      faults.push('is no operation of the contract');
+    } else {
+      const body: unknown = JSON.parse(await response.text());
+      const published = publishedSchemas?.answerFaults(method, belowBase(pathname), status, body) ?? [];
+      faults.push(...faultsOf(schema, body), ...published);
+    }
   } catch (error) {
     // The test itself left in mid-stream.
     if (!(error instanceof Error && error.name === 'AbortError')) throw error;

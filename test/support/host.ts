@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import OpenAI, { AzureOpenAI } from 'openai';
+import { storageSettings } from './storage';
 
 const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
 /** Tests run under Node 24, as npm scripts do. */
@@ -53,6 +54,7 @@ export async function startHost({ dataDir, env = {}, script = MAIN }: HostOption
       HOST: '127.0.0.1',
       DATA_DIR: directory,
       API_KEYS: `alpha:${KEYS.alpha},beta:${KEYS.beta}`,
+      ...storageSettings(directory),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,15 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { documentParser } from '../../src/adapters/documentParser';
-import { folderBlobs } from '../../src/adapters/folderBlobs';
-import { lanceDbIndex } from '../../src/adapters/lanceDb';
-import { sqliteRecords } from '../../src/adapters/sqlite';
 import type { EmbeddingModel } from '../../src/models/ports';
 import { createRetrieval, type Retrieval } from '../../src/retrieval/retrieval';
 import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
 import type { IngestionJob } from '../../src/retrieval/storeRecords';
 import type { Scope } from '../../src/scope';
 import type { FileObject } from '../../src/wire/vectorStores';
+import { openBlobs, openRecords, openVectors } from './storage';
 import { wordVector } from './wordVectors';
 
 export const scope: Scope = { tenant: 'team-a', project: '-' };
@@ -38,9 +36,9 @@ export async function testRetrieval(): Promise<TestRetrieval> {
   const clock = { milliseconds: 1_750_000_000_000 };
   const parser = documentParser();
   const ports: RetrievalPorts = {
-    records: await sqliteRecords(join(folder, 'records.sqlite')),
-    blobs: folderBlobs(join(folder, 'blobs')),
-    index: await lanceDbIndex(join(folder, 'vectors')),
+    records: await openRecords(folder),
+    blobs: await openBlobs(folder),
+    index: await openVectors(folder),
     parser,
     embeddings: { current: wordModel, byId: () => wordModel },
     now: () => clock.milliseconds,

@@ -41,6 +41,8 @@ export interface ScriptedMedia {
   abandoned: number;
   /** Answers instead of the defaults; undefined leaves a request to them. */
   on(handler: MediaHandler | undefined): void;
+  /** Forgets requests, counts and handler. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,10 @@ export async function startScriptedMedia(): Promise<ScriptedMedia> {
     abandoned: 0,
     on: (given) => {
       handler = given;
+    },
+    reset: () => {
+      handler = undefined;
+      media.requests.length = media.abandoned = 0;
     },
     close: async () => {
       const closed = once(server, 'close');

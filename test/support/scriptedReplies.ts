@@ -41,6 +41,8 @@ export type Reply =
   | { kind: 'slow'; ms: number; then: Reply }
   /** The first `events` events of a stream (of a body that is not streamed: half of it), then silence or a broken connection. */
   | { kind: 'interrupted'; events: number; by: 'cut' | 'silence'; of: Reply }
+  /** These bytes in place of an HTTP answer, and then the end of the connection. */
+  | { kind: 'wire'; bytes: string }
   | {
       kind: 'raw';
       status: number;
@@ -113,9 +115,15 @@ export const reply = {
       ...options,
       headers: { 'content-type': 'application/json', ...options.headers },
     }),
+  /** Exactly these bytes on the connection, status line and headers included. */
+  wire: (bytes: string): Reply => ({ kind: 'wire', bytes }),
   /** What would be answered without a script. */
   default: (): Reply => byDefault,
 };
+
+/** What the tools of a conversation gave. */
+export const toolOutputs = (messages: ChatMessage[]): string[] =>
+  messages.flatMap((message) => (message.role === 'tool' ? [message.content] : []));
 
 /** Searches if it can, answers from what was found, and otherwise repeats what it was told. */
 export function defaultAnswer(body: UpstreamBody): ScriptedAnswer {

@@ -14,7 +14,7 @@ import type { Reply, UpstreamBody } from './scriptedReplies';
 import { defaultAnswer } from './scriptedReplies';
 import { embeddingsBody } from './wordVectors';
 
-export { reply } from './scriptedReplies';
+export { reply, toolOutputs } from './scriptedReplies';
 export type { Reply, UpstreamBody } from './scriptedReplies';
 export { wordVector } from './wordVectors';
 
@@ -26,6 +26,7 @@ export interface RecordedRequest {
   /** Path with query. */
   path: string;
   headers: IncomingHttpHeaders;
+  /** Empty for a form. */
   body: UpstreamBody;
   /** The body as it came. */
   raw: string;
@@ -156,7 +157,8 @@ async function readRequest(message: IncomingMessage): Promise<RecordedRequest> {
   for await (const piece of message as AsyncIterable<Buffer>) pieces.push(piece);
   const { method = '', url: path = '', headers } = message;
   const raw = Buffer.concat(pieces).toString('utf8');
-  const body = raw ? (JSON.parse(raw) as UpstreamBody) : {};
+  const isForm = headers['content-type']?.startsWith('multipart/');
+  const body = raw && !isForm ? (JSON.parse(raw) as UpstreamBody) : {};
   return { kind: kindOf(method, path), method, path, headers, body, raw };
 }
 
@@ -175,6 +177,9 @@ async function answer(chosen: Reply, request: RecordedRequest, response: ServerR
     case 'disconnect':
       cutByUs.add(response);
       return void response.destroy();
+    case 'wire':
+      cutByUs.add(response);
+      return void response.socket?.end(chosen.bytes, 'latin1');
     case 'slow':
       await delay(chosen.ms);
       return answer(chosen.then, request, response, style);

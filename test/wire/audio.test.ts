@@ -5,50 +5,26 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { toFile } from 'openai';
-import { startHost, type Host } from '../support/host';
-import { bodyOf, formField, SPEECH, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+import type { Host } from '../support/host';
+import { callersAndServices, startMediaHosts, UPSTREAM_KEY, type Hosts } from '../support/modelHosts';
+import { bodyOf, formField, SPEECH, type ScriptedMedia } from '../support/scriptedMedia';
 
-const BACKENDS = (url: string) =>
-  JSON.stringify([
-    {
-      name: 'one',
-      kind: 'openai',
-      base_url: url,
-      api_key: 'upstream-key',
-      deployments: { ears: 'whisper-1', '*': '*' },
-    },
-  ]);
 let media: ScriptedMedia;
-let hosts: Record<'openai' | 'azure', Host>;
+let hosts: Hosts;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  media = await startScriptedMedia();
-  hosts = {
-    openai: await startHost({ env: { MODEL_BACKENDS: BACKENDS(media.url) } }),
-    azure: await startHost({
-      env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' },
-    }),
-  };
+  const deployments = { ears: 'whisper-1', '*': '*' };
+  ({ media, hosts, stop } = await startMediaHosts(({ url }) => {
+    const backend = { name: 'one', kind: 'openai', base_url: url, api_key: UPSTREAM_KEY, deployments };
+    return { openai: { MODEL_BACKENDS: JSON.stringify([backend]) } };
+  }));
 });
-afterAll(async () => {
-  await hosts.openai.stop();
-  await hosts.azure.stop();
-  await media.close();
-});
-beforeEach(() => {
-  media.requests.length = 0;
-  media.abandoned = 0;
-  media.on(undefined);
-});
+afterAll(async () => stop());
+beforeEach(() => media.reset());
 
 const wav = async () => toFile(Buffer.from('RIFF..audio.data.omitted'), 'speech.wav', { type: 'audio/wav' });
-const styles = [
-  ['openai', 'openai'],
-  ['openai', 'azure'],
-  ['azure', 'openai'],
-  ['azure', 'azure'],
-] as const;
 
-describe.each(styles)('The %s SDK before an upstream of style %s', (caller, service) => {
+describe.each(callersAndServices)('The %s SDK before a service of style %s', (caller, service) => {
   const audio = () => hosts[service][caller]().audio;
 
   it('transcribes, as JSON and as text', async () => {
@@ -82,6 +58,22 @@ describe.each(styles)('The %s SDK before an upstream of style %s', (caller, serv
     });
     expect(Buffer.from(await spoken.arrayBuffer()).equals(SPEECH)).toBe(true);
     expect(spoken.headers.get('content-type')).toBe('audio/mpeg');
+  });
+
+  it('transcribes and speaks in events', async () => {
+    const events = ['transcript.text.delta', 'transcript.text.done'];
+    const asEvents = (types: string[]) => types.map((type) => `data: ${JSON.stringify({ type })}\n\n`);
+    media.on(({ operation }) => ({
+      headers: { 'content-type': 'text/event-stream' },
+      body: asEvents(operation === 'audio/speech' ? ['speech.audio.delta', 'speech.audio.done'] : events),
+    }));
+    const types: string[] = [];
+    const transcript = await audio().transcriptions.create({ model: 'ears', file: await wav(), stream: true });
+    for await (const { type } of transcript) types.push(type);
+    expect(types).toEqual(events);
+    const asked = { model: 'voice', input: 'Hi!', voice: 'fable', stream_format: 'sse' } as const;
+    const spoken = await audio().speech.create(asked);
+    expect(await spoken.text()).toBe(asEvents(['speech.audio.delta', 'speech.audio.done']).join(''));
   });
 });
 

@@ -1,32 +1,30 @@
-/** Chat completions through the local host with the official SDKs, the AI SDK and LangChain, in both styles. */
-import { createAzure } from '@ai-sdk/azure';
-import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
-import { generateText, streamText } from 'ai';
+/** Chat completions through the local host with the official SDKs in both styles. */
 import type OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
-import { startHost, type Host } from '../support/host';
-import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
+import {
+  callersAndServices,
+  singleService,
+  startHosts,
+  styles,
+  UPSTREAM_KEY,
+  type Hosts,
+  type Style,
+} from '../support/modelHosts';
+import { reply, startScriptedUpstream, toolOutputs, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 const VERSION = '2025-04-01-preview';
-let upstreams: Record<'openai' | 'azure', ScriptedUpstream>;
-let hosts: Record<'openai' | 'azure', Host>;
+let upstreams: Record<Style, ScriptedUpstream>;
+let hosts: Hosts;
 beforeAll(async () => {
   const openai = await startScriptedUpstream();
   const azure = await startScriptedUpstream({ style: 'azure' });
   upstreams = { openai, azure };
-  hosts = {
-    openai: await startHost({ env: { OPENAI_BASE_URL: openai.url, OPENAI_API_KEY: 'upstream-key' } }),
-    azure: await startHost({
-      env: { AZURE_OPENAI_ENDPOINT: azure.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' },
-    }),
-  };
+  hosts = await startHosts(singleService(openai, azure));
 });
 afterAll(async () => {
-  for (const style of ['openai', 'azure'] as const) {
-    await hosts[style].stop();
-    await upstreams[style].close();
-  }
+  await hosts.stop();
+  for (const style of styles) await upstreams[style].close();
 });
 beforeEach(() => {
   upstreams.openai.reset();
@@ -34,14 +32,8 @@ beforeEach(() => {
 });
 
 const ask = (content: string) => [{ role: 'user' as const, content }];
-const styles = [
-  ['OpenAI', 'openai', 'openai'],
-  ['OpenAI', 'openai', 'azure'],
-  ['AzureOpenAI', 'azure', 'openai'],
-  ['AzureOpenAI', 'azure', 'azure'],
-] as const;
 
-describe.each(styles)('%s (%s style) before an upstream of style %s', (_class, caller, service) => {
+describe.each(callersAndServices)('The %s SDK before a service of style %s', (caller, service) => {
   let client: OpenAI;
   let upstream: ScriptedUpstream;
   beforeEach(() => {
@@ -55,7 +47,7 @@ describe.each(styles)('%s (%s style) before an upstream of style %s', (_class, c
     expect(completion.usage?.total_tokens).toBeGreaterThan(0);
     const [request] = upstream.requests;
     expect(JSON.stringify(request)).not.toContain(hosts[service].key());
-    expect(JSON.stringify(request?.headers)).toContain('upstream-key');
+    expect(JSON.stringify(request?.headers)).toContain(UPSTREAM_KEY);
     expect(request?.path).toBe(
       service === 'azure'
         ? `/openai/deployments/gpt-4o/chat/completions?api-version=${VERSION}`
@@ -77,27 +69,14 @@ describe.each(styles)('%s (%s style) before an upstream of style %s', (_class, c
     expect(completion.usage?.total_tokens).toBeGreaterThan(0);
   });
 
-  it('runs tools, parallel ones too, by `runTools`', async () => {
-    upstream.enqueue(
-      reply.toolCalls([
-        { name: 'add', arguments: { a: 1, b: 2 } },
-        { name: 'add', arguments: { a: 10, b: 20 } },
-      ]),
-      (body) =>
-        reply.text(
-          `Sums: ${body.messages
-            ?.filter(({ role }) => role === 'tool')
-            .map(({ content }) => content)
-            .join(' and ')}`,
-        ),
-    );
-    const runner = client.chat.completions.runTools({
+  it('runs tools, parallel ones too, by `runTools`, streamed or not', async () => {
+    const asked = {
       model: 'gpt-4o',
       messages: ask('Add'),
       parallel_tool_calls: true,
       tools: [
         {
-          type: 'function',
+          type: 'function' as const,
           function: {
             name: 'add',
             description: 'Adds.',
@@ -107,9 +86,19 @@ describe.each(styles)('%s (%s style) before an upstream of style %s', (_class, c
           },
         },
       ],
-    });
-    expect(await runner.finalContent()).toBe('Sums: 3 and 30');
-    expect(upstream.calls.chat).toBe(2);
+    };
+    const { completions } = client.chat;
+    for (const run of [() => completions.runTools(asked), () => completions.runTools({ ...asked, stream: true })]) {
+      upstream.enqueue(
+        reply.toolCalls([
+          { name: 'add', arguments: { a: 1, b: 2 } },
+          { name: 'add', arguments: { a: 10, b: 20 } },
+        ]),
+        ({ messages = [] }) => reply.text(`Sums: ${toolOutputs(messages).join(' and ')}`),
+      );
+      expect(await run().finalContent()).toBe('Sums: 3 and 30');
+    }
+    expect(upstream.requests.map(({ body }) => body.stream === true)).toEqual([false, false, true, true]);
   });
 
   it('parses JSON by a zod schema', async () => {
@@ -154,7 +143,7 @@ it('every field, known or not, reaches the model service byte for byte', async (
     "temperature":1.0,"n":2,"seed":12345678901234567890,"stop":["a"],"logprobs":true,"top_logprobs":3,"logit_bias":{"50256":-100},"reasoning_effort":"low",
     "modalities":["text","audio"],"audio":{"format":"wav","voice":"alloy"},"prediction":{"type":"content","content":"x"},"max_completion_tokens":50,
     "user_security_context":{"source_ip":"10.0.0.1"},"made_up":{"deep":[1,2,{"x":null}]} }`;
-  for (const style of ['openai', 'azure'] as const) {
+  for (const style of styles) {
     let received = '';
     upstreams[style].on((_body, request) => {
       received = request.raw;
@@ -197,50 +186,6 @@ it('a recorded stream arrives byte for byte, and so do the headers that callers 
   const { 'set-cookie': cookie, ...passed } = headers;
   expect(Object.fromEntries(answer.headers)).toMatchObject(passed);
   expect(answer.headers.get('set-cookie')).not.toBe(cookie);
-});
-
-describe('@ai-sdk/azure', () => {
-  const provider = (style: 'openai' | 'azure') =>
-    createAzure({
-      baseURL: `${hosts[style].url}/openai`,
-      apiKey: hosts[style].key(),
-      apiVersion: VERSION,
-      useDeploymentBasedUrls: true,
-    });
-
-  it.each(['openai', 'azure'] as const)('generates and streams text (upstream of style %s)', async (style) => {
-    const model = provider(style).chat('gpt-4o');
-    const whole = await generateText({ model, prompt: 'Hello' });
-    expect(whole.text).toBe('You said: Hello');
-    const streamed = streamText({ model, prompt: 'Hello again' });
-    let text = '';
-    for await (const delta of streamed.textStream) text += delta;
-    expect(text).toBe('You said: Hello again');
-    expect((await streamed.usage).totalTokens).toBeGreaterThan(0);
-  });
-});
-
-describe('@langchain/openai', () => {
-  it('invokes and streams by AzureChatOpenAI', async () => {
-    const { host, key } = { host: hosts.azure.url, key: hosts.azure.key() };
-    const model = new AzureChatOpenAI({
-      azureOpenAIEndpoint: host,
-      azureOpenAIApiKey: key,
-      azureOpenAIApiDeploymentName: 'gpt-4o',
-      azureOpenAIApiVersion: VERSION,
-      maxRetries: 0,
-    });
-    expect((await model.invoke('Hello')).content).toBe('You said: Hello');
-    let text = '';
-    for await (const chunk of await model.stream('Hello')) text += String(chunk.content);
-    expect(text).toBe('You said: Hello');
-  });
-
-  it('invokes by ChatOpenAI', async () => {
-    const configuration = { baseURL: `${hosts.openai.url}/v1` };
-    const model = new ChatOpenAI({ model: 'gpt-4o', apiKey: hosts.openai.key(), configuration, maxRetries: 0 });
-    expect((await model.invoke('Hello')).content).toBe('You said: Hello');
-  });
 });
 
 describe('What is refused before a model service is called', () => {

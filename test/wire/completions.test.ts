@@ -1,46 +1,42 @@
 /** Completions in both styles, streamed and not, and what is refused before a model service is called. */
-import { startHost, type Host } from '../support/host';
-import { bodyOf, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+import { callersAndServices, startMediaHosts, UPSTREAM_KEY, type Hosts } from '../support/modelHosts';
+import { bodyOf, type ScriptedMedia } from '../support/scriptedMedia';
 
 let media: ScriptedMedia;
-let host: Host;
+let hosts: Hosts;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  media = await startScriptedMedia();
-  host = await startHost({ env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' } });
+  ({ media, hosts, stop } = await startMediaHosts());
 });
-afterAll(async () => {
-  await host.stop();
-  await media.close();
-});
-beforeEach(() => {
-  media.requests.length = 0;
-});
+afterAll(async () => stop());
+beforeEach(() => media.reset());
 
-it('both SDK classes get the completion of the deployment that they name', async () => {
-  for (const client of [host.openai(), host.azure()]) {
-    const completion = await client.completions.create({
-      model: 'instruct',
-      prompt: ['tell me a joke'],
-      max_tokens: 32,
-    });
-    expect(completion).toMatchObject({
+describe.each(callersAndServices)('The %s SDK before a service of style %s', (caller, service) => {
+  const completions = () => hosts[service][caller]().completions;
+
+  it('gets the completion of the deployment that it names', async () => {
+    const asked = { model: 'instruct', prompt: ['tell me a joke'], max_tokens: 32 };
+    expect(await completions().create(asked)).toMatchObject({
       object: 'text_completion',
       choices: [{ text: 'The head mango.', finish_reason: 'stop' }],
     });
-  }
-  expect(media.requests.map(({ deployment, operation }) => [deployment, operation])).toEqual([
-    ['instruct', 'completions'],
-    ['instruct', 'completions'],
-  ]);
-  expect(media.requests.map(({ headers }) => headers['api-key'])).toEqual(['upstream-key', 'upstream-key']);
-  expect(media.requests.map(bodyOf)[0]).toMatchObject({ prompt: ['tell me a joke'], max_tokens: 32 });
-});
+    const [request] = media.requests;
+    expect(media.requests).toHaveLength(1);
+    expect(request && bodyOf(request)).toMatchObject({ prompt: ['tell me a joke'], max_tokens: 32 });
+    expect(request).toMatchObject(
+      service === 'azure'
+        ? { deployment: 'instruct', operation: 'completions', headers: { 'api-key': UPSTREAM_KEY } }
+        : { path: '/v1/completions', headers: { authorization: `Bearer ${UPSTREAM_KEY}` } },
+    );
+    expect(JSON.stringify(request?.headers)).not.toContain(hosts[service].key());
+  });
 
-it('streams', async () => {
-  const stream = await host.azure().completions.create({ model: 'instruct', prompt: 'x', stream: true });
-  let text = '';
-  for await (const chunk of stream) text += chunk.choices[0]?.text ?? '';
-  expect(text).toBe('The head mango.');
+  it('gets it streamed', async () => {
+    const stream = await completions().create({ model: 'instruct', prompt: 'x', stream: true });
+    const texts: (string | undefined)[] = [];
+    for await (const chunk of stream) texts.push(chunk.choices[0]?.text);
+    expect(texts).toEqual(['The head', ' mango.']);
+  });
 });
 
 it.each([
@@ -52,9 +48,9 @@ it.each([
   ['best_of below n', { prompt: 'x', n: 3, best_of: 2 }, 'best_of'],
   ['best_of with a stream', { prompt: 'x', best_of: 2, stream: true }, 'best_of'],
 ])('refuses %s with 400 that names it, before any upstream call', async (_what, body, param) => {
-  const answer = await fetch(`${host.url}/openai/deployments/instruct/completions?api-version=2024-10-21`, {
+  const answer = await fetch(`${hosts.azure.url}/openai/deployments/instruct/completions?api-version=2024-10-21`, {
     method: 'POST',
-    headers: { 'api-key': host.key(), 'content-type': 'application/json' },
+    headers: { 'api-key': hosts.azure.key(), 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
   expect(answer.status).toBe(400);

@@ -1,39 +1,41 @@
 /** Embeddings in both styles through a model service, and by the built-in model. */
-import { OpenAIEmbeddings } from '@langchain/openai';
 import { encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import { startHost, type Host } from '../support/host';
+import { callersAndServices, singleService, startHosts, styles, type Hosts, type Style } from '../support/modelHosts';
 import { startScriptedUpstream, wordVector, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 describe('By a model service', () => {
-  let upstream: ScriptedUpstream;
-  let host: Host;
+  let upstreams: Record<Style, ScriptedUpstream>;
+  let hosts: Hosts;
   beforeAll(async () => {
-    upstream = await startScriptedUpstream({ style: 'azure' });
-    host = await startHost({
-      env: { AZURE_OPENAI_ENDPOINT: upstream.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' },
-    });
+    upstreams = { openai: await startScriptedUpstream(), azure: await startScriptedUpstream({ style: 'azure' }) };
+    hosts = await startHosts(singleService(upstreams.openai, upstreams.azure));
   });
   afterAll(async () => {
-    await host.stop();
-    await upstream.close();
+    await hosts.stop();
+    for (const style of styles) await upstreams[style].close();
   });
-  beforeEach(() => upstream.reset());
-
-  it.each(['openai', 'azure'] as const)('the %s SDK, which asks for base64, gets the vectors', async (caller) => {
-    const made = await host[caller]().embeddings.create({ model: 'embed', input: ['one text', 'another'] });
-    expect(made.data.map(({ embedding }) => embedding)).toEqual([
-      Array.from(wordVector('one text')),
-      Array.from(wordVector('another')),
-    ]);
-    expect(upstream.requests.map(({ body }) => body.encoding_format)).toEqual(['base64']);
-    expect(upstream.requests[0]?.path).toContain('/openai/deployments/embed/embeddings');
+  beforeEach(() => {
+    for (const style of styles) upstreams[style].reset();
   });
 
-  it('LangChain gets them too', async () => {
-    const configuration = { baseURL: `${host.url}/v1` };
-    const model = new OpenAIEmbeddings({ model: 'embed', apiKey: host.key(), configuration, maxRetries: 0 });
-    expect(await model.embedQuery('a query')).toEqual(Array.from(wordVector('a query')));
-  });
+  it.each(callersAndServices)(
+    'the %s SDK, which asks for base64, and for float where it is told to, gets the vectors of a service of style %s',
+    async (caller, service) => {
+      const { embeddings } = hosts[service][caller]();
+      const asked = { model: 'embed', input: ['one text', 'another'] };
+      const vectors = asked.input.map((text) => Array.from(wordVector(text)));
+      for (const encoding_format of [undefined, 'float'] as const) {
+        const made = await embeddings.create({ ...asked, encoding_format });
+        expect(made.data.map(({ embedding }) => embedding)).toEqual(vectors);
+      }
+      const { requests } = upstreams[service];
+      expect(requests.map(({ body }) => body.encoding_format)).toEqual(['base64', 'float']);
+      expect(requests[0]?.path).toContain(
+        service === 'azure' ? '/openai/deployments/embed/embeddings?api-version=' : '/v1/embeddings',
+      );
+    },
+  );
 
   it.each([
     ['no input', {}, 'input'],
@@ -46,13 +48,13 @@ describe('By a model service', () => {
     ['no dimensions at all', { input: 'a', dimensions: 0 }, 'dimensions'],
     ['no model where the path has none', { input: 'a', model: undefined }, 'model'],
   ])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
-    const answer = await fetch(`${host.url}/v1/embeddings`, {
+    const answer = await fetch(`${hosts.azure.url}/v1/embeddings`, {
       method: 'POST',
-      headers: { 'api-key': host.key(), 'content-type': 'application/json' },
+      headers: { 'api-key': hosts.azure.key(), 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'embed', ...body }),
     });
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param } }]);
-    expect(upstream.calls.embeddings).toBe(0);
+    expect(upstreams.azure.calls.embeddings).toBe(0);
   });
 });
 

@@ -1,38 +1,20 @@
 /** Image generations, edits and variations with the official SDKs in both styles. */
 import { toFile } from 'openai';
-import { startHost, type Host } from '../support/host';
-import { formField, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+import { callersAndServices, startMediaHosts, type Hosts } from '../support/modelHosts';
+import { formField, type ScriptedMedia } from '../support/scriptedMedia';
 
 let media: ScriptedMedia;
-let hosts: Record<'openai' | 'azure', Host>;
+let hosts: Hosts;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  media = await startScriptedMedia();
-  hosts = {
-    openai: await startHost({ env: { OPENAI_BASE_URL: media.url, OPENAI_API_KEY: 'upstream-key' } }),
-    azure: await startHost({
-      env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' },
-    }),
-  };
+  ({ media, hosts, stop } = await startMediaHosts());
 });
-afterAll(async () => {
-  await hosts.openai.stop();
-  await hosts.azure.stop();
-  await media.close();
-});
-beforeEach(() => {
-  media.requests.length = 0;
-  media.on(undefined);
-});
+afterAll(async () => stop());
+beforeEach(() => media.reset());
 
 const png = async (name: string) => toFile(Buffer.from(`\x89PNG ${name}`, 'latin1'), name, { type: 'image/png' });
-const styles = [
-  ['openai', 'openai'],
-  ['openai', 'azure'],
-  ['azure', 'openai'],
-  ['azure', 'azure'],
-] as const;
 
-describe.each(styles)('The %s SDK before an upstream of style %s', (caller, service) => {
+describe.each(callersAndServices)('The %s SDK before a service of style %s', (caller, service) => {
   const images = () => hosts[service][caller]().images;
 
   it('generates', async () => {
@@ -59,19 +41,26 @@ describe.each(styles)('The %s SDK before an upstream of style %s', (caller, serv
     const made = await images().createVariation({ model: 'dall-e-2', image: await png('one.png') });
     expect(made.data).toHaveLength(1);
   });
-});
 
-it('streamed pictures arrive as events', async () => {
-  const picture = 'A'.repeat(1_500_000);
-  const event = (type: string) => `event: ${type}\ndata: ${JSON.stringify({ type, b64_json: picture })}\n\n`;
-  media.on(() => ({
-    headers: { 'content-type': 'text/event-stream' },
-    body: [event('image_generation.partial_image'), event('image_generation.completed')],
-  }));
-  const stream = await hosts.openai.openai().images.generate({ model: 'gpt-image-1', prompt: 'A hat', stream: true });
-  const types: string[] = [];
-  for await (const part of stream) types.push(`${part.type} ${part.b64_json.length}`);
-  expect(types).toEqual(['image_generation.partial_image 1500000', 'image_generation.completed 1500000']);
+  it('gets pictures as events', async () => {
+    const picture = 'A'.repeat(1_500_000);
+    const event = (type: string) => `event: ${type}\ndata: ${JSON.stringify({ type, b64_json: picture })}\n\n`;
+    const types = (made: string) => [`${made}.partial_image`, `${made}.completed`];
+    media.on(({ operation }) => ({
+      headers: { 'content-type': 'text/event-stream' },
+      body: types(operation === 'images/edits' ? 'image_edit' : 'image_generation').map(event),
+    }));
+    const received = async (stream: AsyncIterable<{ type: string; b64_json: string }>) => {
+      const parts: string[] = [];
+      for await (const part of stream) parts.push(`${part.type} ${part.b64_json.length}`);
+      return parts;
+    };
+    const asked = { model: 'gpt-image-1', prompt: 'A hat', stream: true } as const;
+    const lengths = (made: string) => types(made).map((type) => `${type} 1500000`);
+    expect(await received(await images().generate(asked))).toEqual(lengths('image_generation'));
+    const image = await png('one.png');
+    expect(await received(await images().edit({ ...asked, image }))).toEqual(lengths('image_edit'));
+  });
 });
 
 it("the filter's refusal passes with its results", async () => {

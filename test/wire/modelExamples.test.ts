@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startHost, type Host } from '../support/host';
+import { singleService } from '../support/modelHosts';
 import { startScriptedMedia, type MediaReply, type ScriptedMedia } from '../support/scriptedMedia';
 
 interface Example {
@@ -34,15 +35,13 @@ let media: ScriptedMedia;
 let host: Host;
 beforeAll(async () => {
   media = await startScriptedMedia();
-  host = await startHost({ env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'upstream-key' } });
+  host = await startHost({ env: singleService(media, media).azure });
 });
 afterAll(async () => {
   await host.stop();
   await media.close();
 });
-beforeEach(() => {
-  media.requests.length = 0;
-});
+beforeEach(() => media.reset());
 
 function bodyOf({ content_type, body }: Example['request']): string | FormData | undefined {
   if (content_type !== 'multipart/form-data') return body ? JSON.stringify(body) : undefined;

@@ -3,21 +3,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { startHost, type Host } from '../support/host';
+import { impatient, UPSTREAM_KEY } from '../support/modelHosts';
 import { reply, startScriptedUpstream, type Reply, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 let upstream: ScriptedUpstream;
 let host: Host;
 beforeAll(async () => {
   upstream = await startScriptedUpstream();
-  const backend = {
-    name: 'one',
-    kind: 'openai',
-    base_url: upstream.url,
-    api_key: 'upstream-key',
-    headers_timeout_seconds: 1,
-    idle_timeout_seconds: 1,
-  };
-  host = await startHost({ env: { MODEL_BACKENDS: JSON.stringify([backend]) } });
+  host = await startHost({ env: { MODEL_BACKENDS: JSON.stringify([impatient('openai', upstream)]) } });
 });
 afterAll(async () => {
   await host.stop();
@@ -43,18 +36,32 @@ const chat = async (more: object = {}) => post({ model, messages, ...more });
 /** The process still serves. */
 const stillServes = async () => expect((await chat()).status).toBe(200);
 
+/** An answer with exactly these headers. */
+const answered = (headers: string, body = '{}') =>
+  reply.wire(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${body}`);
+
 describe('A model service that, asked for a whole answer,', () => {
   const whole: [what: string, replies: Reply[], status: number, calls: number][] = [
     ['breaks off in its body', [reply.cutAfter(1)], 502, 1],
+    ['breaks off in its chunks', [answered('transfer-encoding: chunked', '5\r\n{"cho')], 502, 1],
     ['falls silent in its body', [reply.stallAfter(1)], 504, 1],
     ['sends broken JSON', [reply.json('{"choices":[')], 502, 1],
     ['sends no JSON', [reply.json('<html>Sorry</html>')], 502, 1],
+    ['sends nothing', [reply.json('')], 502, 1],
+    ['has a status that is none', [reply.wire('HTTP/1.1 600 Odd\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
+    ['has a status without a body', [reply.wire('HTTP/1.1 205 None\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
+    ['leads elsewhere', [reply.status(307, { headers: { location: 'http://127.0.0.1:1/' } })], 502, 1],
     ['refuses the request', [reply.status(400)], 400, 1],
     ['has no such deployment', [reply.status(404)], 404, 1],
     ['refuses the key', [reply.status(401)], 502, 1],
     ['fails once', [reply.status(500, { headers: { 'retry-after-ms': '1' } })], 200, 2],
     ['is busy once', [reply.status(429, { headers: { 'retry-after-ms': '1' } })], 200, 2],
     ['drops the connection once', [reply.disconnect()], 200, 2],
+    ['does not answer in time once', [reply.hang()], 200, 2],
+    ['speaks no HTTP once', [reply.wire('220 mail.example.org ESMTP\r\n')], 200, 2],
+    ['breaks off in its headers once', [reply.wire('HTTP/1.1 200 OK\r\ncontent-ty')], 200, 2],
+    ['tells two lengths once', [answered('content-length: 2\r\ncontent-length: 5')], 200, 2],
+    ['has a line end inside of a header once', [answered('x-ms-a: a\rset-cookie: b\r\ncontent-length: 2')], 200, 2],
   ];
   it.each(whole)('%s', async (_what, replies, status, calls) => {
     upstream.enqueue(...replies);
@@ -62,9 +69,34 @@ describe('A model service that, asked for a whole answer,', () => {
     expect(answer.status).toBe(status);
     const body = (await answer.json()) as Record<string, unknown>;
     expect(Object.keys(body)).toContain(status === 200 ? 'choices' : 'error');
-    expect(JSON.stringify(body)).not.toContain('upstream-key');
+    expect(JSON.stringify(body)).not.toContain(UPSTREAM_KEY);
     expect(upstream.calls.chat).toBe(calls);
     await stillServes();
+  });
+
+  it('is busy for a second is asked again no earlier', async () => {
+    upstream.enqueue(reply.status(429, { headers: { 'retry-after': '1' } }));
+    const began = performance.now();
+    expect((await chat()).status).toBe(200);
+    expect(performance.now() - began).toBeGreaterThan(990);
+    expect(upstream.calls.chat).toBe(2);
+  });
+
+  it.each(['completions', 'embeddings'])('fails once is asked again for %s too', async (operation) => {
+    upstream.on(() =>
+      upstream.requests.length === 1
+        ? reply.status(503, { headers: { 'retry-after-ms': '1' } })
+        : reply.json({ object: 'list', data: [] }),
+    );
+    expect((await post({ model, prompt: 'x', input: 'x' }, `/v1/${operation}`)).status).toBe(200);
+    expect(upstream.requests).toHaveLength(2);
+  });
+
+  it('fails for good is asked four times', async () => {
+    upstream.on(() => reply.status(503, { headers: { 'retry-after-ms': '1' } }));
+    const answer = await chat();
+    expect([answer.status, await answer.json()]).toMatchObject([503, { error: { message: 'Scripted 503.' } }]);
+    expect(upstream.calls.chat).toBe(4);
   });
 
   it('is 429 for good tells its caller when to come back', async () => {
@@ -94,17 +126,31 @@ describe('A model service that, asked for a stream,', () => {
     await stillServes();
   });
 
-  it('breaks off makes the SDK throw', async () => {
-    upstream.enqueue(reply.cutAfter(2));
+  it.each([
+    ['breaks off', reply.cutAfter(2), { code: 'upstream_error' }],
+    // Its bytes pass as they are; nobody parses them on the way.
+    ['sends broken JSON', reply.brokenJson(2), { name: 'SyntaxError' }],
+  ])('%s makes the SDK throw behind what came before, in one call', async (_what, scripted, error) => {
+    const log = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    upstream.enqueue(scripted);
     const stream = await host.openai().chat.completions.create({ model, messages, stream: true });
+    let chunks = 0;
     const read = async () => {
-      for await (const chunk of stream) expect(chunk.object).toBe('chat.completion.chunk');
+      for await (const { choices } of stream) chunks += choices.length;
     };
-    await expect(read()).rejects.toMatchObject({ code: 'upstream_error' });
+    await expect(read()).rejects.toMatchObject(error);
+    log.mockRestore();
+    expect(chunks).toBe(2);
+    expect(upstream.calls.chat).toBe(1);
+    await stillServes();
   });
 
-  it('fails before its first byte is asked again', async () => {
-    upstream.enqueue(reply.status(503, { headers: { 'retry-after-ms': '1' } }));
+  it.each([
+    ['fails', reply.status(503, { headers: { 'retry-after-ms': '1' } })],
+    ['drops the connection', reply.disconnect()],
+    ['does not answer in time', reply.hang()],
+  ])('%s before its first byte is asked again', async (_what, scripted) => {
+    upstream.enqueue(scripted);
     expect(await (await chat({ stream: true })).text()).toContain('data: [DONE]');
     expect(upstream.calls.chat).toBe(2);
   });

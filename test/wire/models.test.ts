@@ -1,9 +1,10 @@
 /** Which models there are, with a service and without one, and what the built-in ones do when they are asked directly. */
 import { startHost, type Host } from '../support/host';
+import { singleService, styles, type Style } from '../support/modelHosts';
 import { startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
 import { startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
 
-const idsOf = async (host: Host, style: 'openai' | 'azure' = 'openai') =>
+const idsOf = async (host: Host, style: Style = 'openai') =>
   (await host[style]().models.list()).data.map(({ id }) => id);
 
 describe('With a model service', () => {
@@ -12,36 +13,26 @@ describe('With a model service', () => {
     media = await startScriptedMedia();
   });
   afterAll(async () => media.close());
-  beforeEach(() => {
-    media.requests.length = 0;
-    media.on(undefined);
-  });
+  beforeEach(() => media.reset());
 
-  it.each(['openai', 'azure'] as const)(
-    'that is the only one (%s), its models and the built-in ones are listed and got',
-    async (style) => {
-      const azure = { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: 'k' };
-      const env: Record<string, string> = style === 'azure' ? azure : { OPENAI_BASE_URL: media.url };
-      const host = await startHost({ env });
-      try {
-        expect(await idsOf(host, style)).toEqual(['local-extractive', 'local-embeddings-en', 'gpt-4o', 'whisper-1']);
-        expect(await host[style]().models.retrieve('gpt-4o')).toMatchObject({
-          id: 'gpt-4o',
-          object: 'model',
-          owned_by: 'openai',
-        });
-        expect(await host[style]().models.retrieve('meta/llama')).toMatchObject({ id: 'meta/llama' });
-        expect(await host[style]().models.retrieve('local-extractive')).toMatchObject({
-          owned_by: 'azure-openai-functions',
-        });
+  it.each(styles)('that is the only one (%s), its models and the built-in ones are listed and got', async (style) => {
+    const host = await startHost({ env: singleService(media, media)[style] });
+    try {
+      for (const caller of styles) {
+        media.reset();
+        const { models } = host[caller]();
+        expect(await idsOf(host, caller)).toEqual(['local-extractive', 'local-embeddings-en', 'gpt-4o', 'whisper-1']);
+        expect(await models.retrieve('gpt-4o')).toMatchObject({ id: 'gpt-4o', object: 'model', owned_by: 'openai' });
+        expect(await models.retrieve('meta/llama')).toMatchObject({ id: 'meta/llama' });
+        expect(await models.retrieve('local-extractive')).toMatchObject({ owned_by: 'azure-openai-functions' });
         media.on(() => ({ status: 404, body: '{"error":{"message":"No such model.","code":"model_not_found"}}' }));
-        await expect(host[style]().models.retrieve('nothing')).rejects.toMatchObject({ status: 404 });
-        expect(await idsOf(host)).toEqual(['local-extractive', 'local-embeddings-en']);
-      } finally {
-        await host.stop();
+        await expect(models.retrieve('nothing')).rejects.toMatchObject({ status: 404 });
+        expect(await idsOf(host, caller)).toEqual(['local-extractive', 'local-embeddings-en']);
       }
-    },
-  );
+    } finally {
+      await host.stop();
+    }
+  });
 
   it('and a map of deployments, only what the map serves is listed', async () => {
     const deployments = { chatty: 'gpt-4o', 'whisper-1': 'whisper-1' };

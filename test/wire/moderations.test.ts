@@ -1,35 +1,36 @@
-import { startHost, type Host } from '../support/host';
-import { bodyOf, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+/** Moderations with the official SDKs in both styles. */
+import { callersAndServices, startMediaHosts, type Hosts } from '../support/modelHosts';
+import { bodyOf, type ScriptedMedia } from '../support/scriptedMedia';
 
 let media: ScriptedMedia;
-let host: Host;
+let hosts: Hosts;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  media = await startScriptedMedia();
-  host = await startHost({ env: { OPENAI_BASE_URL: media.url, OPENAI_API_KEY: 'upstream-key' } });
+  ({ media, hosts, stop } = await startMediaHosts());
 });
-afterAll(async () => {
-  await host.stop();
-  await media.close();
-});
-beforeEach(() => {
-  media.requests.length = 0;
-});
+afterAll(async () => stop());
+beforeEach(() => media.reset());
 
-it("texts and pictures are classified by the named model, or the service's usual one", async () => {
-  const client = host.openai();
-  const made = await client.moderations.create({ input: ['a', 'b'] });
-  expect(made.results[0]?.flagged).toBe(false);
-  await client.moderations.create({
-    model: 'other',
-    input: [{ type: 'image_url', image_url: { url: 'https://example.org/a.png' } }],
-  });
-  expect(media.requests.map((request) => bodyOf(request).model)).toEqual(['omni-moderation-latest', 'other']);
-});
+it.each(callersAndServices)(
+  "the %s SDK before a service of style %s has texts and pictures classified by the named model, or the service's usual one",
+  async (caller, service) => {
+    const client = hosts[service][caller]();
+    const made = await client.moderations.create({ input: ['a', 'b'] });
+    expect(made.results[0]?.flagged).toBe(false);
+    await client.moderations.create({
+      model: 'other',
+      input: [{ type: 'image_url', image_url: { url: 'https://example.org/a.png' } }],
+    });
+    expect(media.requests.map(({ operation }) => operation)).toEqual(['moderations', 'moderations']);
+    const named = media.requests.map((request) => (service === 'azure' ? request.deployment : bodyOf(request).model));
+    expect(named).toEqual(['omni-moderation-latest', 'other']);
+  },
+);
 
 it.each([{}, { input: 7 }, { input: [] }])('%j is refused with 400 before any upstream call', async (body) => {
-  const answer = await fetch(`${host.url}/v1/moderations`, {
+  const answer = await fetch(`${hosts.openai.url}/v1/moderations`, {
     method: 'POST',
-    headers: { 'api-key': host.key(), 'content-type': 'application/json' },
+    headers: { 'api-key': hosts.openai.key(), 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
   expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param: 'input' } }]);

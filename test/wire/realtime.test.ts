@@ -1,30 +1,21 @@
 /** Ephemeral keys for realtime sessions: minted by the model service, never one that lives long. */
-import { startHost, type Host } from '../support/host';
-import { bodyOf, EPHEMERAL, startScriptedMedia, type ScriptedMedia } from '../support/scriptedMedia';
+import { startMediaHosts, styles, UPSTREAM_KEY as KEY, type Hosts, type Style } from '../support/modelHosts';
+import { bodyOf, EPHEMERAL, type ScriptedMedia } from '../support/scriptedMedia';
 
-const KEY = 'upstream-key-that-lives-long';
 let media: ScriptedMedia;
-let hosts: Record<'openai' | 'azure', Host>;
+let hosts: Hosts;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  media = await startScriptedMedia();
   const deployments = { talk: 'gpt-realtime', scribe: 'gpt-4o-transcribe', '*': '*' };
-  const backend = { name: 'one', kind: 'openai', base_url: media.url, api_key: KEY, deployments };
-  hosts = {
-    openai: await startHost({ env: { MODEL_BACKENDS: JSON.stringify([backend]) } }),
-    azure: await startHost({ env: { AZURE_OPENAI_ENDPOINT: media.azureEndpoint, AZURE_OPENAI_API_KEY: KEY } }),
-  };
+  ({ media, hosts, stop } = await startMediaHosts(({ url }) => {
+    const backend = { name: 'one', kind: 'openai', base_url: url, api_key: KEY, deployments };
+    return { openai: { MODEL_BACKENDS: JSON.stringify([backend]) } };
+  }));
 });
-afterAll(async () => {
-  await hosts.openai.stop();
-  await hosts.azure.stop();
-  await media.close();
-});
-beforeEach(() => {
-  media.requests.length = 0;
-  media.on(undefined);
-});
+afterAll(async () => stop());
+beforeEach(() => media.reset());
 
-const post = async (service: 'openai' | 'azure', path: string, body: unknown) => {
+const post = async (service: Style, path: string, body: unknown) => {
   const answer = await fetch(`${hosts[service].url}${path}`, {
     method: 'POST',
     headers: { 'api-key': hosts[service].key(), 'content-type': 'application/json' },
@@ -39,9 +30,8 @@ const session = {
   turn_detection: { type: 'semantic_vad', eagerness: 'low' },
   made_up: 1,
 };
-const services = ['openai', 'azure'] as const;
 
-describe.each(services)('By a service of style %s', (service) => {
+describe.each(styles)('By a service of style %s', (service) => {
   const name = (openai: string, azure: string) => (service === 'openai' ? openai : azure);
 
   it.each([
@@ -65,13 +55,27 @@ describe.each(services)('By a service of style %s', (service) => {
     },
   );
 
-  it("the SDK makes a key in today's shape", async () => {
-    const made = await hosts[service]
-      .openai()
-      .realtime.clientSecrets.create({ session: { type: 'realtime', model: 'talk', instructions: 'Be brief.' } });
+  it.each(styles)("the %s SDK makes a key in today's shape", async (caller) => {
+    const made = await hosts[service][caller]().realtime.clientSecrets.create({
+      session: { type: 'realtime', model: 'talk', instructions: 'Be brief.' },
+    });
     expect(made).toMatchObject({ ...EPHEMERAL, session: { instructions: 'Be brief.' } });
     expect(bodyOf(media.requests[0] ?? fail())).toMatchObject({ session: { model: name('gpt-realtime', 'talk') } });
     expect(media.requests[0]?.path).toBe(name('/v1/realtime/client_secrets', '/openai/v1/realtime/client_secrets'));
+  });
+
+  it.each(styles)('the %s SDK makes sessions in the shape that its beta has', async (caller) => {
+    const { sessions, transcriptionSessions } = hosts[service][caller]().beta.realtime;
+    const made = await sessions.create({ instructions: 'Be brief.' });
+    expect(made).toMatchObject({ instructions: 'Be brief.', client_secret: EPHEMERAL });
+    const heard = await transcriptionSessions.create({
+      input_audio_transcription: { model: 'gpt-4o-transcribe', language: 'en' },
+    });
+    expect(heard.client_secret).toEqual(EPHEMERAL);
+    expect(media.requests.map(({ operation }) => operation.replace(/^realtimeapi/, 'realtime'))).toEqual([
+      'realtime/sessions',
+      'realtime/transcription_sessions',
+    ]);
   });
 });
 

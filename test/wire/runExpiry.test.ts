@@ -60,3 +60,29 @@ it('a run whose model takes longer than its life expires, and its call is broken
   expect(run.status).toBe('expired');
   await upstream.until(() => upstream.abandoned === abandoned + 1);
 });
+
+it('a streamed run expires in the middle of its answer, with its step and message told', async () => {
+  const client = host.openai();
+  upstream.enqueue(reply.stallAfter(2, reply.text('one two three', { chunks: 3 })));
+  const assistant = await client.beta.assistants.create({ model: 'gpt' });
+  const thread = await client.beta.threads.create({ messages: [{ role: 'user', content: 'Hm?' }] });
+  const events: string[] = [];
+  for await (const { event, data } of client.beta.threads.runs.stream(thread.id, { assistant_id: assistant.id })) {
+    events.push(event);
+    if (event === 'thread.message.incomplete')
+      expect(data).toMatchObject({ incomplete_details: { reason: 'run_expired' } });
+  }
+  expect(events.slice(-3)).toEqual(['thread.message.incomplete', 'thread.run.step.expired', 'thread.run.expired']);
+});
+
+it('a run expires in time although its model asks for a longer wait', async () => {
+  const client = host.openai();
+  upstream.enqueue(reply.status(429, { headers: { 'retry-after': '30' } }));
+  const assistant = await client.beta.assistants.create({ model: 'gpt-limited' });
+  const thread = await client.beta.threads.create({ messages: [{ role: 'user', content: 'Hm?' }] });
+  const began = performance.now();
+  const body = { assistant_id: assistant.id };
+  const run = await client.beta.threads.runs.createAndPoll(thread.id, body, { pollIntervalMs: 50 });
+  expect(run.status).toBe('expired');
+  expect(performance.now() - began).toBeLessThan(10_000);
+});

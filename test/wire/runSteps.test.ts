@@ -101,6 +101,37 @@ it('does not find a step of another run, nor one that is not there', async () =>
   );
 });
 
+it('takes include without brackets as well, on every route of runs and steps', async () => {
+  const client = suite.client();
+  const { store } = await storeWithFile(client);
+  const { assistant, thread } = await assistantWithThread(client, {
+    tools: [{ type: 'file_search' }, weather],
+    tool_resources: { file_search: { vector_store_ids: [store.id] } },
+  });
+  const search = { name: 'file_search', arguments: { queries: ['where do otters sleep'] } };
+  const query = `?include=${encodeURIComponent(CONTENT)}`;
+  const streamed = async (path: string, body: object) => {
+    const answer = await suite.send('POST', `/v1${path}${query}`, { body: { stream: true, ...body } });
+    return answer.text();
+  };
+  suite.upstream.enqueue(reply.toolCalls([search]), reply.text('Afloat.'));
+  expect(await streamed('/threads/runs', { assistant_id: assistant.id })).toContain(OTTERS);
+  // The step holds both: it ends in the stream of the outputs.
+  const call = { id: 'call_w', name: 'get_weather', arguments: {} };
+  suite.upstream.enqueue(reply.toolCalls([search, call]), reply.text('Afloat.'));
+  await streamed(`/threads/${thread.id}/runs`, { assistant_id: assistant.id });
+  const [run] = (await client.beta.threads.runs.list(thread.id)).data;
+  const path = `/threads/${thread.id}/runs/${run?.id}`;
+  const tool_outputs = [{ tool_call_id: 'call_w', output: 'sun' }];
+  expect(await streamed(`${path}/submit_tool_outputs`, { tool_outputs })).toContain(OTTERS);
+  const listed = await suite.send('GET', `/v1${path}/steps${query}`);
+  const { data } = (await listed.json()) as { data: { id: string }[] };
+  expect(JSON.stringify(data)).toContain(OTTERS);
+  const given = await suite.send('GET', `/v1${path}/steps/${data.at(-1)?.id}${query}`);
+  expect(await given.text()).toContain(OTTERS);
+  expect(await (await suite.send('GET', `/v1${path}/steps`)).text()).not.toContain(OTTERS);
+});
+
 it('refuses an include that it does not know', async () => {
   const runs = suite.client().beta.threads.runs;
   const { assistant, thread } = await assistantWithThread(suite.client());

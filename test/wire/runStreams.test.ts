@@ -3,6 +3,7 @@ import type OpenAI from 'openai';
 import type { AssistantStream } from 'openai/lib/AssistantStream';
 import { assistantWithThread, storeWithFile, textOf, weather } from '../support/assistantFixtures';
 import { contractSuite, sdks } from '../support/contractSuite';
+import { eventually } from '../support/polling';
 import { reply } from '../support/scriptedUpstream';
 
 const suite = contractSuite();
@@ -201,5 +202,67 @@ it('streams a run that is cancelled meanwhile to its end as cancelled', async ()
     if (event === 'thread.message.incomplete')
       expect(data).toMatchObject({ incomplete_details: { reason: 'run_cancelled' } });
   }
-  expect(events.slice(-3)).toEqual(['thread.message.incomplete', 'thread.run.step.cancelled', 'thread.run.cancelled']);
+  expect(events.slice(-4)).toEqual([
+    'thread.run.cancelling',
+    'thread.message.incomplete',
+    'thread.run.step.cancelled',
+    'thread.run.cancelled',
+  ]);
+});
+
+it('takes stream_options of a thread and run: the usage comes with the end of the run', async () => {
+  const client = suite.client();
+  const assistant = await client.beta.assistants.create({ model: 'gpt-4.1' });
+  const answer = await suite.send('POST', '/v1/threads/runs', {
+    body: { assistant_id: assistant.id, stream: true, stream_options: { include_usage: true } },
+  });
+  const last = (await answer.text()).split('event: thread.run.completed')[1] ?? '';
+  expect(last).toMatch(/"usage":\{"prompt_tokens":\d+,"completion_tokens":\d+,"total_tokens":\d+\}/);
+  const polled = await suite.send('POST', '/v1/threads/runs', {
+    body: { assistant_id: assistant.id, stream_options: { include_usage: true } },
+  });
+  expect(await polled.json()).toMatchObject({ error: { param: 'stream_options' } });
+});
+
+it('ends a call of a tool that the run does not have with its step and run failed', async () => {
+  const { assistant, thread } = await assistantWithThread(suite.client(), { tools: [weather] });
+  suite.upstream.enqueue(
+    reply.toolCalls([
+      { name: 'get_weather', arguments: {} },
+      { name: 'launch', arguments: {} },
+    ]),
+  );
+  const stream = suite.client().beta.threads.runs.stream(thread.id, { assistant_id: assistant.id });
+  const events: string[] = [];
+  for await (const { event } of stream) events.push(event);
+  expect(events.slice(-2)).toEqual(['thread.run.step.failed', 'thread.run.failed']);
+});
+
+it('finishes a run whose listener went away', async () => {
+  const client = suite.client();
+  const { assistant, thread } = await assistantWithThread(client);
+  suite.upstream.enqueue(reply.text('a b c d e f', { chunks: 6, delayMs: 100 }));
+  const leaving = new AbortController();
+  const answer = await fetch(`${suite.host.url}/v1/threads/${thread.id}/runs`, {
+    method: 'POST',
+    headers: { 'api-key': suite.host.key(), 'content-type': 'application/json' },
+    body: JSON.stringify({ assistant_id: assistant.id, stream: true }),
+    signal: leaving.signal,
+  });
+  const decoder = new TextDecoder();
+  let text = '';
+  const listen = async () => {
+    for await (const piece of answer.body ?? []) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.includes('thread.message.delta')) leaving.abort();
+    }
+  };
+  await expect(listen()).rejects.toMatchObject({ name: 'AbortError' });
+  const run = await eventually('the run is completed', async () => {
+    const [found] = (await client.beta.threads.runs.list(thread.id)).data;
+    return found?.status === 'completed' ? found : undefined;
+  });
+  const [message] = (await client.beta.threads.messages.list(thread.id, { run_id: run.id })).data;
+  expect(textOf(message).value).toBe('a b c d e f');
+  expect(suite.upstream.calls.chat).toBe(1);
 });

@@ -281,18 +281,135 @@ describe('The rules of runs', () => {
   });
 
   it.each([
-    ['tools', { tools: [{ type: 'code_interpreter' }] }],
     ['tool_choice', { tool_choice: { type: 'code_interpreter' } }],
-    ['max_prompt_tokens', { max_prompt_tokens: 500 }],
-  ] as [string, object][])(
-    'a run that asks for %s of a kind that is not there yet is refused',
-    async (param, given) => {
-      const { assistant, thread } = await assistantWithThread(client());
-      const call = runs().create(thread.id, { assistant_id: assistant.id, stream: false, ...given });
-      await expect(call).rejects.toMatchObject({ status: 400, code: 'unsupported', param });
-      expect((await runs().list(thread.id)).data).toEqual([]);
-    },
-  );
+    ['response_format', { tools: [{ type: 'file_search' }], response_format: { type: 'json_object' } }],
+    ['truncation_strategy.last_messages', { truncation_strategy: { type: 'last_messages' } }],
+    ['max_prompt_tokens', { max_prompt_tokens: 255 }],
+    ['max_completion_tokens', { max_completion_tokens: 0 }],
+    ['temperature', { temperature: 2.1 }],
+    ['reasoning_effort', { reasoning_effort: 'extreme' }],
+  ] as [string, object][])('a run whose %s cannot be is refused, and not made', async (param, given) => {
+    const { assistant, thread } = await assistantWithThread(client());
+    const call = runs().create(thread.id, { assistant_id: assistant.id, stream: false, ...given });
+    await expect(call).rejects.toMatchObject({ status: 400, param });
+    expect((await runs().list(thread.id)).data).toEqual([]);
+  });
+
+  it('what a run leaves out or gives as null is the assistant’s; what it gives as empty is empty', async () => {
+    const json_schema = { name: 'answer', schema: { type: 'object' }, strict: true };
+    const { assistant, thread } = await assistantWithThread(client(), {
+      instructions: 'Be brief.',
+      tools: [weather],
+      temperature: 0.1,
+      response_format: { type: 'json_schema', json_schema },
+      reasoning_effort: 'low',
+    });
+    const sent = async (given: object) => {
+      await runs().createAndPoll(thread.id, { assistant_id: assistant.id, ...given }, soon);
+      return suite.upstream.requests.at(-1)?.body;
+    };
+    const own = {
+      temperature: 0.1,
+      reasoning_effort: 'low',
+      response_format: { type: 'json_schema', json_schema },
+      tools: [weather],
+    };
+    const nulls = { model: null, instructions: null, tools: null, temperature: null, response_format: null };
+    for (const given of [{}, { ...nulls, reasoning_effort: null, tool_choice: null, max_prompt_tokens: null }]) {
+      const body = await sent(given);
+      expect(body).toMatchObject({ ...own, model: 'gpt-4.1' });
+      expect(body?.messages?.[0]).toEqual({ role: 'system', content: 'Be brief.' });
+      expect(body).not.toHaveProperty('top_p');
+    }
+    const emptied = await sent({ instructions: '', tools: [], response_format: { type: 'text' }, temperature: 0 });
+    expect(emptied).toMatchObject({ temperature: 0, response_format: { type: 'text' } });
+    expect(emptied?.messages?.[0]?.role).toBe('user');
+    expect(emptied).not.toHaveProperty('tools');
+  });
+
+  it.each([
+    ['required', 'required'],
+    [
+      { type: 'function', function: { name: 'get_weather' } },
+      { type: 'function', function: { name: 'get_weather' } },
+    ],
+  ] as const)('tool_choice %j forces a call only in the first turn of the run', async (tool_choice, sent) => {
+    const { assistant, thread } = await assistantWithThread(client(), { tools: [weather] });
+    suite.upstream.enqueue(reply.toolCalls(twoCalls), reply.text('Fine.'));
+    const run = await runs().createAndPoll(thread.id, { assistant_id: assistant.id, tool_choice }, soon);
+    expect(run).toMatchObject({ status: 'requires_action', tool_choice });
+    const tool_outputs = twoCalls.map(({ id }) => ({ tool_call_id: id, output: 'x' }));
+    await runs().submitToolOutputsAndPoll(run.id, { thread_id: thread.id, tool_outputs }, soon);
+    expect(suite.upstream.requests.map(({ body }) => body.tool_choice)).toEqual([sent, 'auto']);
+  });
+
+  it("tool_resources of a thread and run are the run's in place of the assistant's, beside the thread's", async () => {
+    const [own, threads, runsOwn] = await Promise.all(
+      ['own', 'thread', 'run'].map(async (name) => (await client().vectorStores.create({ name })).id),
+    );
+    const resources = (id = '') => ({ file_search: { vector_store_ids: [id] } });
+    const assistant = await client().beta.assistants.create({ model: 'gpt-4.1', tool_resources: resources(own) });
+    const run = await client().beta.threads.createAndRun({
+      assistant_id: assistant.id,
+      thread: { tool_resources: resources(threads) },
+      tool_resources: resources(runsOwn),
+    });
+    expect(run).toMatchObject({ tool_resources: { file_search: { vector_store_ids: [threads, runsOwn] } } });
+    expect(await client().beta.threads.retrieve(run.thread_id)).toMatchObject({ tool_resources: resources(threads) });
+    await runs().poll(run.id, { thread_id: run.thread_id }, soon);
+    const call = client().beta.threads.createAndRun({ assistant_id: assistant.id, tool_resources: resources('vs_no') });
+    await expect(call).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('a model that refuses temperature and the system role answers all the same', async () => {
+    const { assistant, thread } = await assistantWithThread(client(), { instructions: 'Be brief.', temperature: 0.3 });
+    const refused = (param: string) =>
+      reply.status(400, { body: { error: { message: 'No.', type: 'x', param, code: 'unsupported_value' } } });
+    suite.upstream.on(({ messages, temperature }) => {
+      if (messages?.[0]?.role === 'system') return refused('messages[0].role');
+      return temperature === undefined ? undefined : refused('temperature');
+    });
+    const body = { assistant_id: assistant.id, model: 'o1-picky' };
+    const run = await runs().createAndPoll(thread.id, body, soon);
+    expect(run).toMatchObject({ status: 'completed', temperature: 0.3 });
+    expect(suite.upstream.calls.chat).toBe(3);
+    await runs().createAndPoll(thread.id, body, soon);
+    expect(suite.upstream.calls.chat).toBe(4);
+  });
+
+  it('a model that limits calls is waited for', async () => {
+    const { assistant, thread } = await assistantWithThread(client());
+    suite.upstream.enqueue(reply.status(429, { headers: { 'retry-after': '1' } }), reply.text('Here I am.'));
+    const run = await runs().createAndPoll(thread.id, { assistant_id: assistant.id }, soon);
+    expect(run).toMatchObject({ status: 'completed', last_error: null });
+  });
+
+  it('a thread that is deleted takes its active run with it, and the call of the model ends', async () => {
+    const { assistant, thread } = await assistantWithThread(client());
+    suite.upstream.enqueue(reply.hang());
+    const run = await runs().create(thread.id, { assistant_id: assistant.id });
+    await suite.upstream.until(() => suite.upstream.calls.chat === 1);
+    await client().beta.threads.delete(thread.id);
+    await suite.upstream.until(() => suite.upstream.abandoned === 1);
+    await expectNotFound(async () => runs().retrieve(run.id, { thread_id: thread.id }));
+  });
+
+  it('runs are listed newest first, a page at a time, in both directions', async () => {
+    const { assistant, thread } = await assistantWithThread(client());
+    const made: string[] = [];
+    for (let count = 0; count < 3; count += 1)
+      made.push((await runs().createAndPoll(thread.id, { assistant_id: assistant.id }, soon)).id);
+    const newest = made.toReversed();
+    const first = await runs().list(thread.id, { limit: 2 });
+    expect(first.data.map(({ id }) => id)).toEqual(newest.slice(0, 2));
+    const raw = await suite.send('GET', `/v1/threads/${thread.id}/runs?limit=2`);
+    expect(await raw.json()).toMatchObject({ has_more: true, first_id: newest[0], last_id: newest[1] });
+    const second = await runs().list(thread.id, { limit: 2, after: newest[1] });
+    expect(second).toMatchObject({ data: [{ id: newest[2] }], has_more: false });
+    const back = await runs().list(thread.id, { before: newest[1] });
+    expect(back.data.map(({ id }) => id)).toEqual([newest[0]]);
+    expect((await runs().list(thread.id, { order: 'asc' })).data.map(({ id }) => id)).toEqual(made);
+  });
 
   it('a run of an assistant, thread or run that is not there is not found', async () => {
     const { assistant, thread } = await assistantWithThread(client());

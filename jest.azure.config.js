@@ -1,0 +1,25 @@
+const base = require('./jest.config.js');
+
+const wire = [
+  'assistants', 'examples', 'fileBatches', 'files', 'messages', 'refusals', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'search', 'threads',
+  'vectorStores',
+]; // prettier-ignore
+
+/**
+ * The tests of the stateful families, with their state in one Azurite (`npm run test:azure`).
+ * @type {import('jest').Config}
+ */
+module.exports = {
+  ...base,
+  globalSetup: '<rootDir>/test/support/azuriteRun.ts',
+  globalTeardown: '<rootDir>/test/support/azuriteRunEnd.ts',
+  testMatch: [
+    ...wire.map((name) => `<rootDir>/test/wire/${name}.test.ts`),
+    '<rootDir>/test/assistants/*.test.ts',
+    '<rootDir>/test/retrieval/*.test.ts',
+    '<rootDir>/test/http/{isolation,paging}.test.ts',
+    '<rootDir>/test/orchestrations/*.test.ts',
+    '<rootDir>/test/recovery/*.test.ts',
+  ],
+  testTimeout: 60_000,
+};

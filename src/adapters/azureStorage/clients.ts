@@ -1,0 +1,93 @@
+/** Clients of a storage account for whatever credential it is reached by. */
+import { AzureNamedKeyCredential, AzureSASCredential, TableClient } from '@azure/data-tables';
+import type { TokenCredential } from '@azure/identity';
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import type { StorageAccount, StorageCredential } from '../../storageAccount';
+
+/** One sending of a request to Table Storage, in milliseconds; the service itself gives up after 30 s. */
+const TABLE_TIMEOUT_MS = 35_000;
+
+/** What the adapters of one account share. */
+export interface StorageClients {
+  table(name: string): TableClient;
+  blobs: BlobServiceClient;
+}
+
+/** Nothing is sent yet. */
+export async function storageClients(account: StorageAccount): Promise<StorageClients> {
+  const token = account.credential.kind === 'identity' ? await tokenCredential(account.credential) : undefined;
+  return {
+    table(name) {
+      const client = tableClient(account, name, token);
+      client.pipeline.addPolicy(
+        {
+          name: 'timeout',
+          async sendRequest(request, next) {
+            request.timeout = TABLE_TIMEOUT_MS;
+            return next(request);
+          },
+        },
+        { afterPhase: 'Retry' },
+      );
+      return client;
+    },
+    blobs: blobService(account, token),
+  };
+}
+
+function tableClient(
+  { name, tableUrl, credential }: StorageAccount,
+  table: string,
+  token?: TokenCredential,
+): TableClient {
+  const options = {
+    allowInsecureConnection: tableUrl.startsWith('http:'),
+    // From 0.2 s up to 6.4 s: as long as a partition that is too busy may take to be moved.
+    retryOptions: { maxRetries: 6, retryDelayInMs: 200 },
+  };
+  if (token) return new TableClient(tableUrl, table, token, options);
+  if (credential.kind === 'key') {
+    return new TableClient(tableUrl, table, new AzureNamedKeyCredential(name, credential.key), options);
+  }
+  return new TableClient(tableUrl, table, new AzureSASCredential(signatureOf(credential)), options);
+}
+
+function blobService({ name, blobUrl, credential }: StorageAccount, token?: TokenCredential): BlobServiceClient {
+  const options = { retryOptions: { maxTries: 5, retryDelayInMs: 200, maxRetryDelayInMs: 6_400 } };
+  if (token) return new BlobServiceClient(blobUrl, token, options);
+  if (credential.kind === 'key') {
+    return new BlobServiceClient(blobUrl, new StorageSharedKeyCredential(name, credential.key), options);
+  }
+  return new BlobServiceClient(`${blobUrl}?${signatureOf(credential)}`, undefined, options);
+}
+
+const signatureOf = (credential: StorageCredential): string => (credential.kind === 'sas' ? credential.signature : '');
+
+async function tokenCredential({
+  isManaged,
+  clientId,
+}: Extract<StorageCredential, { kind: 'identity' }>): Promise<TokenCredential> {
+  // Loaded only here: with a key nobody pays for the library.
+  const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+  if (!isManaged) return new DefaultAzureCredential({ managedIdentityClientId: clientId });
+  return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
+}
+
+/** Runs `create` at the first call, whose callers wait for it, and again after it failed. */
+export function onFirstUse(create: () => Promise<unknown>): () => Promise<void> {
+  let made: Promise<void> | undefined;
+  return async () => {
+    made ??= create().then(
+      () => undefined,
+      (error: unknown) => {
+        made = undefined;
+        throw error;
+      },
+    );
+    return made;
+  };
+}
+
+/** Whether the service answered with that HTTP status. */
+export const hasStatus = (error: unknown, status: number): boolean =>
+  typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status;

@@ -1,0 +1,64 @@
+/** A run's call of its model, which waits where the model asks for patience. */
+import { ModelError, type ChatEvent, type ChatRequest } from '../models/ports';
+import { systemClock } from '../models/retry';
+import type { AssistantsPorts } from './ports';
+
+/** Waits where the service names none: doubled each time, up to a minute. */
+const FIRST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 60_000;
+/** Waits are up to a tenth longer, so that runs that wait for the same moment do not all come back at once. */
+const SPREAD = 0.1;
+
+/**
+ * Streams the model's answer. A 429 that the gateway gave up on is waited out as often as the run's life, until `expiresAt` in Unix seconds, has room for it. Throws
+ * ModelError, or the signal's reason. `tenant` is whose limits count.
+ */
+export async function* patientAnswer(
+  { chat, now, sleep = systemClock.sleep }: Pick<AssistantsPorts, 'chat' | 'now' | 'sleep'>,
+  request: ChatRequest,
+  { expiresAt, tenant }: { expiresAt: number | null; tenant: string },
+  signal: AbortSignal,
+): AsyncGenerator<ChatEvent, void, void> {
+  for (let tries = 1; ; tries += 1) {
+    let hasBegun = false;
+    try {
+      for await (const event of chat.stream(request, signal, tenant)) {
+        hasBegun = true;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      const wait = hasBegun ? undefined : waitFor(error, tries);
+      if (wait === undefined || (expiresAt !== null && now() + wait >= expiresAt * 1000)) throw error;
+      signal.throwIfAborted();
+      await sleep(wait, signal);
+    }
+  }
+}
+
+/** Milliseconds; undefined where waiting does not help. */
+function waitFor(error: unknown, tries: number): number | undefined {
+  if (!(error instanceof ModelError) || error.kind !== 'rate_limited') return undefined;
+  // A quota that is used up comes back in days.
+  if (error.code === 'insufficient_quota') return undefined;
+  const seconds = error.retryAfterSeconds;
+  const wait =
+    seconds === undefined ? Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)) : Math.max(1, seconds) * 1000;
+  return wait * (1 + Math.random() * SPREAD);
+}
+
+/**
+ * The context window, in tokens, that the service tells of in an error about a prompt too long for it; three quarters of what was tried where it names none. Undefined for
+ * any other error, and where the window would not become smaller.
+ */
+export function smallerWindow(error: unknown, tried: number): number | undefined {
+  if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
+  // Local servers have the words without the code.
+  const words = /maximum context length (?:is|of) ([\d,]+)/i.exec(error.message);
+  if (error.code !== 'context_length_exceeded' && !words) return undefined;
+  const told = Number(words?.[1]?.replaceAll(',', ''));
+  const window = told > 0 && told < tried ? told : Math.floor(tried * 0.75);
+  return window >= SMALLEST_WINDOW ? window : undefined;
+}
+
+const SMALLEST_WINDOW = 1_000;

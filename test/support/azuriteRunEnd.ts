@@ -1,0 +1,2 @@
+/** Jest's global teardown of `npm run test:azure`. */
+export { stopAzurite as default } from './azuriteRun';
