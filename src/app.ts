@@ -4,9 +4,11 @@
  */
 import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { folderBlobs } from './adapters/folderBlobs';
+import { folderSource } from './adapters/folderSource';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
@@ -33,6 +35,7 @@ import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
+import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import { FAILED_UPLOADS } from './retrieval/uploadFailures';
@@ -147,7 +150,7 @@ async function build(config: Config): Promise<Services> {
   });
   const { isOn } = await telemetry;
   const logFault = (message: string, error: unknown): void => console.error(message, error);
-  const { records, blobs, index } = await openStorage(config, logFault);
+  const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
   const gateway = createGateway({
     backends,
@@ -162,16 +165,22 @@ async function build(config: Config): Promise<Services> {
   const chat = modelRouter([localChat, openAiChat(gateway)]);
   const { queryRewriteDeployment: rewriter } = config;
   const parser = documentParser();
-  const retrieval = createRetrieval({
-    records,
-    blobs,
-    index,
-    parser,
-    embeddings,
-    rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
-    now: Date.now,
-    maxFileBytes: config.maxFileBytes,
-  });
+  const { syncContainers } = config;
+  const containersOf = (tenant: string): string[] =>
+    syncContainers.flatMap((open) => (open.tenant === undefined || open.tenant === tenant ? [open.container] : []));
+  const retrieval = createRetrieval(
+    {
+      records,
+      blobs,
+      index,
+      parser,
+      embeddings,
+      rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
+      now: Date.now,
+      maxFileBytes: config.maxFileBytes,
+    },
+    { source, containersOf },
+  );
   const sandbox =
     config.codeInterpreter === 'pyodide'
       ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
@@ -234,6 +243,8 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
 interface Storage {
   records: Records;
   blobs: Blobs;
+  /** What syncs mirror. */
+  source: BlobSource;
   index: VectorIndex;
 }
 
@@ -246,6 +257,7 @@ async function openStorage(
     return {
       records: await sqliteRecords(join(dataDir, 'records.sqlite')),
       blobs: folderBlobs(join(dataDir, 'blobs')),
+      source: folderSource(join(dataDir, 'blobs')),
       index: await lanceDbIndex(join(dataDir, 'lancedb')),
     };
   }
@@ -254,6 +266,7 @@ async function openStorage(
   return {
     records: await azureRecords({ account, prefix, logFault }),
     blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads', FAILED_UPLOADS] }),
+    source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };
 }

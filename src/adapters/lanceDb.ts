@@ -302,11 +302,18 @@ async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): 
 }
 
 /** Makes what a table lacks: a process may have died between creating it and this. */
-async function prepare(table: Table): Promise<void> {
+async function prepare(table: Table, attempt = 1): Promise<void> {
   const present = new Set((await table.listIndices()).map(({ name }) => name));
   const wanted = { id: Index.btree(), file_id: Index.btree(), text: Index.fts({ baseTokenizer: 'icu' }) };
   for (const [column, config] of Object.entries(wanted)) {
-    if (!present.has(`${column}_idx`)) await table.createIndex(column, { config });
+    if (present.has(`${column}_idx`)) continue;
+    try {
+      await table.createIndex(column, { config });
+    } catch (error) {
+      // Another opener, such as a search beside the first write, makes it at the same moment.
+      if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      return prepare(table, attempt + 1);
+    }
   }
 }
 

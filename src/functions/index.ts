@@ -9,6 +9,7 @@ import { registerMaintenance } from './maintenance';
 import { missingOperations } from './notYet';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
+import { registerSyncActivities } from './syncActivities';
 import { registerUploads } from './uploads';
 
 app.setup({ enableHttpStream: true });
@@ -25,6 +26,7 @@ registerOpen('openapi', 'openapi.json', () =>
 );
 registerRunActivities();
 registerScheduleActivities();
+registerSyncActivities();
 registerIngestion();
 registerUploads(blobTriggerSource());
 registerMaintenance();

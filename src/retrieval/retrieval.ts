@@ -11,6 +11,8 @@ import type { RetrievalPorts } from './retrievalPorts';
 import { createSearch, type Search } from './search';
 import { createSettleFiles } from './settleFiles';
 import { storeWrites } from './storeWrites';
+import { createMirror } from './mirror';
+import { createSyncs, type Syncs, type SyncSource } from './syncs';
 import { createUploadFailures } from './uploadFailures';
 import { createVectorStoreFiles, type VectorStoreFiles } from './vectorStoreFiles';
 import { createVectorStores, type VectorStores } from './vectorStores';
@@ -27,10 +29,11 @@ export interface Retrieval {
   indexUpkeep: IndexUpkeep;
   search: Search;
   attachUpload: BlobUploads;
+  syncs: Syncs;
 }
 
 /** Builds the capability; once per process, for its writers queue up here. */
-export function createRetrieval(ports: RetrievalPorts): Retrieval {
+export function createRetrieval(ports: RetrievalPorts, { source, containersOf }: SyncSource): Retrieval {
   const writeStore = storeWrites();
   const attachFiles = createAttachFiles(ports, writeStore);
   const files = createFiles(ports);
@@ -38,13 +41,16 @@ export function createRetrieval(ports: RetrievalPorts): Retrieval {
   const uploadFailures = createUploadFailures(ports);
   const ingestion = createIngestion(ports, writeStore, createSettleFiles(ports, writeStore), uploadFailures);
   const vectorStoreFiles = createVectorStoreFiles(ports, files, attachFiles, writeStore);
+  const removeFile: Files['remove'] = async (scope, id) => {
+    await files.get(scope, id);
+    await leaveStores(ports, scope, id, async (storeId) => vectorStoreFiles.remove(scope, storeId, id));
+    return files.remove(scope, id);
+  };
+  const mirror = createMirror(ports, source, files, attachFiles, removeFile);
   return {
     files,
-    async removeFile(scope, id) {
-      await files.get(scope, id);
-      await leaveStores(ports, scope, id, async (storeId) => vectorStoreFiles.remove(scope, storeId, id));
-      return files.remove(scope, id);
-    },
+    removeFile,
+    syncs: createSyncs({ ...ports, containersOf, mirror }),
     vectorStores,
     vectorStoreFiles,
     fileBatches: createFileBatches(ports, files, attachFiles, ingestion, writeStore),
