@@ -44,6 +44,8 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   retrieval: Retrieval;
+  /** Those of vector stores. */
+  embeddings: EmbeddingModels;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
@@ -163,6 +165,7 @@ async function build(config: Config): Promise<Services> {
     threads,
     runs: createRuns(assistantsPorts, assistants, threads),
     retrieval,
+    embeddings,
     gateway,
     backends,
     local: builtIn(localChat, local, backends.length === 0),

@@ -1,8 +1,12 @@
-/** `npm run bench`: what the package costs beyond its upstream, from one run on one machine. Prints Markdown for docs/benchmarks.md. */
+/**
+ * `npm run bench`: what the package costs beyond its upstream and its index, from one run on one machine; `npm run bench -- index` runs that part alone. Prints
+ * Markdown for docs/benchmarks.md.
+ */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { benchGateway } from './gateway';
 import { openHost, type HostUnderTest } from './hostUnderTest';
+import { benchVectorIndex } from './vectorIndex';
 
 const UPSTREAM_MILLISECONDS = 50;
 const CLIENTS = 16;
@@ -139,16 +143,30 @@ async function benchIngestion(): Promise<void> {
   await host.stop();
 }
 
+const table = (): string =>
+  rows.length === 0 ? '' : ['| what | measured |\n|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
+
+/** What `npm run bench -- NAME …` runs; without a name all of it. */
+const parts: Record<string, () => Promise<string>> = {
+  async runs() {
+    await benchRuns();
+    await benchIngestion();
+    return table();
+  },
+  gateway: benchGateway,
+  index: async () => benchVectorIndex(),
+};
+
 async function main(): Promise<void> {
-  await benchRuns();
-  await benchIngestion();
-  const gateway = await benchGateway();
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !parts[name]);
+  if (unknown !== undefined) throw new Error(`There is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}.`);
+  const texts: string[] = [];
+  for (const name of asked.length > 0 ? asked : Object.keys(parts)) texts.push((await parts[name]?.()) ?? '');
   console.log(
-    `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`,
+    `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.`,
   );
-  console.log('| what | measured |\n|---|---|');
-  for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
-  console.log(`\n${gateway}`);
+  for (const text of texts) console.log(`\n${text}`);
 }
 
 void main();
