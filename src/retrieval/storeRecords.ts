@@ -125,14 +125,13 @@ export function isExpired(store: Activity, now: number): boolean {
 }
 
 /** As callers see it; `now` in Unix seconds. */
-export function storeObject(record: StoreRecord, now: number): VectorStoreObject {
-  const { embedding_model: _model, freed: _freed, ...store } = record;
+export function storeObject({ embedding_model: _model, freed, ...store }: StoreRecord, now: number): VectorStoreObject {
   const ready = store.file_counts.in_progress > 0 ? 'in_progress' : 'completed';
   return {
     ...store,
     object: 'vector_store',
     bytes: store.usage_bytes,
-    status: isExpired(record, now) ? 'expired' : ready,
+    status: isExpired({ ...store, freed }, now) ? 'expired' : ready,
     expires_at: expiryOf(store),
   };
 }

@@ -174,10 +174,16 @@ describe('lanceDbIndex', () => {
       await open();
       await add('first', 1_200);
       await index.optimize('vs_a');
-      await index.deleteFiles('vs_a', Array.from({ length: 10 }, (_, at) => `first_${at}`));
+      await index.deleteFiles(
+        'vs_a',
+        Array.from({ length: 10 }, (_, at) => `first_${at}`),
+      );
       await index.optimize('vs_a');
       expect((await state()).parts).toBeGreaterThan(0);
-      await index.deleteFiles('vs_a', Array.from({ length: 14 }, (_, at) => `first_${at}`));
+      await index.deleteFiles(
+        'vs_a',
+        Array.from({ length: 14 }, (_, at) => `first_${at}`),
+      );
       await index.optimize('vs_a');
       expect(await state()).toMatchObject({ indexed: 0, parts: 0 });
     });

@@ -31,7 +31,10 @@ afterEach(async () => rm(folder, { recursive: true, force: true }));
 
 describe('a collection of the BEIR layout', () => {
   it('is read with titles, the queries that are judged and the grades', async () => {
-    await writeFile(join(folder, 'qrels', 'test.tsv'), 'query-id\tcorpus-id\tscore\r\nq1\td1\t2\r\nq1\td2\t0\r\nq1\t3\t1\r\n');
+    await writeFile(
+      join(folder, 'qrels', 'test.tsv'),
+      'query-id\tcorpus-id\tscore\r\nq1\td1\t2\r\nq1\td2\t0\r\nq1\t3\t1\r\n',
+    );
     const collection = await readCollection(folder);
     expect(collection.size).toBe(3);
     for (let time = 0; time < 2; time += 1) {

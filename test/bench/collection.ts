@@ -34,7 +34,7 @@ export async function readCollection(folder: string): Promise<Collection> {
   for await (const query of texts(join(folder, 'queries.jsonl'))) if (judgements.has(query.id)) queries.push(query);
   const corpus = join(folder, 'corpus.jsonl');
   let size = 0;
-  for await (const _ of lines(corpus)) size += 1;
+  for await (const text of lines(corpus)) if (text) size += 1;
   return { size, documents: () => texts(corpus), queries, judgements };
 }
 

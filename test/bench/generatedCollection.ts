@@ -15,8 +15,9 @@ const MENTIONS = { subject: 6, topic: 8, any: 16 };
 const DIMENSIONS = 64;
 
 /** Length of the noise in a vector beside 1 of what is relevant; a weak model's vectors tell less than the words do. */
-export const NOISE_LEVELS = { weak: 2, middle: 1.4, strong: 0.9 };
-export type NoiseLevel = keyof typeof NOISE_LEVELS;
+const NOISE = { weak: 2, middle: 1.4, strong: 0.9 };
+export const LEVELS = ['weak', 'middle', 'strong'] as const;
+export type NoiseLevel = (typeof LEVELS)[number];
 
 export interface GeneratedCollection extends Collection {
   documents: () => Text[];
@@ -75,7 +76,7 @@ export function generateCollection(seed: number, subjectsPerTopic = SUBJECTS_PER
 /** A model that knows the judgements as well as the noise lets it. It embeds the collection's own texts and no others. */
 export function noisyModel(collection: GeneratedCollection, level: NoiseLevel, seed: number): MeasuredModel {
   const random = seededRandom(seed);
-  const noise = NOISE_LEVELS[level];
+  const noise = NOISE[level];
   const blurred = (...parts: [Float32Array, number][]): Float32Array =>
     mixed(...parts, [gaussianVector(random, DIMENSIONS), noise]);
   const meanings = new Map<unknown, Float32Array>();

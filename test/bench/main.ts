@@ -2,6 +2,7 @@
  * `npm run bench`: what the package costs beyond its upstream and its index, from one run on one machine; `npm run bench -- index` runs that part alone. Prints
  * Markdown for docs/benchmarks.md.
  */
+import './quietLanceDb';
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { benchGateway } from './gateway';
@@ -144,7 +145,9 @@ async function benchIngestion(): Promise<void> {
 }
 
 const table = (): string =>
-  rows.length === 0 ? '' : ['| what | measured |\n|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
+  rows.length === 0
+    ? ''
+    : ['| what | measured |\n|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
 
 /** What `npm run bench -- NAME …` runs; without a name all of it. */
 const parts: Record<string, () => Promise<string>> = {
@@ -160,7 +163,8 @@ const parts: Record<string, () => Promise<string>> = {
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
   const unknown = asked.find((name) => !parts[name]);
-  if (unknown !== undefined) throw new Error(`There is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}.`);
+  if (unknown !== undefined)
+    throw new Error(`There is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}.`);
   const texts: string[] = [];
   for (const name of asked.length > 0 ? asked : Object.keys(parts)) texts.push((await parts[name]?.()) ?? '');
   console.log(

@@ -24,7 +24,16 @@ describe('nDCG', () => {
     expect(ndcg([], judgements, 10)).toBe(0);
     expect(ndcg(['d', 'x'], judgements, 10)).toBe(0);
     expect(ndcg(['d'], new Map([['d', 0]]), 10)).toBe(0);
-    expect(ndcg(['a', 'b'], new Map([['b', -1], ['a', 1]]), 10)).toBe(1);
+    expect(
+      ndcg(
+        ['a', 'b'],
+        new Map([
+          ['b', -1],
+          ['a', 1],
+        ]),
+        10,
+      ),
+    ).toBe(1);
   });
 });
 

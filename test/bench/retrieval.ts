@@ -12,8 +12,14 @@ import { services } from '../../src/app';
 import type { EmbeddingModel } from '../../src/models/ports';
 import { printedSeed } from '../conformance/seededRandom';
 import { readCollection, type Collection } from './collection';
-import { generateCollection, NOISE_LEVELS, noisyModel, type NoiseLevel } from './generatedCollection';
-import { measureQuality, type MeasuredModel, type Quality, type QualityProgress, type QualityReport } from './retrievalQuality';
+import { generateCollection, LEVELS, noisyModel } from './generatedCollection';
+import {
+  measureQuality,
+  type MeasuredModel,
+  type Quality,
+  type QualityProgress,
+  type QualityReport,
+} from './retrievalQuality';
 
 /** Hybrid may be this much below the better of the two. */
 const TOLERANCE = 0.005;
@@ -45,7 +51,10 @@ function progressBars(name: string): { show: QualityProgress; stop: () => void }
     show(what, done, total) {
       if (what !== shown) {
         bar?.stop();
-        bar = new SingleBar({ format: `${name}: ${what} {bar} {value}/{total}  {duration_formatted}`, hideCursor: true });
+        bar = new SingleBar({
+          format: `${name}: ${what} {bar} {value}/{total}  {duration_formatted}`,
+          hideCursor: true,
+        });
         bar.start(total, done);
         shown = what;
       }
@@ -87,7 +96,7 @@ async function main(): Promise<void> {
   if (folder === undefined) {
     const seed = printedSeed('bench:retrieval');
     const collection = generateCollection(seed);
-    for (const level of Object.keys(NOISE_LEVELS) as NoiseLevel[]) {
+    for (const level of LEVELS) {
       measured.push(await measure(`generated vectors, ${level}`, collection, noisyModel(collection, level, seed + 1)));
     }
     measured.push(await measure(model.id, collection, model));

@@ -24,4 +24,6 @@ export const TOPICS: readonly (readonly (readonly [string, string])[])[] = [
   'soldier warrior, battle combat, gun rifle, army troops, enemy foe, peace truce, bomb explosive, victory triumph, castle fortress, captive prisoner',
   // nature
   'forest woods, river stream, animal beast, bird fowl, flower blossom, mountain peak, stone rock, snake serpent, rabbit hare, lake pond',
-].map((topic) => topic.split(', ').map((pair): [string, string] => [pair.split(' ')[0] ?? '', pair.split(' ')[1] ?? '']));
+].map((topic) =>
+  topic.split(', ').map((pair): [string, string] => [pair.split(' ')[0] ?? '', pair.split(' ')[1] ?? '']),
+);

@@ -53,22 +53,34 @@ async function benchSize(size: number): Promise<string[]> {
       console.error(`${size} chunks: ${what}: ${ours}${raw && `, raw ${raw}, ratio ${ratio}`}`);
     };
     const collection = generated(size);
-    resetPeakMemory(process.pid);
+    memory();
     const seconds = await timed(async () => ingest(index, collection, size));
     row('written per second', (size / seconds).toFixed(0));
-    row('put in order at the end (compaction, indexes, recall check)', `${(await timed(async () => index.optimize(STORE))).toFixed(1)} s`);
+    row('peak memory of the process, written', memory());
+    row(
+      'put in order at the end (compaction, indexes, recall check)',
+      `${(await timed(async () => index.optimize(STORE))).toFixed(1)} s`,
+    );
+    row('peak memory of the process, put in order', memory());
     const table = await (await connect(folder)).openTable(STORE);
     row('on disk', `${((await bytesIn(folder)) / 1e6).toFixed(0)} MB`);
     row('of it the indexes', await indexSizes(table));
     row('approximate vector index searched with', await settingsText(table));
     await compare(index, table, collection, row);
     row(`recall@${LIMIT} against comparing every vector`, await recall(index, table, collection), '', '', '≥ 0.95');
-    row('peak memory of the process', `${peakMemory(process.pid).toFixed(0)} MB`);
+    row('peak memory of the process, searched', memory());
     return rows;
   } finally {
     await index.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Since it was last asked for. */
+function memory(): string {
+  const megabytes = peakMemory(process.pid);
+  resetPeakMemory(process.pid);
+  return `${megabytes.toFixed(0)} MB`;
 }
 
 interface Collection {
@@ -125,24 +137,53 @@ async function compare(index: VectorIndex, table: Table, collection: Collection,
   const near = (search: ChunkSearch) => nearestTo(table, search.vector, settings, LIMIT);
   const matching = ({ text }: ChunkSearch) => new MatchQuery(text, 'text');
   const ways: [string, Partial<ChunkSearch>, (search: ChunkSearch) => Promise<unknown>][] = [
-    ['vector', { weights: { vector: 1, text: 0 } }, async (search) => near(search).select([...CHUNK_COLUMNS, '_distance']).toArray()],
+    [
+      'vector',
+      { weights: { vector: 1, text: 0 } },
+      async (search) =>
+        near(search)
+          .select([...CHUNK_COLUMNS, '_distance'])
+          .toArray(),
+    ],
     [
       'text',
       { weights: { vector: 0, text: 1 } },
-      async (search) => table.query().fullTextSearch(matching(search)).select([...CHUNK_COLUMNS, '_score']).limit(LIMIT).toArray(),
+      async (search) =>
+        table
+          .query()
+          .fullTextSearch(matching(search))
+          .select([...CHUNK_COLUMNS, '_score'])
+          .limit(LIMIT)
+          .toArray(),
     ],
-    ['hybrid', {}, async (search) => near(search).fullTextSearch(matching(search)).rerank(reranker).select(CHUNK_COLUMNS).toArray()],
+    [
+      'hybrid',
+      {},
+      async (search) => near(search).fullTextSearch(matching(search)).rerank(reranker).select(CHUNK_COLUMNS).toArray(),
+    ],
     [
       `hybrid with a filter of ${FILTERED_FILES} files`,
       { fileIds: [] },
-      async (search) => near(search).fullTextSearch(matching(search)).where(ofFiles(search.fileIds ?? [])).rerank(reranker).select(CHUNK_COLUMNS).toArray(),
+      async (search) =>
+        near(search)
+          .fullTextSearch(matching(search))
+          .where(ofFiles(search.fileIds ?? []))
+          .rerank(reranker)
+          .select(CHUNK_COLUMNS)
+          .toArray(),
     ],
   ];
   for (const [name, asked, raw] of ways) {
     const times: { ours: number[]; raw: number[] } = { ours: [], raw: [] };
     for (let number = -WARMING; number < QUERIES; number += 1) {
       const weights = { vector: 1, text: 1 };
-      const search: ChunkSearch = { text: collection.words(4), vector: collection.vector(), weights, limit: LIMIT, ...asked };
+      const search: ChunkSearch = {
+        text: collection.words(4),
+        vector: collection.vector(),
+        weights,
+        limit: LIMIT,
+        ...asked,
+      };
       if (asked.fileIds) search.fileIds = collection.someFiles(FILTERED_FILES);
       const measure = async (side: 'ours' | 'raw', work: () => Promise<unknown>): Promise<void> => {
         const seconds = await timed(work);
@@ -155,7 +196,10 @@ async function compare(index: VectorIndex, table: Table, collection: Collection,
       // By turns first, since what comes second finds its pages in the cache.
       for (const each of number % 2 === 0 ? both : both.reverse()) await each();
     }
-    const [ours, theirs] = [times.ours, times.raw].map((values) => ({ p50: percentile(values, 0.5), p95: percentile(values, 0.95) }));
+    const [ours, theirs] = [times.ours, times.raw].map((values) => ({
+      p50: percentile(values, 0.5),
+      p95: percentile(values, 0.95),
+    }));
     if (!ours || !theirs) continue;
     const shown = ({ p50, p95 }: typeof ours): string => `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms`;
     const ratio = ours.p50 / theirs.p50;

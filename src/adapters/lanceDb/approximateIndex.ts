@@ -125,7 +125,9 @@ async function sufficientSettings(
 const sampleRows = z.array(
   z.object({
     id: z.string(),
-    vector: z.custom<Iterable<number>>((value) => typeof value === 'object' && value !== null && Symbol.iterator in value),
+    vector: z.custom<Iterable<number>>(
+      (value) => typeof value === 'object' && value !== null && Symbol.iterator in value,
+    ),
   }),
 );
 

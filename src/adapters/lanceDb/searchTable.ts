@@ -80,8 +80,7 @@ function nearest(table: Table, search: ChunkSearch, { approximate }: TableState)
         refined: settings.refined * FILTERED_FACTOR,
       };
       const query = nearestTo(table, vector, thorough, limit).where(passing);
-      const isExact =
-        fileIds.length <= EXACT_FILTERED_FILES || (await table.countRows(passing)) <= EXACT_FILTERED_ROWS;
+      const isExact = fileIds.length <= EXACT_FILTERED_FILES || (await table.countRows(passing)) <= EXACT_FILTERED_ROWS;
       return isExact ? query.bypassVectorIndex() : query;
     },
     measure: '_distance',
@@ -161,7 +160,13 @@ async function chunksAt(table: Table, places: ReadonlyMap<string, bigint>): Prom
       if (places.has(id)) chunks.set(id, chunk);
     }
   };
-  if (places.size > 0) take(await table.takeRowIds([...places.values()]).select(CHUNK_COLUMNS).toArray());
+  if (places.size > 0)
+    take(
+      await table
+        .takeRowIds([...places.values()])
+        .select(CHUNK_COLUMNS)
+        .toArray(),
+    );
   const moved = [...places.keys()].filter((id) => !chunks.has(id));
   if (moved.length > 0) take(await table.query().where(ofRows(moved)).select(CHUNK_COLUMNS).toArray());
   return chunks;
