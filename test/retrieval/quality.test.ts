@@ -6,6 +6,7 @@ import { localEmbeddings } from '../../src/adapters/localEmbeddings';
 import type { VectorIndex } from '../../src/retrieval/ports';
 import { generateCollection, noisyModel } from '../bench/generatedCollection';
 import { measureQuality, type MeasuredModel } from '../bench/retrievalQuality';
+import { wordModel } from '../support/retrievalPorts';
 
 /** Chosen once: on few queries chance alone can put hybrid below. `npm run bench:retrieval` measures more, with a seed of its own. */
 const SEED = Number(process.env.SEED ?? 1);
@@ -45,6 +46,10 @@ describe(`hybrid search of a generated collection (SEED=${SEED})`, () => {
     if (better === 'text') expect(difference).toBeLessThan(-0.2);
     else if (better === 'vector') expect(difference).toBeGreaterThan(0.15);
     else expect(Math.abs(difference)).toBeLessThan(0.3);
+  });
+
+  it('is never more than 0.005 below the better of the two with vectors that know no more than the words', async () => {
+    await expectHybridAtLeast(6, () => wordModel);
   });
 
   it('is never more than 0.005 below the better of the two with the built-in model', async () => {
