@@ -58,6 +58,8 @@ export interface Services {
   runs: Runs;
   schedules: Schedules;
   retrieval: Retrieval;
+  /** Those of vector stores. */
+  embeddings: EmbeddingModels;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
@@ -206,6 +208,7 @@ async function build(config: Config): Promise<Services> {
     runs,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     retrieval,
+    embeddings,
     gateway,
     backends,
     local: builtIn(localChat, local, backends.length === 0),

@@ -444,6 +444,23 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
         }
       });
 
+      it('answers whole while it is written and optimized', async () => {
+        await fill(0, FILES);
+        let done = false;
+        const changes = (async () => {
+          for (let round = 0; round < 6; round += 1) {
+            await put(index, 'vs_a', `other_${round}`, chunksFor(`other_${round}`, 3), 5);
+            await index.optimize('vs_a');
+          }
+        })().finally(() => (done = true));
+        while (!done) {
+          const found = await index.search('vs_a', query('word17 part4', towards(1, 0.257)));
+          expect(found).toHaveLength(10);
+          expect(found[0]).toMatchObject({ fileId: 'file_17', ordinal: 4, text: 'word17 part4' });
+        }
+        await changes;
+      });
+
       it('joins vectors and words as before', async () => {
         await fill(0, FILES);
         const check = async () => {

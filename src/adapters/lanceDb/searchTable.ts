@@ -14,7 +14,11 @@ const MIN_CANDIDATES = 50;
 const HALF_CLOSE_BM25 = 8;
 /** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
 const MAX_UNINDEXED = 20_000;
-/** Rows of a filter whose vectors are all compared: as quick as the index, which can miss some where few of its rows pass. */
+/**
+ * What of a filter has all its vectors compared: that is as quick as the index, which can miss some where few of its rows pass. So few files are not counted, since
+ * that takes longer than it saves, however large they are.
+ */
+const EXACT_FILTERED_FILES = 50;
 const EXACT_FILTERED_ROWS = 5_000;
 /** The nearest that pass a filter lie further off than the nearest of all, so the index is searched this much more thoroughly. */
 const FILTERED_FACTOR = 4;
@@ -39,9 +43,10 @@ export async function searchTable(table: Table, search: ChunkSearch, state: Tabl
   const [way, second] = ways;
   if (!way) return [];
   if (!second) return searchOneWay(way, search);
-  const rankings = await Promise.all(ways.map(async (each) => ranked(each, search)));
-  const fused = fuseByRank(rankings).slice(0, search.limit);
-  const chunks = await chunksOf(table, fused);
+  const found = await Promise.all(ways.map(async (each) => ranked(each, search)));
+  const fused = fuseByRank(found.map(({ ranking }) => ranking)).slice(0, search.limit);
+  const places = new Map(found.flatMap(({ places: some }) => [...some]));
+  const chunks = await chunksAt(table, new Map(fused.map(({ id }) => [id, places.get(id) ?? 0n])));
   return fused.flatMap(({ id, score }) => {
     const chunk = chunks.get(id);
     return chunk ? [{ ...chunk, score }] : [];
@@ -69,12 +74,13 @@ function nearest(table: Table, search: ChunkSearch, { approximate }: TableState)
       const settings = approximate ?? USUAL_SETTINGS;
       if (!fileIds) return nearestTo(table, vector, settings, limit);
       const passing = ofFiles(fileIds);
+      if (!approximate) return nearestTo(table, vector, settings, limit).where(passing);
       const thorough = {
         probes: settings.probes * FILTERED_FACTOR,
         refined: settings.refined * FILTERED_FACTOR,
       };
       const query = nearestTo(table, vector, thorough, limit).where(passing);
-      const isExact = approximate && (await table.countRows(passing)) <= EXACT_FILTERED_ROWS;
+      const isExact = fileIds.length <= EXACT_FILTERED_FILES || (await table.countRows(passing)) <= EXACT_FILTERED_ROWS;
       return isExact ? query.bypassVectorIndex() : query;
     },
     measure: '_distance',
@@ -104,47 +110,64 @@ function matching(table: Table, search: ChunkSearch, { textIsIndexed }: TableSta
 
 /** Without a second ranking nothing is fused: the chunks come with the first query. */
 async function searchOneWay(way: Way, { limit }: ChunkSearch): Promise<ScoredChunk[]> {
-  const rows = await rowsOf(way, CHUNK_COLUMNS, limit);
-  const chunks = z.array(chunkRow).parse(rows);
-  const scored = closenesses(way, rows).map((score, at) => ({ score, chunk: chunks[at] }));
-  const best = scored.sort((a, b) => b.score - a.score).slice(0, limit);
-  return best.flatMap(({ chunk, score }) => (chunk ? [{ ...chunk, score }] : []));
+  const query = await way.query(limit);
+  const rows: unknown = await query.select([...CHUNK_COLUMNS, way.measure]).toArray();
+  const measured = z.array(z.looseObject({ [way.measure]: z.number() })).parse(rows);
+  const scored = z
+    .array(chunkRow)
+    .parse(rows)
+    .map((chunk, at) => ({ ...chunk, score: way.closeness(measured[at]?.[way.measure] ?? 0) }));
+  return scored.sort((a, b) => b.score - a.score).slice(0, limit);
 }
 
-async function ranked(way: Way, { limit }: ChunkSearch): Promise<Ranking> {
+const ranks = z.object({ ids: z.array(z.string()), places: z.array(z.bigint()), measured: z.array(z.number()) });
+
+/** What one way of searching found, and where LanceDB has it at the moment. */
+async function ranked(
+  way: Way,
+  { limit }: ChunkSearch,
+): Promise<{ ranking: Ranking; places: Iterable<[id: string, place: bigint]> }> {
   const asked = Math.max(limit * 2, MIN_CANDIDATES);
-  const rows = await rowsOf(way, ['id'], asked);
-  const ids = z.array(z.object({ id: z.string() })).parse(rows);
-  const found = closenesses(way, rows).map((closeness, at) => ({ id: ids[at]?.id ?? '', closeness }));
+  const query = await way.query(asked);
+  const rows = await query.select(['id', way.measure]).withRowId().toArrow();
+  // By column: a hundred row objects of Arrow's cost more than the query.
+  const values = (column: string): unknown[] => [...(rows.getChild(column) ?? [])];
+  const { ids, places, measured } = ranks.parse({
+    ids: values('id'),
+    places: values('_rowid'),
+    measured: values(way.measure),
+  });
+  const found = ids.map((id, at) => ({ id, closeness: way.closeness(measured[at] ?? 0) }));
   return {
-    found: found.sort((a, b) => b.closeness - a.closeness).slice(0, asked),
-    weight: way.weight,
-    isCut: rows.length >= asked,
+    ranking: {
+      found: found.sort((a, b) => b.closeness - a.closeness).slice(0, asked),
+      weight: way.weight,
+      isCut: ids.length >= asked,
+    },
+    places: ids.map((id, at) => [id, places[at] ?? 0n]),
   };
 }
 
-async function rowsOf(way: Way, columns: string[], limit: number): Promise<unknown[]> {
-  const query = await way.query(limit);
-  return query.select([...columns, way.measure]).toArray();
-}
-
-function closenesses({ measure, closeness }: Way, rows: unknown[]): number[] {
-  const measured = z.array(z.looseObject({ [measure]: z.number() })).parse(rows);
-  return measured.map((row) => closeness(row[measure] ?? 0));
-}
-
-/** The chunks by their ids; one that was removed since is missing. */
-async function chunksOf(table: Table, found: { id: string }[]): Promise<Map<string, Chunk>> {
-  if (found.length === 0) return new Map();
-  const rows: unknown = await table
-    .query()
-    .where(ofRows(found.map(({ id }) => id)))
-    .select(CHUNK_COLUMNS)
-    .toArray();
-  return new Map(
-    z
-      .array(chunkRow)
-      .parse(rows)
-      .map((chunk) => [rowId(chunk), chunk]),
-  );
+/**
+ * The chunks by their ids. They are looked for at their places, which is quicker; a compaction since may have moved them, and then they are found by their ids. One
+ * that was removed is missing.
+ */
+async function chunksAt(table: Table, places: ReadonlyMap<string, bigint>): Promise<Map<string, Chunk>> {
+  const chunks = new Map<string, Chunk>();
+  const take = (rows: unknown): void => {
+    for (const chunk of z.array(chunkRow).parse(rows)) {
+      const id = rowId(chunk);
+      if (places.has(id)) chunks.set(id, chunk);
+    }
+  };
+  if (places.size > 0)
+    take(
+      await table
+        .takeRowIds([...places.values()])
+        .select(CHUNK_COLUMNS)
+        .toArray(),
+    );
+  const moved = [...places.keys()].filter((id) => !chunks.has(id));
+  if (moved.length > 0) take(await table.query().where(ofRows(moved)).select(CHUNK_COLUMNS).toArray());
+  return chunks;
 }
