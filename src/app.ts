@@ -4,9 +4,11 @@
  */
 import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { folderBlobs } from './adapters/folderBlobs';
+import { folderSource } from './adapters/folderSource';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
@@ -32,8 +34,11 @@ import { createGateway, type Gateway } from './models/gateway';
 import { modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import { rewriteQueriesWith } from './retrieval/queryRewriting';
+import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
+import { FAILED_UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
@@ -53,6 +58,8 @@ export interface Services {
   runs: Runs;
   schedules: Schedules;
   retrieval: Retrieval;
+  /** Those of vector stores. */
+  embeddings: EmbeddingModels;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
@@ -83,6 +90,16 @@ export function settings(): Config {
 
 /** What the edge needs of the settings. Throws {@link ConfigError}. */
 export const edgeSettings = (): EdgeSettings => settings();
+
+/** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
+export function blobTriggerSource(): Config['blobTriggerSource'] {
+  try {
+    return settings().blobTriggerSource;
+  } catch (error) {
+    if (error instanceof ConfigError) return 'polling';
+    throw error;
+  }
+}
 
 let built: Promise<Services> | undefined;
 
@@ -135,7 +152,7 @@ async function build(config: Config): Promise<Services> {
   });
   const { isOn } = await telemetry;
   const logFault = (message: string, error: unknown): void => console.error(message, error);
-  const { records, blobs, index } = await openStorage(config, logFault);
+  const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
   const gateway = createGateway({
     backends,
@@ -146,24 +163,33 @@ async function build(config: Config): Promise<Services> {
     logFault,
   });
   const embeddings = embeddingModels(config, gateway, local);
-  const chat = localChatModel(local);
+  const localChat = localChatModel(local);
+  const chat = modelRouter([localChat, openAiChat(gateway)]);
+  const { queryRewriteDeployment: rewriter } = config;
   const parser = documentParser();
-  const retrieval = createRetrieval({
-    records,
-    blobs,
-    index,
-    parser,
-    embeddings,
-    now: Date.now,
-    maxFileBytes: config.maxFileBytes,
-  });
+  const { syncContainers } = config;
+  const containersOf = (tenant: string): string[] =>
+    syncContainers.flatMap((open) => (open.tenant === undefined || open.tenant === tenant ? [open.container] : []));
+  const retrieval = createRetrieval(
+    {
+      records,
+      blobs,
+      index,
+      parser,
+      embeddings,
+      rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
+      now: Date.now,
+      maxFileBytes: config.maxFileBytes,
+    },
+    { source, containersOf },
+  );
   const sandbox =
     config.codeInterpreter === 'pyodide'
       ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
       : undefined;
   const assistantsPorts: AssistantsPorts = {
     records,
-    chat: modelRouter([chat, openAiChat(gateway)]),
+    chat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
@@ -182,9 +208,10 @@ async function build(config: Config): Promise<Services> {
     runs,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     retrieval,
+    embeddings,
     gateway,
     backends,
-    local: builtIn(chat, local, backends.length === 0),
+    local: builtIn(localChat, local, backends.length === 0),
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
     close: async () =>
@@ -219,6 +246,8 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
 interface Storage {
   records: Records;
   blobs: Blobs;
+  /** What syncs mirror. */
+  source: BlobSource;
   index: VectorIndex;
 }
 
@@ -231,6 +260,7 @@ async function openStorage(
     return {
       records: await sqliteRecords(join(dataDir, 'records.sqlite')),
       blobs: folderBlobs(join(dataDir, 'blobs')),
+      source: folderSource(join(dataDir, 'blobs')),
       index: await lanceDbIndex(join(dataDir, 'lancedb')),
     };
   }
@@ -238,8 +268,9 @@ async function openStorage(
   const vectors = await azureVectors(account, prefix);
   return {
     records: await azureRecords({ account, prefix, logFault }),
-    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads'] }),
-    index: await lanceDbIndex(vectors.address, vectors.options),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads', FAILED_UPLOADS] }),
+    source: await azureSource(account),
+    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };
 }
 
@@ -262,12 +293,12 @@ function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean):
 
 /** The built-in embeddings are always there: stores that they filled stay searchable when an upstream takes over. */
 function embeddingModels(
-  { backends, embeddingDeployment }: Config,
+  { backends, embeddingDeployment, embeddingTextWeight }: Config,
   gateway: Gateway,
   local: EmbeddingModel,
 ): EmbeddingModels {
   const ids = embeddingDeployment ? embeddingIds(backends, embeddingDeployment) : [];
-  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id));
+  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id, embeddingTextWeight));
   return {
     current: upstream[0] ?? local,
     byId(id) {

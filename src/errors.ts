@@ -195,6 +195,7 @@ export const errors = {
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
   noSchedule: notFound('schedule'),
+  noSync: notFound('sync'),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
@@ -214,6 +215,21 @@ export const errors = {
       'invalid_value',
       'model',
     ),
+
+  // Syncs
+  tooManySyncs: (limit: number) =>
+    invalid(
+      `There are ${limit} syncs already, which is the limit. Delete those that are not needed.`,
+      'limit_exceeded',
+    ),
+  containerNotOpen: (container: string, open: readonly string[]) => {
+    const those = open.length > 0 ? `, such as ${open.join(', ')}` : '';
+    return invalid(
+      `The container '${container}' is not open to syncs. SYNC_CONTAINERS names those that are${those}.`,
+      'invalid_value',
+      'container',
+    );
+  },
 
   // Schedules
   tooManySchedules: (limit: number) =>

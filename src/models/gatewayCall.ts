@@ -292,7 +292,7 @@ export class GatewayCall<T> {
     return new UpstreamError(
       'rate_limited',
       `The model services for '${model}' take no further calls at the moment.`,
-      undefined,
+      { afterMs: retryAfterSeconds * 1000 },
       { retryAfterSeconds },
     );
   }

@@ -464,7 +464,7 @@ if (existsSync(realDocuments)) {
       ['markitdown/movie-theater-booking-2024.pdf', 'STARLIGHT CINEMAS'],
       ['markitdown/rlink.docx', 'A red and blue square'],
       ['markitdown/test.docx', 'Enabling Next-Gen LLM Applications via Multi-Agent Conversation'],
-      ['markitdown/test.epub', 'This chapter contains'],
+      ['markitdown/test.epub', 'Chapter 1: Test Content This is a test paragraph'],
       ['markitdown/test.json', 'key2: 1234'],
       ['markitdown/test.pdf', 'While there is contemporaneous exploration of multi-agent approaches'],
       ['markitdown/test.pptx', 'AutoGen is an open-source framework'],

@@ -105,7 +105,6 @@ describe('A run', () => {
   });
 
   it.each([
-    [429, 'rate_limit_exceeded'],
     [500, 'server_error'],
     [503, 'server_error'],
   ])('whose model answers %d is tried four times, then fails with %s', async (status, code) => {

@@ -18,9 +18,11 @@ describe('creation', () => {
     await expect(open.create({ run: { assistant_id, model: 'nobody' } })).rejects.toMatchObject({
       details: { code: 'DeploymentNotFound' },
     });
-    await expect(
-      open.create({ run: { assistant_id, tool_resources: {}, thread: { tool_resources: {} } } }),
-    ).rejects.toMatchObject({ status: 400, details: { param: 'tool_resources' } });
+    const tool_resources = { code_interpreter: { file_ids: ['file-none'] } };
+    await expect(open.create({ run: { assistant_id, tool_resources } })).rejects.toMatchObject({ status: 404 });
+    await expect(open.create({ run: { assistant_id, thread: { tool_resources } } })).rejects.toMatchObject({
+      status: 404,
+    });
     const page = { order: 'asc', limit: 10 } as const;
     expect((await open.schedules.list(open.scope, page)).data).toEqual([]);
   });
