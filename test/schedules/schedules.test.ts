@@ -19,8 +19,8 @@ describe('creation', () => {
       details: { code: 'DeploymentNotFound' },
     });
     await expect(
-      open.create({ run: { assistant_id, tool_resources: {}, thread: { tool_resources: {} } } }),
-    ).rejects.toMatchObject({ status: 400, details: { param: 'tool_resources' } });
+      open.create({ run: { assistant_id, tool_resources: { code_interpreter: { file_ids: ['file-none'] } } } }),
+    ).rejects.toMatchObject({ status: 404, details: { param: 'tool_resources.code_interpreter.file_ids' } });
     const page = { order: 'asc', limit: 10 } as const;
     expect((await open.schedules.list(open.scope, page)).data).toEqual([]);
   });
