@@ -191,8 +191,8 @@ describe('over any sandbox', () => {
     expect((await test.retrieval.files.list(scope, { limit: 1000, order: 'asc' })).data).toHaveLength(before);
   });
 
-  it('rejects where no sandbox can be had', async () => {
+  it('rejects with 503 and the reason where no sandbox can be had', async () => {
     const none = { ...wrote([]), run: async () => Promise.reject(new SandboxUnavailableError('none')) };
-    await expect(runWith(none)).rejects.toThrow(SandboxUnavailableError);
+    await expect(runWith(none)).rejects.toMatchObject({ status: 503, message: 'none' });
   });
 });
