@@ -18,6 +18,7 @@ export function accountContainer(service: BlobServiceClient, container: string, 
     blobsPerPass: 2 * PAGE,
     showsUnfinished: false,
     reusesEtags: false,
+    hasEvents: true,
     start: async () => undefined,
 
     async *list() {

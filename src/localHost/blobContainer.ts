@@ -27,6 +27,8 @@ export interface BlobContainer {
   readonly showsUnfinished: boolean;
   /** Whether a blob that was deleted may come back with the etag of before. */
   readonly reusesEtags: boolean;
+  /** Whether Event Grid can tell of its blobs; what waits for that is not polled. */
+  readonly hasEvents: boolean;
   /** Rejects when the container can't be watched. */
   start(): Promise<void>;
   /** Every blob, a page at a time. A container that is not there is empty. */

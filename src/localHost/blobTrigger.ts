@@ -8,9 +8,9 @@ import { parseBlobPath, type BlobPath } from './blobPath';
 import type { FunctionInvoker } from './functionInvoker';
 import type { HostFunction } from './functionTable';
 import type { HostLog } from './hostLog';
+import { blobTriggerMetadata } from './blobTriggerMetadata';
 import type { BlobReceipt, HostStore } from './hostStore';
 import { Semaphore } from './semaphore';
-import type { TypedData } from './typedData';
 
 const MAX_TRIES = 5;
 const MAX_PARALLEL = 8;
@@ -68,7 +68,14 @@ export class BlobTrigger {
     return new BlobTrigger(entry, invoker, store, log, path, container, intervalMs);
   }
 
+  /** Begins to poll; not where the function waits for Event Grid, whose events go to its subscribers and not to this host. */
   async start(): Promise<void> {
+    if (this.container.hasEvents && String(this.entry.trigger.source).toLowerCase() === 'eventgrid') {
+      this.log.warn(
+        `Function '${this.entry.name}' waits for Event Grid, whose events do not reach this host: it takes no blobs here.`,
+      );
+      return;
+    }
     await this.container.start();
     this.schedule(0);
   }
@@ -197,7 +204,7 @@ export class BlobTrigger {
       const bytes = await this.container.read(blob);
       if (!bytes) return;
       const inputData = [{ name: this.entry.trigger.name, data: { bytes } }];
-      await this.invoker.invoke(this.entry.name, inputData, triggerMetadata(blob, path, params));
+      await this.invoker.invoke(this.entry.name, inputData, blobTriggerMetadata(blob, path, params));
     } finally {
       free?.();
     }
@@ -223,34 +230,6 @@ export class BlobTrigger {
 
 /** Whether a blob's newest version, which was tried before, is to be tried now. */
 const isDueAgain = ({ state, nextTry }: BlobReceipt): boolean => state === 'pending' && nextTry <= Date.now();
-
-/** Numbers of the real host. */
-const blobTypes = { BlockBlob: 0, PageBlob: 1, AppendBlob: 2 };
-
-/** A path parameter that is named like a built-in entry replaces it. */
-function triggerMetadata(blob: TriggerBlob, path: string, params: Record<string, string>): Record<string, TypedData> {
-  const properties = {
-    LastModified: blob.lastModified.toISOString(),
-    CreatedOn: blob.createdOn.toISOString(),
-    Metadata: blob.metadata,
-    BlobType: blobTypes[blob.type],
-    ContentLength: blob.size,
-    ContentType: blob.contentType,
-    ETag: `"${blob.etag}"`,
-  };
-  const metadata: Record<string, TypedData> = {
-    BlobTrigger: { string: path },
-    Uri: { string: blob.uri },
-    Properties: { json: JSON.stringify(properties) },
-    Metadata: { json: JSON.stringify(blob.metadata) },
-  };
-  for (const key of Object.keys(params)) {
-    for (const builtIn of Object.keys(metadata))
-      if (builtIn.toLowerCase() === key.toLowerCase()) delete metadata[builtIn];
-    metadata[key] = { string: params[key] ?? '' };
-  }
-  return metadata;
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

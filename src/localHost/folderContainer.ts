@@ -12,6 +12,7 @@ export function folderContainer(folder: string): BlobContainer {
     blobsPerPass: 2_000,
     showsUnfinished: true,
     reusesEtags: true,
+    hasEvents: false,
     async start() {
       await mkdir(folder, { recursive: true });
     },

@@ -216,21 +216,13 @@ class Host implements LocalHost {
     const openContainer = blobContainers({ folder, onlyFolder: this.options.blobsInFolder ?? false, env: this.env });
     const blobOptions = { openContainer, intervalMs: this.options.blobIntervalMs, env: this.env };
     try {
-      for (const entry of blob) {
-        if (String(entry.trigger.source).toLowerCase() === 'eventgrid') this.warnOfEventGrid(entry.name);
-        else this.triggers.push(await BlobTrigger.create(entry, runtime, this.store, this.log, blobOptions));
-      }
+      for (const entry of blob)
+        this.triggers.push(await BlobTrigger.create(entry, runtime, this.store, this.log, blobOptions));
       for (const entry of timer) this.triggers.push(new TimerTrigger(entry, runtime, this.store, this.log, this.env));
     } catch (error) {
       refuse('A trigger cannot start')(error);
     }
     for (const trigger of this.triggers) await trigger.start();
-  }
-
-  private warnOfEventGrid(name: string): void {
-    this.log.warn(
-      `Function '${name}' waits for Event Grid, whose events do not reach this host: it takes no blobs here.`,
-    );
   }
 
   private async stop(): Promise<void> {
