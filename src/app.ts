@@ -91,12 +91,25 @@ export function settings(): Config {
 /** What the edge needs of the settings. Throws {@link ConfigError}. */
 export const edgeSettings = (): EdgeSettings => settings();
 
+const UPLOADS = 'uploads';
+
+/** The container's name in the account, or that of its folder. */
+const uploadContainer = (storage: Config['storage']): string =>
+  storage.kind === 'azure' ? storage.prefix + UPLOADS : UPLOADS;
+
+/** What the blob trigger watches, and how its host learns of new blobs. */
+export interface UploadTrigger {
+  container: string;
+  source: Config['blobTriggerSource'];
+}
+
 /** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
-export function blobTriggerSource(): Config['blobTriggerSource'] {
+export function uploadTrigger(): UploadTrigger {
   try {
-    return settings().blobTriggerSource;
+    const { storage, blobTriggerSource } = settings();
+    return { container: uploadContainer(storage), source: blobTriggerSource };
   } catch (error) {
-    if (error instanceof ConfigError) return 'polling';
+    if (error instanceof ConfigError) return { container: UPLOADS, source: 'polling' };
     throw error;
   }
 }
@@ -268,7 +281,7 @@ async function openStorage(
   const vectors = await azureVectors(account, prefix);
   return {
     records: await azureRecords({ account, prefix, logFault }),
-    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads', FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };
@@ -319,16 +332,18 @@ const exampleOf = (setting: string): string =>
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry, unusedKeys, storage } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource } = settings();
     const { backends, server } = await modelBackends();
     const notes = [
       ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
       ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
     ];
-    if (storage.kind === 'azure')
+    if (storage.kind === 'azure') {
+      const when = blobTriggerSource === 'EventGrid' ? ', once Event Grid tells of them' : '';
       notes.push(
-        `Storage: the Azure storage account ${storage.account.name}. Its container uploads is watched by Azure Functions, not by this host.`,
+        `Storage: the Azure storage account ${storage.account.name}. Blobs at ${uploadContainer(storage)}/{vector_store_id}/{name} are ingested${when}.`,
       );
+    }
     if (server) {
       return [
         ...notes,

@@ -1,6 +1,6 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { blobTriggerSource, edgeSettings, startLines, stop } from '../app';
+import { edgeSettings, startLines, stop, uploadTrigger } from '../app';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
@@ -28,5 +28,5 @@ registerRunActivities();
 registerScheduleActivities();
 registerSyncActivities();
 registerIngestion();
-registerUploads(blobTriggerSource());
+registerUploads(uploadTrigger());
 registerMaintenance();

@@ -1,25 +1,22 @@
 /** Blobs put at `uploads/{vector_store_id}/{name}` are ingested into that vector store. */
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import { services } from '../app';
-import type { Config } from '../config';
+import { services, type UploadTrigger } from '../app';
 import type { Upload } from '../retrieval/uploadFailures';
 import { startFileBatch } from './ingestion';
 
-const CONTAINER = 'uploads';
-
 /** Registers the blob trigger, whose host polls the container or is told of new blobs by Event Grid. */
-export function registerUploads(source: Config['blobTriggerSource']): void {
+export function registerUploads({ container, source }: UploadTrigger): void {
   app.storageBlob('uploads', {
     // The host's parameters are greedy, so names with slashes end up in the first: `uploadOf` splits the path itself.
-    path: `${CONTAINER}/{vector_store_id}/{name}`,
+    path: `${container}/{vector_store_id}/{name}`,
     connection: 'AzureWebJobsStorage',
     ...(source === 'EventGrid' && { source }),
     extraInputs: [df.input.durableClient()],
     // The blob is read as a stream, not from the buffer that the host brings. What is thrown here is tried again, and ends as poison.
     handler: async (_blob: unknown, context: InvocationContext) => {
       const path = String(context.triggerMetadata?.blobTrigger);
-      const upload = uploadOf(path);
+      const upload = uploadOf(path, container);
       if (!upload) return context.debug(`The blob '${path}' is no upload.`);
       const outcome = await (await services()).retrieval.attachUpload(upload);
       if ('failed' in outcome) return context.error(`The upload '${path}' cannot be ingested: ${outcome.failed}`);
@@ -33,7 +30,7 @@ export function registerUploads(source: Config['blobTriggerSource']): void {
 }
 
 /** `uploads/vs_1/a/b.txt` → store `vs_1`, name `a/b.txt`. Event Grid tells of other blobs too, where its subscription has no filter. */
-function uploadOf(path: string): Upload | undefined {
+function uploadOf(path: string, uploads: string): Upload | undefined {
   const [, container, storeId, name] = /^([^/]+)\/([^/]+)\/(.+)$/s.exec(path) ?? [];
-  return container === CONTAINER && storeId !== undefined && name !== undefined ? { storeId, name } : undefined;
+  return container === uploads && storeId !== undefined && name !== undefined ? { storeId, name } : undefined;
 }
