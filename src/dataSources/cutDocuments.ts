@@ -32,14 +32,14 @@ const unbounded = [Infinity, Infinity, Infinity, Infinity, Infinity];
 
 /**
  * The service does not publish its thresholds. These are relative where scores of different indexes do not compare:
- * - `similarity`: a floor that unrelated texts stay below where it is the cosine, and nearness to the best document, as a difference, for sources that squeeze
+ * - `similarity`: a floor (measured: of this package's vector stores with the built-in embeddings, unrelated texts stay below 0.03, related ones reach 0.1 to 0.3), and nearness to the best document, as a difference, for sources that squeeze
  *   the cosine into the upper half of the scale;
  * - `text`: BM25 has no upper bound, so only the share of the best score tells something;
  * - `rank`: a fusion's score tells only the order, so strictness bounds how far down one looks.
  */
 const BOUNDS: Record<ScoreScale, Bounds> = {
   similarity: {
-    least: [0, 0.1, 0.2, 0.3, 0.4],
+    least: [0, 0.03, 0.06, 0.15, 0.25],
     belowBest: [Infinity, 0.35, 0.25, 0.15, 0.08],
     shareOfBest: any,
     most: unbounded,

@@ -40,7 +40,8 @@ function refuseWhatDoesNotGo({ logprobs, top_logprobs, n, modalities }: ChatComp
   const beside = "it is not supported together with 'data_sources'";
   if (logprobs != null && logprobs !== false) refuse('logprobs', beside);
   if (top_logprobs != null) refuse('top_logprobs', beside);
-  if (modalities?.includes('audio')) refuse('modalities', `'audio' in it is not supported together with 'data_sources'`);
+  if (modalities?.includes('audio'))
+    refuse('modalities', `'audio' in it is not supported together with 'data_sources'`);
   if (n != null && !(Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 128))
     refuse('n', 'it must be a whole number from 1 to 128');
 }
@@ -78,7 +79,8 @@ async function streamed(call: ChatCall, request: GroundedRequest, includeUsage: 
       await send(undefined, '[DONE]');
     },
     (error) => {
-      if (!connection.signal.aborted) invocation.error(`Request ${requestId}, a stream over a data source, broke:`, error);
+      if (!connection.signal.aborted)
+        invocation.error(`Request ${requestId}, a stream over a data source, broke:`, error);
     },
     false,
   );

@@ -8,7 +8,15 @@ import { dataSource } from '../../src/wire/dataSources';
 const scope = { tenant: 'alpha', project: '-' };
 const never = new AbortController().signal;
 const dogs: SourceDocument[] = [
-  { content: 'Walk it.', title: 'Dogs', url: 'https://dogs', filepath: 'dogs.txt', chunkId: '4', score: 0.9, rerankScore: 3.1 },
+  {
+    content: 'Walk it.',
+    title: 'Dogs',
+    url: 'https://dogs',
+    filepath: 'dogs.txt',
+    chunkId: '4',
+    score: 0.9,
+    rerankScore: 3.1,
+  },
   { content: 'Brush it.', score: 0.8, rerankScore: 1.2 },
 ];
 
@@ -21,7 +29,13 @@ interface Fakes {
 }
 
 /** The capability, with what its source and its model were asked. */
-function capability({ search = async () => dogs, wantsVector = false, queries = ['dog care'], answer = 'Walk [doc1].', ports }: Fakes) {
+function capability({
+  search = async () => dogs,
+  wantsVector = false,
+  queries = ['dog care'],
+  answer = 'Walk [doc1].',
+  ports,
+}: Fakes) {
   const searched: SourceQuery[] = [];
   const asked: CompletionBody[] = [];
   const source: DataSource = {
@@ -77,7 +91,14 @@ const contextOf = async (fakes: Fakes, parameters: object = {}) =>
 
 it('tells of documents what the source knows of them; the ranker decides which the model is given', async () => {
   const include_contexts = ['citations', 'all_retrieved_documents'];
-  const citation = { content: 'Walk it.', title: 'Dogs', url: 'https://dogs', filepath: 'dogs.txt', chunk_id: '4', rerank_score: 3.1 };
+  const citation = {
+    content: 'Walk it.',
+    title: 'Dogs',
+    url: 'https://dogs',
+    filepath: 'dogs.txt',
+    chunk_id: '4',
+    rerank_score: 3.1,
+  };
   expect(await contextOf({}, { include_contexts })).toEqual({
     citations: [citation],
     all_retrieved_documents: [
@@ -97,7 +118,10 @@ it('tells of documents what the source knows of them; the ranker decides which t
 
 it('what finds no room in the prompt is not cited, and told as cut', async () => {
   const long = [0, 1].map((place) => ({ content: `${place} ${'walk '.repeat(70_000)}`, score: 0.9 - place / 100 }));
-  const context = await contextOf({ search: async () => long }, { include_contexts: ['citations', 'all_retrieved_documents'] });
+  const context = await contextOf(
+    { search: async () => long },
+    { include_contexts: ['citations', 'all_retrieved_documents'] },
+  );
   expect(context).toMatchObject({
     citations: [{ content: long[0]?.content }],
     all_retrieved_documents: [{ content: long[0]?.content }, { filter_reason: 'rerank' }],

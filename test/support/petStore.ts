@@ -17,7 +17,8 @@ export async function petStore(client: OpenAI): Promise<string> {
   return id;
 }
 
-const systemOf = ({ messages }: UpstreamBody): string => String(messages?.find(({ role }) => role === 'system')?.content);
+const systemOf = ({ messages }: UpstreamBody): string =>
+  String(messages?.find(({ role }) => role === 'system')?.content);
 
 /** Whether a call asks for search queries. */
 export const asksForQueries = (body: UpstreamBody): boolean => systemOf(body).startsWith('You write queries');

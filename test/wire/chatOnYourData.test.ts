@@ -1,12 +1,12 @@
 /** Chat on your data over HTTP with the official SDKs, over a vector store. */
-import OpenAI, { APIError } from 'openai';
+import type OpenAI from 'openai';
+import { APIError } from 'openai';
 import { startHost, type Host } from '../support/host';
 import { answerWith, asksForQueries, contextOf, over, petStore, promptOf, prompts, pets } from '../support/petStore';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 const question = [{ role: 'user' as const, content: 'Can you tell me how to care for a dog?' }];
-const NOT_FOUND =
-  'The requested information is not found in the retrieved data. Please try another query or topic.';
+const NOT_FOUND = 'The requested information is not found in the retrieved data. Please try another query or topic.';
 
 let upstream: ScriptedUpstream;
 let host: Host;
@@ -110,7 +110,11 @@ it('the usage counts the call that writes the queries too', async () => {
 it('an earlier intent that the caller sends back helps to write the queries, and goes to the model no further', async () => {
   answerWith(upstream, 'Walk it [doc1]', ['dog care']);
   const earlier = { role: 'assistant', content: 'Let it sleep [doc1].', context: { intent: 'cat care' } };
-  const messages = [{ role: 'user', content: 'How to care for a cat?' }, earlier, { role: 'user', content: 'And a dog?' }];
+  const messages = [
+    { role: 'user', content: 'How to care for a cat?' },
+    earlier,
+    { role: 'user', content: 'And a dog?' },
+  ];
   const { choices } = await ask({}, { messages });
   expect(contextOf(choices[0]?.message)?.intent).toBe('dog care');
   const asked = upstream.requests.find(({ kind, body }) => kind === 'chat' && asksForQueries(body));
@@ -212,13 +216,18 @@ it('what the caller sets for the model is passed on, and nothing of the source',
 
 it('a model that takes only max_completion_tokens and no system role answers all the same', async () => {
   const refusal = (param: string, message: string) =>
-    reply.status(400, { body: { error: { message, type: 'invalid_request_error', param, code: 'unsupported_parameter' } } });
+    reply.status(400, {
+      body: { error: { message, type: 'invalid_request_error', param, code: 'unsupported_parameter' } },
+    });
   upstream.on((body, { kind }) => {
     if (kind !== 'chat') return undefined;
     if ('temperature' in body) return refusal('temperature', "Unsupported parameter: 'temperature'.");
-    if ('max_tokens' in body) return refusal('max_tokens', "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.");
+    if ('max_tokens' in body)
+      return refusal('max_tokens', "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.");
     if (body.messages?.[0]?.role === 'system') return refusal('messages[0].role', "Unsupported value: 'system'.");
-    return reply.text(JSON.stringify(body.messages).includes('You write queries') ? '["care for a dog"]' : 'Walk [doc1].');
+    return reply.text(
+      JSON.stringify(body.messages).includes('You write queries') ? '["care for a dog"]' : 'Walk [doc1].',
+    );
   });
   const { choices } = await ask({}, { model: 'o9-mini', max_tokens: 50 });
   expect(choices[0]?.message.content).toBe('Walk [doc1].');
@@ -283,9 +292,17 @@ describe('refuses with 400 that names what to mend', () => {
     ['what is no list', { data_sources: source }, 'data_sources'],
     ['an unknown type', { data_sources: [{ ...source, type: 'oracle' }] }, 'data_sources[0].type'],
     ['no type', { data_sources: [{ parameters: {} }] }, 'data_sources[0].type'],
-    ['a missing parameter', { data_sources: [{ type: 'vector_store', parameters: {} }] }, 'data_sources[0].parameters.vector_store_ids'],
+    [
+      'a missing parameter',
+      { data_sources: [{ type: 'vector_store', parameters: {} }] },
+      'data_sources[0].parameters.vector_store_ids',
+    ],
     ['missing authentication', search({ index_name: 'i' }), 'data_sources[0].parameters.authentication'],
-    ['an unfit authentication', search({ index_name: 'i', authentication: { type: 'connection_string' } }), 'data_sources[0].parameters.authentication.type'],
+    [
+      'an unfit authentication',
+      search({ index_name: 'i', authentication: { type: 'connection_string' } }),
+      'data_sources[0].parameters.authentication.type',
+    ],
     ['a name that is not known', { data_sources: [{ name: 'handbook' }] }, 'data_sources[0].name'],
     ['logprobs', { logprobs: true }, 'logprobs'],
     ['top_logprobs', { top_logprobs: 2 }, 'top_logprobs'],
@@ -320,14 +337,24 @@ it('null counts as not set, as SDKs send it', async () => {
 });
 
 it('several choices each have their markers checked and the context, whole and streamed', async () => {
-  const choice = (index: number, content: string) => ({ index, message: { role: 'assistant', content }, finish_reason: 'stop' });
+  const choice = (index: number, content: string) => ({
+    index,
+    message: { role: 'assistant', content },
+    finish_reason: 'stop',
+  });
   const head = { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'gpt-4o' };
   answerWith(upstream, reply.json({ ...head, choices: [choice(0, 'A [doc1][doc8]'), choice(1, 'B [doc8].')] }));
   const { choices } = await ask({}, { n: 2 });
   expect(choices.map(({ message }) => message.content)).toEqual(['A [doc1]', 'B.']);
   expect(choices.every(({ message }) => contextOf(message)?.citations?.length === 3)).toBe(true);
 
-  const pieces = [[0, 'A [d'], [1, 'B [doc'], [0, 'oc1]['], [1, '8].'], [0, 'doc8]']] as const;
+  const pieces = [
+    [0, 'A [d'],
+    [1, 'B [doc'],
+    [0, 'oc1]['],
+    [1, '8].'],
+    [0, 'doc8]'],
+  ] as const;
   const events = [
     ...pieces.map(([index, content]) => ({ ...head, choices: [{ index, delta: { content }, finish_reason: null }] })),
     { ...head, choices: [0, 1].map((index) => ({ index, delta: {}, finish_reason: 'stop' })) },
@@ -364,10 +391,9 @@ describe('faults of the model', () => {
 it('a caller that leaves ends the call of the model', async () => {
   answerWith(upstream, reply.text('Walk '.repeat(200), { chunks: 200, delayMs: 50 }));
   const abort = new AbortController();
-  const stream = host.azure().chat.completions.stream(
-    { model: 'gpt-4o', messages: question, ...over(storeId) },
-    { signal: abort.signal },
-  );
+  const stream = host
+    .azure()
+    .chat.completions.stream({ model: 'gpt-4o', messages: question, ...over(storeId) }, { signal: abort.signal });
   const ended = stream.done().catch(() => undefined);
   await new Promise<void>((resolve) => stream.once('content', () => resolve()));
   abort.abort();

@@ -53,7 +53,9 @@ for (const { example, source } of examples) {
     const expected = example.response.body.choices[0]?.message;
     const upstream = await startScriptedUpstream({ style: 'azure' });
     const counterpart = await start?.(expected?.context?.citations[0] ?? someDocument);
-    const host = await startHost({ env: { AZURE_OPENAI_ENDPOINT: upstream.azureEndpoint, AZURE_OPENAI_API_KEY: 'k', ...counterpart?.env } });
+    const host = await startHost({
+      env: { AZURE_OPENAI_ENDPOINT: upstream.azureEndpoint, AZURE_OPENAI_API_KEY: 'k', ...counterpart?.env },
+    });
     try {
       answerWith(upstream, expected?.content ?? '', [expected?.context?.intent ?? 'dog care']);
       const parameters = { ...source.parameters, ...counterpart?.parameters };
