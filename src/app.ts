@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
+import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
@@ -16,6 +17,7 @@ import { pinecone } from './adapters/dataSources/pinecone';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { folderBlobs } from './adapters/folderBlobs';
+import { folderSource } from './adapters/folderSource';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
@@ -44,8 +46,11 @@ import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import { rewriteQueriesWith } from './retrieval/queryRewriting';
+import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
+import { FAILED_UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
@@ -67,6 +72,8 @@ export interface Services {
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
+  /** Those of vector stores. */
+  embeddings: EmbeddingModels;
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
@@ -97,6 +104,29 @@ export function settings(): Config {
 
 /** What the edge needs of the settings. Throws {@link ConfigError}. */
 export const edgeSettings = (): EdgeSettings => settings();
+
+const UPLOADS = 'uploads';
+
+/** The container's name in the account, or that of its folder. */
+const uploadContainer = (storage: Config['storage']): string =>
+  storage.kind === 'azure' ? storage.prefix + UPLOADS : UPLOADS;
+
+/** What the blob trigger watches, and how its host learns of new blobs. */
+export interface UploadTrigger {
+  container: string;
+  source: Config['blobTriggerSource'];
+}
+
+/** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
+export function uploadTrigger(): UploadTrigger {
+  try {
+    const { storage, blobTriggerSource } = settings();
+    return { container: uploadContainer(storage), source: blobTriggerSource };
+  } catch (error) {
+    if (error instanceof ConfigError) return { container: UPLOADS, source: 'polling' };
+    throw error;
+  }
+}
 
 let built: Promise<Services> | undefined;
 
@@ -149,7 +179,7 @@ async function build(config: Config): Promise<Services> {
   });
   const { isOn } = await telemetry;
   const logFault = (message: string, error: unknown): void => console.error(message, error);
-  const { records, blobs, index } = await openStorage(config, logFault);
+  const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
   const gateway = createGateway({
     backends,
@@ -160,26 +190,34 @@ async function build(config: Config): Promise<Services> {
     logFault,
   });
   const embeddings = embeddingModels(config, gateway, local);
-  const chat = localChatModel(local);
+  const localChat = localChatModel(local);
+  const chat = modelRouter([localChat, openAiChat(gateway)]);
+  const { queryRewriteDeployment: rewriter } = config;
   const parser = documentParser();
-  const retrieval = createRetrieval({
-    records,
-    blobs,
-    index,
-    parser,
-    embeddings,
-    now: Date.now,
-    maxFileBytes: config.maxFileBytes,
-  });
+  const { syncContainers } = config;
+  const containersOf = (tenant: string): string[] =>
+    syncContainers.flatMap((open) => (open.tenant === undefined || open.tenant === tenant ? [open.container] : []));
+  const retrieval = createRetrieval(
+    {
+      records,
+      blobs,
+      index,
+      parser,
+      embeddings,
+      rewriteQueries: rewriter === undefined ? undefined : rewriteQueriesWith(chat, rewriter),
+      now: Date.now,
+      maxFileBytes: config.maxFileBytes,
+    },
+    { source, containersOf },
+  );
   const sandbox =
     config.codeInterpreter === 'pyodide'
       ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
       : undefined;
-  const anyChat = modelRouter([chat, openAiChat(gateway)]);
-  const localModels = builtIn(chat, local, backends.length === 0);
+  const localModels = builtIn(localChat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
-    chat: anyChat,
+    chat,
     fileSearch: fileSearchTool(retrieval),
     vectorStores: attachableVectorStores(retrieval),
     files: attachableFiles(retrieval),
@@ -201,15 +239,16 @@ async function build(config: Config): Promise<Services> {
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
-      chat: anyChat,
+      chat,
       completions: completionsRouter([
-        extractiveCompletions(chat, localModels.completions),
+        extractiveCompletions(localChat, localModels.completions),
         openAiCompletions(gateway),
       ]),
       embeddingDeployments: deploymentEmbeddings(gateway, local, localModels.servesEmbeddings),
       embeddingEndpoint: embeddingEndpoint(guard),
     }),
     retrieval,
+    embeddings,
     gateway,
     backends,
     local: localModels,
@@ -264,6 +303,8 @@ const dataSourceOpeners = (
 interface Storage {
   records: Records;
   blobs: Blobs;
+  /** What syncs mirror. */
+  source: BlobSource;
   index: VectorIndex;
 }
 
@@ -276,6 +317,7 @@ async function openStorage(
     return {
       records: await sqliteRecords(join(dataDir, 'records.sqlite')),
       blobs: folderBlobs(join(dataDir, 'blobs')),
+      source: folderSource(join(dataDir, 'blobs')),
       index: await lanceDbIndex(join(dataDir, 'lancedb')),
     };
   }
@@ -283,8 +325,9 @@ async function openStorage(
   const vectors = await azureVectors(account, prefix);
   return {
     records: await azureRecords({ account, prefix, logFault }),
-    blobs: await azureBlobs({ account, prefix, containers: ['files', 'uploads'] }),
-    index: await lanceDbIndex(vectors.address, vectors.options),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    source: await azureSource(account),
+    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };
 }
 
@@ -307,12 +350,12 @@ function builtIn(chat: ChatModel, embeddings: EmbeddingModel, isAlone: boolean):
 
 /** The built-in embeddings are always there: stores that they filled stay searchable when an upstream takes over. */
 function embeddingModels(
-  { backends, embeddingDeployment }: Config,
+  { backends, embeddingDeployment, embeddingTextWeight }: Config,
   gateway: Gateway,
   local: EmbeddingModel,
 ): EmbeddingModels {
   const ids = embeddingDeployment ? embeddingIds(backends, embeddingDeployment) : [];
-  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id));
+  const upstream = ids.map((id) => openAiEmbeddings(gateway, embeddingDeployment ?? '', id, embeddingTextWeight));
   return {
     current: upstream[0] ?? local,
     byId(id) {
@@ -333,16 +376,18 @@ const exampleOf = (setting: string): string =>
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry, unusedKeys, storage } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource } = settings();
     const { backends, server } = await modelBackends();
     const notes = [
       ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
       ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
     ];
-    if (storage.kind === 'azure')
+    if (storage.kind === 'azure') {
+      const when = blobTriggerSource === 'EventGrid' ? ', once Event Grid tells of them' : '';
       notes.push(
-        `Storage: the Azure storage account ${storage.account.name}. Its container uploads is watched by Azure Functions, not by this host.`,
+        `Storage: the Azure storage account ${storage.account.name}. Blobs at ${uploadContainer(storage)}/{vector_store_id}/{name} are ingested${when}.`,
       );
+    }
     if (server) {
       return [
         ...notes,

@@ -28,6 +28,14 @@ export interface Config {
   tenantLimits: TenantLimits;
   /** Deployment that embeds; absent: the built-in embeddings. */
   embeddingDeployment?: string;
+  /** Weight of full text beside that deployment's vectors (1) in searches. */
+  embeddingTextWeight: number;
+  /** Chat deployment that rewrites search queries; absent: none does. */
+  queryRewriteDeployment?: string;
+  /** How the host learns of new blobs: Flex Consumption only knows Event Grid. */
+  blobTriggerSource: 'polling' | 'EventGrid';
+  /** Containers that syncs may mirror: of one tenant, or of all. */
+  syncContainers: { container: string; tenant?: string }[];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   /** What runs the code of code_interpreter. */
@@ -52,7 +60,6 @@ const notYet: Record<string, string[]> = {
   ENTRA_TENANT_ID: [],
   ENTRA_AUDIENCE: [],
   VECTOR_INDEX: ['lancedb'],
-  BLOB_TRIGGER_SOURCE: ['polling'],
   RESPONSES_MODE: [],
 };
 
@@ -69,6 +76,10 @@ const settings = z.object({
   LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
   DATA_SOURCES: text.optional(),
+  EMBEDDING_TEXT_WEIGHT: z.coerce.number({ error: 'must be a number, such as 0.5' }).min(0).max(1000).default(1),
+  QUERY_REWRITE_DEPLOYMENT: text.optional(),
+  SYNC_CONTAINERS: text.optional(),
+  BLOB_TRIGGER_SOURCE: z.enum(['polling', 'EventGrid'], { error: 'must be polling or EventGrid' }).default('polling'),
   RUN_EXPIRES_SECONDS: z.coerce
     .number({ error: 'must be a whole number of seconds' })
     .int()
@@ -113,6 +124,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
     tenantLimits,
     embeddingDeployment: values.EMBEDDING_DEPLOYMENT,
+    embeddingTextWeight: values.EMBEDDING_TEXT_WEIGHT,
+    queryRewriteDeployment: values.QUERY_REWRITE_DEPLOYMENT,
+    blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
+    syncContainers: readSyncContainers(values.SYNC_CONTAINERS),
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
@@ -163,6 +178,27 @@ function readLocalModelServers(value: string | undefined, env: NodeJS.ProcessEnv
       );
     return parsed.data;
   });
+}
+
+/** Containers of the package itself, which hold the files of all tenants. */
+const ownContainers = ['files', 'uploads', 'failed-uploads'];
+
+/** `container,tenant:container` */
+function readSyncContainers(value = ''): Config['syncContainers'] {
+  return value
+    .split(',')
+    .map((given) => given.trim())
+    .filter(Boolean)
+    .map((given) => {
+      const [, tenant, container = ''] = /^(?:([\w-]{1,64}):)?([a-z0-9](?:-?[a-z0-9]){2,62})$/.exec(given) ?? [];
+      if (container === '' || ownContainers.includes(container)) {
+        throw new ConfigError(
+          'SYNC_CONTAINERS',
+          'must be names of containers joined by commas, such as documents,team-a:manuals; files, uploads and failed-uploads cannot be named.',
+        );
+      }
+      return { container, tenant };
+    });
 }
 
 /** `tenant:key,tenant:key` → key → tenant. */

@@ -63,5 +63,6 @@ function withVariables(value: unknown, name: string, env: NodeJS.ProcessEnv): un
 function wrong(source: string, error: z.ZodError): ConfigError {
   const issue = error.issues[0];
   const place = [...(source ? [source] : []), ...(issue?.path ?? [])].map(String).join('.');
-  return new ConfigError(SETTING, `${place ? `${place}: ` : ''}${issue?.message ?? 'is not valid'}.`);
+  const what = issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message;
+  return new ConfigError(SETTING, `${place ? `${place}: ` : ''}${what ?? 'is not valid'}.`);
 }

@@ -214,6 +214,7 @@ export const errors = {
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
   noSchedule: notFound('schedule'),
+  noSync: notFound('sync'),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
@@ -233,6 +234,21 @@ export const errors = {
       'invalid_value',
       'model',
     ),
+
+  // Syncs
+  tooManySyncs: (limit: number) =>
+    invalid(
+      `There are ${limit} syncs already, which is the limit. Delete those that are not needed.`,
+      'limit_exceeded',
+    ),
+  containerNotOpen: (container: string, open: readonly string[]) => {
+    const those = open.length > 0 ? `, such as ${open.join(', ')}` : '';
+    return invalid(
+      `The container '${container}' is not open to syncs. SYNC_CONTAINERS names those that are${those}.`,
+      'invalid_value',
+      'container',
+    );
+  },
 
   // Schedules
   tooManySchedules: (limit: number) =>
@@ -275,7 +291,12 @@ export const errors = {
   /** A source refused or failed; the fields of a SourceError. */
   dataSourceFailed: (type: string, { kind, message, param }: SourceFailure, cause?: unknown) => {
     const [status, code] = sourceFailures[kind];
-    return new ApiError(status, `The data source '${type}' failed: ${message}`, { code, param: param ?? DATA_SOURCE }, { cause });
+    return new ApiError(
+      status,
+      `The data source '${type}' failed: ${message}`,
+      { code, param: param ?? DATA_SOURCE },
+      { cause },
+    );
   },
 
   tooManyConflicts: () =>

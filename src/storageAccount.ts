@@ -40,8 +40,7 @@ const emulator = {
 
 /** @param env Settings that are not empty. Throws {@link ConfigError}. */
 export function readStorage(env: Record<string, string | undefined>): StorageSettings {
-  const isGiven = Object.keys(env).some((name) => name === CONNECTION || name.startsWith(`${CONNECTION}__`));
-  const storage = env.STORAGE ?? (isGiven ? 'azure' : 'embedded');
+  const storage = env.STORAGE ?? (isConnectionGiven(env, CONNECTION) ? 'azure' : 'embedded');
   if (storage !== 'azure' && storage !== 'embedded') throw new ConfigError('STORAGE', "must be 'embedded' or 'azure'.");
   const prefix = env.STORAGE_PREFIX ?? '';
   if (!/^([a-z][a-z0-9]{0,30})?$/.test(prefix)) {
@@ -52,8 +51,21 @@ export function readStorage(env: Record<string, string | undefined>): StorageSet
       throw new ConfigError('STORAGE_PREFIX', 'has no meaning where STORAGE is embedded; remove the setting.');
     return { kind: 'embedded' };
   }
-  const connection = env[CONNECTION];
-  return { kind: 'azure', account: connection ? readConnectionString(connection) : readIdentity(env), prefix };
+  return { kind: 'azure', account: readAccount(env, CONNECTION), prefix };
+}
+
+/** Whether there is a setting of that connection: a connection string, or one of an identity. */
+export const isConnectionGiven = (env: Record<string, string | undefined>, connection: string): boolean =>
+  Object.entries(env).some(([name, value]) => value && (name === connection || name.startsWith(`${connection}__`)));
+
+/**
+ * The account of a connection, as Azure Functions has them: the setting of that name holds a connection string, or those that begin so, with
+ * two underscores, say which identity reaches what.
+ * @param env Settings that are not empty. Throws {@link ConfigError}.
+ */
+export function readAccount(env: Record<string, string | undefined>, connection: string): StorageAccount {
+  const text = env[connection];
+  return text ? readConnectionString(text, connection) : readIdentity(env, connection);
 }
 
 const connectionKeys = [
@@ -62,14 +74,14 @@ const connectionKeys = [
 ] as const; // prettier-ignore
 
 /** Never repeats what it was given: the string holds the account's key. */
-function readConnectionString(text: string): StorageAccount {
+function readConnectionString(text: string, connection: string): StorageAccount {
   const values: Partial<Record<(typeof connectionKeys)[number], string>> = {};
   for (const part of text.split(';').filter((each) => each.trim())) {
     const at = part.indexOf('=');
     const key = connectionKeys.find(
       (known) => known.toLowerCase() === part.slice(0, Math.max(at, 0)).trim().toLowerCase(),
     );
-    if (!key) throw new ConfigError(CONNECTION, `must be a connection string of ${connectionKeys.join(', ')}.`);
+    if (!key) throw new ConfigError(connection, `must be a connection string of ${connectionKeys.join(', ')}.`);
     values[key] = part.slice(at + 1).trim();
   }
   if (values.UseDevelopmentStorage?.toLowerCase() === 'true') {
@@ -80,9 +92,9 @@ function readConnectionString(text: string): StorageAccount {
   const { AccountName, AccountKey, SharedAccessSignature, DefaultEndpointsProtocol = 'https' } = values;
   const { EndpointSuffix = 'core.windows.net' } = values;
   const endpoint = (service: 'blob' | 'table', given: string | undefined): string => {
-    if (given) return serviceAddress(CONNECTION, given);
-    if (!AccountName) throw new ConfigError(CONNECTION, 'must have AccountName, or BlobEndpoint and TableEndpoint.');
-    return serviceAddress(CONNECTION, `${DefaultEndpointsProtocol}://${AccountName}.${service}.${EndpointSuffix}`);
+    if (given) return serviceAddress(connection, given);
+    if (!AccountName) throw new ConfigError(connection, 'must have AccountName, or BlobEndpoint and TableEndpoint.');
+    return serviceAddress(connection, `${DefaultEndpointsProtocol}://${AccountName}.${service}.${EndpointSuffix}`);
   };
   const blobUrl = endpoint('blob', values.BlobEndpoint);
   const tableUrl = endpoint('table', values.TableEndpoint);
@@ -90,14 +102,14 @@ function readConnectionString(text: string): StorageAccount {
   if (AccountKey && AccountName) return { name, blobUrl, tableUrl, credential: { kind: 'key', key: AccountKey } };
   const signature = SharedAccessSignature?.replace(/^\?/, '');
   if (!signature) {
-    throw new ConfigError(CONNECTION, 'must have AccountName and AccountKey, or SharedAccessSignature.');
+    throw new ConfigError(connection, 'must have AccountName and AccountKey, or SharedAccessSignature.');
   }
   return { name, blobUrl, tableUrl, credential: { kind: 'sas', signature } };
 }
 
 /** The settings of an identity-based connection, as Azure Functions has them. */
-function readIdentity(env: Record<string, string | undefined>): StorageAccount {
-  const setting = (name: string) => `${CONNECTION}__${name}`;
+function readIdentity(env: Record<string, string | undefined>, connection: string): StorageAccount {
+  const setting = (name: string) => `${connection}__${name}`;
   const known = ['accountName', 'blobServiceUri', 'tableServiceUri', 'queueServiceUri', 'credential', 'clientId'];
   const unknown = Object.keys(env).find(
     (name) => name.startsWith(setting('')) && !known.some((each) => setting(each) === name),
@@ -118,8 +130,11 @@ function readIdentity(env: Record<string, string | undefined>): StorageAccount {
     const name = setting(`${service}ServiceUri`);
     const given = env[name] ?? (accountName && `https://${accountName}.${service}.core.windows.net`);
     if (!given) {
-      const or = `a connection string in ${CONNECTION}, ${setting('accountName')}, or ${setting('blobServiceUri')} and ${setting('tableServiceUri')}`;
-      throw new ConfigError(accountGiven(env) ? name : CONNECTION, `must be set where STORAGE is azure: ${or}.`);
+      const or = `a connection string in ${connection}, ${setting('accountName')}, or ${setting('blobServiceUri')} and ${setting('tableServiceUri')}`;
+      throw new ConfigError(
+        accountGiven(env, connection) ? name : connection,
+        `must be set where STORAGE is azure: ${or}.`,
+      );
     }
     const url = serviceAddress(name, given);
     if (!url.startsWith('https:')) throw new ConfigError(name, 'must be an https URL: identities send tokens.');
@@ -139,8 +154,8 @@ function readIdentity(env: Record<string, string | undefined>): StorageAccount {
   };
 }
 
-const accountGiven = (env: Record<string, string | undefined>) =>
-  Object.keys(env).some((name) => /^AzureWebJobsStorage__.*ServiceUri$/.test(name));
+const accountGiven = (env: Record<string, string | undefined>, connection: string) =>
+  Object.keys(env).some((name) => name.startsWith(`${connection}__`) && name.endsWith('ServiceUri'));
 
 function serviceAddress(setting: string, text: string): string {
   const parsed = z.url({ protocol: /^https?$/ }).safeParse(text);

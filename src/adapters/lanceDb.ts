@@ -1,64 +1,48 @@
 /** The vector index on LanceDB: one table per vector store, in one folder or container. */
 import { types } from 'node:util';
-import { connect, type Connection, Index, MatchQuery, Session, type Table } from '@lancedb/lancedb';
+import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
 import { z } from 'zod';
-import type { Chunk, ChunkSearch, ScoredChunk, VectorIndex } from '../retrieval/ports';
-import { fuseByRank } from '../retrieval/rankFusion';
+import { DimensionsError, type Chunk, type ChunkSearch, type ScoredChunk, type VectorIndex } from '../retrieval/ports';
+import { dimensionsOf, EXACT_ROWS, keepApproximateIndex, MIN_RECALL } from './lanceDb/approximateIndex';
+import { CHUNK_COLUMNS, chunkRow, ofFiles, rowId } from './lanceDb/rows';
+import { readTableState, searchTable, type TableState } from './lanceDb/searchTable';
 
 /** Handles of tables that are kept open; the least recently used is dropped. */
 const MAX_OPEN_TABLES = 64;
 /** LanceDB's own caches of index pages and file metadata, in bytes; its defaults are gigabytes. */
 const INDEX_CACHE_BYTES = 256n * 1024n * 1024n;
 const METADATA_CACHE_BYTES = 64n * 1024n * 1024n;
-/** What of a query reaches the full-text search; terms beyond make it slow and no better. */
-const MAX_QUERY_CHARACTERS = 2_000;
-/** Candidates that each ranking brings, at least. */
-const MIN_CANDIDATES = 50;
-const TEXT_INDEX = 'text_idx';
-/** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
-const MAX_UNINDEXED = 20_000;
 /** Old versions stay this long for readers that are still on them. */
 const KEEP_VERSIONS_MS = 60_000;
 const MAX_ATTEMPTS = 8;
 
-const COLUMNS = ['id', 'file_id', 'ordinal', 'text', 'page', 'heading'];
+/** A search may go by what was so long ago: another process can have built an index since. */
+const STATE_MS = 5_000;
 
-const chunkRow = z
-  .object({
-    file_id: z.string(),
-    ordinal: z.number(),
-    text: z.string(),
-    page: z.number().nullable(),
-    heading: z.string().nullable(),
-  })
-  .transform((row): Chunk => ({
-    fileId: row.file_id,
-    ordinal: row.ordinal,
-    text: row.text,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.heading !== null && { heading: row.heading }),
-  }));
-
-/** Id of a chunk's row, the same on every write of that place in the file: what makes a replacement idempotent. */
-const rowId = (chunk: Pick<Chunk, 'fileId' | 'ordinal'>) => `${chunk.fileId}#${chunk.ordinal}`;
+export interface LanceDbOptions {
+  /** How the address is reached, as the `object_store` library names it. */
+  storageOptions?: Record<string, string>;
+  /** Rows of a store up to which every vector is compared; beyond, `optimize` builds an approximate index. */
+  exactRows?: number;
+  /** Share of the ten nearest that such an index must find to be kept. */
+  minRecall?: number;
+}
 
 /**
  * Opens the index in a folder, which is created when first written to, or at an address such as `az://container`, whose container is there;
  * nothing is written outside it. Writes of one process to one
  * store queue up; those of several processes retry on conflict. Readers see every finished write, of other processes too.
  *
- * A chunk's score is {@link fuseByRank}'s: 1 is first by cosine similarity and first by full text (BM25; English stemming and stop words,
- * words of all scripts). It tells how near the top of both rankings a chunk stands, not how well it answers.
- *
- * @param storageOptions How the address is reached, as the `object_store` library names it.
+ * Vectors compare by cosine similarity, text by BM25 (English stemming and stop words, words of all scripts); ranks join them.
  */
-export async function lanceDbIndex(place: string, storageOptions?: Record<string, string>): Promise<VectorIndex> {
+export async function lanceDbIndex(place: string, options: LanceDbOptions = {}): Promise<VectorIndex> {
+  const { storageOptions } = options;
   const reconnect = () => {
     const session = new Session(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES);
     return connect(place, { readConsistencyInterval: 0, storageOptions }, session);
   };
-  return new LanceDbIndex(await reconnect(), reconnect);
+  return new LanceDbIndex(await reconnect(), reconnect, { exactRows: EXACT_ROWS, minRecall: MIN_RECALL, ...options });
 }
 
 class LanceDbIndex implements VectorIndex {
@@ -70,9 +54,17 @@ class LanceDbIndex implements VectorIndex {
   /** Writes of each open store since it was last compacted. */
   readonly #uncompacted = new WeakMap<Table, number>();
 
-  constructor(database: Connection, reconnect: () => Promise<Connection>) {
+  readonly #states = new WeakMap<Table, { at: number; state: Promise<TableState> }>();
+  readonly #options: Required<Omit<LanceDbOptions, 'storageOptions'>>;
+
+  constructor(
+    database: Connection,
+    reconnect: () => Promise<Connection>,
+    options: Required<Omit<LanceDbOptions, 'storageOptions'>>,
+  ) {
     this.#database = database;
     this.#reconnect = reconnect;
+    this.#options = options;
   }
 
   async replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void> {
@@ -110,20 +102,14 @@ class LanceDbIndex implements VectorIndex {
 
   async search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]> {
     if (search.limit <= 0 || search.fileIds?.length === 0) return [];
-    const rankings = await this.#read(storeId, (table) =>
-      Promise.all([nearest(table, search), matching(table, search)]),
-    );
-    if (!rankings) return [];
-    const [byVector, byText] = rankings;
-    const fused = fuseByRank([
-      { ids: byVector.map(rowId), weight: 1 },
-      { ids: byText.map(rowId), weight: search.textWeight },
-    ]);
-    const chunks = new Map([...byVector, ...byText].map((chunk) => [rowId(chunk), chunk]));
-    return fused.slice(0, search.limit).flatMap(({ id, score }) => {
-      const chunk = chunks.get(id);
-      return chunk ? [{ ...chunk, score }] : [];
+    const found = await this.#read(storeId, async (table) => {
+      const state = await this.#stateOf(table);
+      return searchTable(table, search, state).catch(async (error: unknown) => {
+        await checkTable(table, storeId, search.vector.length);
+        throw error;
+      });
     });
+    return found ?? [];
   }
 
   async chunksOf(storeId: string, fileId: string): Promise<Chunk[]> {
@@ -131,7 +117,7 @@ class LanceDbIndex implements VectorIndex {
       table
         .query()
         .where(ofFiles([fileId]))
-        .select(COLUMNS)
+        .select(CHUNK_COLUMNS)
         .toArray(),
     );
     return z
@@ -159,7 +145,11 @@ class LanceDbIndex implements VectorIndex {
   async optimize(storeId: string): Promise<void> {
     await this.#write(storeId, async () => {
       const table = await this.#open(storeId);
-      if (table) await this.#compact(table);
+      if (!table) return;
+      await this.#compact(table);
+      const { exactRows, minRecall } = this.#options;
+      await this.#unlessInTheWay(async () => keepApproximateIndex(table, exactRows, minRecall));
+      this.#states.delete(table);
     });
   }
 
@@ -260,12 +250,28 @@ class LanceDbIndex implements VectorIndex {
 
   async #compact(table: Table): Promise<void> {
     this.#uncompacted.set(table, 0);
+    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
+    await this.#unlessInTheWay(async () => table.optimize({ cleanupOlderThan }));
+    this.#states.delete(table);
+  }
+
+  /** Another process wrote or compacted at the same time: nothing is lost, the next compaction does it. */
+  async #unlessInTheWay(upkeep: () => Promise<unknown>): Promise<void> {
     try {
-      await table.optimize({ cleanupOlderThan: new Date(Date.now() - KEEP_VERSIONS_MS) });
+      await upkeep();
     } catch (error) {
-      // Another process wrote or compacted at the same time. Nothing is lost: the next compaction does it.
       if (!isConflict(error)) throw error;
     }
+  }
+
+  /** What a search must know of the table, read anew now and then. */
+  async #stateOf(table: Table): Promise<TableState> {
+    const known = this.#states.get(table);
+    if (known && Date.now() < known.at + STATE_MS) return known.state;
+    const state = readTableState(table);
+    this.#states.set(table, { at: Date.now(), state });
+    state.catch(() => this.#states.delete(table));
+    return state;
   }
 }
 
@@ -283,10 +289,8 @@ function checkedDimensions(fileIds: string[], chunks: Chunk[], vectors: Float32A
 
 /** A vector store's embedding model never changes, so its vectors always have one length. */
 async function checkTable(table: Table, storeId: string, dimensions: number): Promise<void> {
-  const type: unknown = (await table.schema()).fields.find(({ name }) => name === 'vector')?.type;
-  const size = z.object({ listSize: z.number() }).parse(type).listSize;
-  if (size !== dimensions)
-    throw new Error(`Vectors of ${dimensions} dimensions do not fit ${storeId}, which has ${size}.`);
+  const size = await dimensionsOf(table);
+  if (size !== dimensions) throw new DimensionsError(storeId, dimensions, size);
 }
 
 async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): Promise<boolean> {
@@ -297,57 +301,19 @@ async function hasOtherRows(table: Table, fileIds: string[], ids: Set<string>): 
     .some(({ id }) => !ids.has(id));
 }
 
-async function nearest(table: Table, search: ChunkSearch): Promise<Chunk[]> {
-  const query = table.query().nearestTo(search.vector).distanceType('cosine');
-  return candidates(query, '_distance', search);
-}
-
-async function matching(table: Table, search: ChunkSearch): Promise<Chunk[]> {
-  // A match query takes its text as words only, so quotes and operators in it have no meaning.
-  const text = search.text.slice(0, MAX_QUERY_CHARACTERS).toWellFormed();
-  if (text.trim() === '' || search.textWeight === 0) return [];
-  return candidates(
-    table.query().fullTextSearch(new MatchQuery(text, 'text')),
-    '_score',
-    search,
-    await textLimit(table),
-  );
-}
-
-/**
- * Rows that must be asked for. While no row is in the full-text index, LanceDB (0.37) cuts to the limit before it ranks: then all that match
- * are asked for, which compaction keeps few.
- */
-async function textLimit(table: Table): Promise<number> {
-  const stats = await table.indexStats(TEXT_INDEX);
-  return stats && stats.numIndexedRows === 0 ? MAX_UNINDEXED : 0;
-}
-
-type Candidates = ReturnType<ReturnType<Table['query']>['fullTextSearch']> | ReturnType<Table['vectorSearch']>;
-
-async function candidates(
-  query: Candidates,
-  measure: string,
-  { limit, fileIds }: ChunkSearch,
-  atLeast = 0,
-): Promise<Chunk[]> {
-  const filtered = fileIds ? query.where(ofFiles(fileIds)) : query;
-  // LanceDB logs a warning when the measure that it ranks by is not asked for.
-  const rows: unknown = await filtered
-    .select([...COLUMNS, measure])
-    .limit(Math.max(limit * 2, MIN_CANDIDATES, atLeast))
-    .toArray();
-  const scored = z.array(z.looseObject({ [measure]: z.number() })).parse(rows);
-  const best = measure === '_score' ? -1 : 1;
-  return z.array(chunkRow).parse(scored.sort((a, b) => best * ((a[measure] ?? 0) - (b[measure] ?? 0))));
-}
-
 /** Makes what a table lacks: a process may have died between creating it and this. */
-async function prepare(table: Table): Promise<void> {
+async function prepare(table: Table, attempt = 1): Promise<void> {
   const present = new Set((await table.listIndices()).map(({ name }) => name));
   const wanted = { id: Index.btree(), file_id: Index.btree(), text: Index.fts({ baseTokenizer: 'icu' }) };
   for (const [column, config] of Object.entries(wanted)) {
-    if (!present.has(`${column}_idx`)) await table.createIndex(column, { config });
+    if (present.has(`${column}_idx`)) continue;
+    try {
+      await table.createIndex(column, { config });
+    } catch (error) {
+      // Another opener, such as a search beside the first write, makes it at the same moment.
+      if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      return prepare(table, attempt + 1);
+    }
   }
 }
 
@@ -368,10 +334,6 @@ function schemaOf(dimensions: number): Schema {
 /** Table of a store. Letter case is spelled out, since some file systems do not tell it apart. */
 function tableName(storeId: string): string {
   return storeId.replace(/[^a-z0-9_-]/gu, (character) => `.${character.codePointAt(0)?.toString(16)}.`);
-}
-
-function ofFiles(fileIds: string[]): string {
-  return `file_id IN (${fileIds.map((id) => `'${id.replaceAll("'", "''")}'`).join(', ')})`;
 }
 
 // LanceDB tells its errors apart only by their text.

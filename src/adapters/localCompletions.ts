@@ -74,6 +74,8 @@ const notDone: [field: string, isHarmless: (value: unknown) => boolean][] = [
   ['functions', (value) => Array.isArray(value) && value.length === 0],
   ['prediction', () => true],
   ['audio', () => false],
+  ['web_search_options', () => false],
+  ['store', (value) => value === false],
 ];
 
 /** A chat completion's body, of which the messages are checked here. */
@@ -178,7 +180,10 @@ async function* chunks(
   const head = headOf('chat.completion.chunk', request);
   const { include_usage: includeUsage } = streamOptions.parse(request.stream_options ?? {});
   const withUsage = includeUsage ? { usage: null } : {};
-  const chunk = (delta: Record<string, unknown> & { content?: string | null }, finish_reason: string | null = null) => ({
+  const chunk = (
+    delta: Record<string, unknown> & { content?: string | null },
+    finish_reason: string | null = null,
+  ) => ({
     ...head,
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     ...withUsage,

@@ -1,6 +1,8 @@
 /** Embeddings over the gateway. */
 import type { Gateway } from '../models/gateway';
-import type { EmbeddingModel } from '../models/ports';
+import { ModelError, type EmbeddingModel } from '../models/ports';
+import { systemClock, type Clock } from '../models/retry';
+import { UpstreamError } from '../models/upstream';
 import { readJson } from './answerBody';
 import { embeddingBatches, readEmbeddings, type EmbeddingBatch } from './embeddingBatches';
 import { answerFailure, refusal } from './openAiAnswer';
@@ -11,33 +13,44 @@ const MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024;
 /** Calls that one `embed` has under way. */
 const EMBED_CONCURRENCY = 4;
 
+/** How long a call for documents is put off where the service limits its rate, after what the gateway does about that. */
+const PATIENCE_MS = 10 * 60_000;
+const FIRST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 60_000;
+
 const headers = new Headers({ 'content-type': 'application/json' });
 
 /**
  * The embedding model that the backends know as `deployment`. Calls hold at most 256 texts and 250,000 bytes; each `embed` has at most four
- * under way, and the first that fails ends the others. Queries and documents are embedded alike.
+ * under way, and the first that fails ends the others. Queries and documents are embedded alike, but where the service limits the rate of calls, those for
+ * documents are put off, each for ten minutes at most: the ingestion takes as long as the service's limits make it.
  *
  * @param id What vector stores remember.
+ * @param textWeight Weight of full text beside its vectors.
  * @param dimensions Length of the vectors, for models that can be asked for it.
  */
 export function openAiEmbeddings(
   gateway: Gateway,
   deployment: string,
   id: string,
+  textWeight: number,
+  clock: Clock = systemClock,
   dimensions?: number,
 ): EmbeddingModel {
   return {
     id,
-    textWeight: 1,
-    async embed(texts, _kind, signal, tenant) {
+    textWeight,
+    async embed(texts, kind, signal, tenant) {
       const failed = new AbortController();
       const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
       const batches = embeddingBatches(texts);
       const vectors = new Array<Float32Array>(texts.length);
       const lane = async () => {
         for (let next = await batches.next(); !next.done; next = await batches.next()) {
-          const embedded = await embedBatch(gateway, { model: deployment, dimensions }, next.value, stop, tenant);
-          for (const [offset, vector] of embedded.entries()) vectors[next.value.start + offset] = vector;
+          const batch = next.value;
+          const call = async () => embedBatch(gateway, { model: deployment, dimensions }, batch, stop, tenant);
+          const embedded = kind === 'document' ? await patiently(call, clock, stop) : await call();
+          for (const [offset, vector] of embedded.entries()) vectors[batch.start + offset] = vector;
         }
       };
       try {
@@ -52,6 +65,24 @@ export function openAiEmbeddings(
       return vectors;
     },
   };
+}
+
+/** Repeats the call while the service limits its rate. */
+async function patiently<T>(call: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
+  const end = clock.now() + PATIENCE_MS;
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ModelError) || error.kind !== 'rate_limited') throw error;
+      // A quota that is used up: no wait would help.
+      if (error instanceof UpstreamError && !error.retry) throw error;
+      // Those that wait must not come back all at once.
+      const delay = Math.max(wait, 1000 * (error.retryAfterSeconds ?? 0)) * (1 + clock.random() / 4);
+      if (clock.now() + delay > end) throw error;
+      await clock.sleep(delay, signal);
+    }
+  }
 }
 
 async function embedBatch(

@@ -72,7 +72,8 @@ export function refusalOf(answer: RefusedAnswer, setting: string, model: string,
   );
   const retryAfterSeconds = afterMs === undefined ? undefined : Math.ceil(afterMs / 1000);
   if (status === 429) {
-    return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, undefined, {
+    const retry = error.code === 'insufficient_quota' ? undefined : { afterMs };
+    return new UpstreamError('rate_limited', `The model service limits the rate of calls${detail}`, retry, {
       retryAfterSeconds,
       ...named,
     });

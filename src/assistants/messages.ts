@@ -33,9 +33,11 @@ export function runMessage(run: { id: string; thread_id: string; assistant_id: s
   };
 }
 
-/** The change that stores a new message. */
-export function creationOf(message: MessageObject): Extract<Change, { op: 'create' }> {
-  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(message.created_at * 1000), value: message };
+/**
+ * The change that stores a new message; `now`, in milliseconds, is its place among the others: its second is too coarse where another process wrote within it.
+ */
+export function creationOf(message: MessageObject, now: number): Extract<Change, { op: 'create' }> {
+  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(now), value: message };
 }
 
 function emptyMessage(threadId: string, at: number): MessageObject {

@@ -137,6 +137,8 @@ export class RunWork {
       await openTools.callsEnd(finish.usage);
       // Its last call is cut.
       if (finish.reason === 'length') throw new RunIncompleteError('max_completion_tokens');
+      // Text behind the calls is a message of its own: what comes next knows what the tools brought.
+      if (this.writer) await this.finishMessage(this.writer);
       return this.useTools(openTools);
     }
     return this.answer(this.writer ?? (await this.beginMessage()), finish);
@@ -206,7 +208,7 @@ export class RunWork {
     return writer;
   }
 
-  /** A message before tool calls is complete when they begin. */
+  /** A message before tool calls is complete when they begin, and one behind them before they are carried out. */
   private async finishMessage(writer: MessageWriter): Promise<void> {
     await writer.complete(null, { status: 'completed' });
     await this.driven.write((same) => same, writer.changes());

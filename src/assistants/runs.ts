@@ -123,7 +123,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
           ifMatch: thread.etag,
         },
         { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
-        ...messages.map(creationOf),
+        ...messages.map((message) => creationOf(message, now())),
       ];
       await records.write(threadPartition(scope, threadId), changes, { add: [due] });
       return run;

@@ -36,7 +36,7 @@ export function createThreadMessages(
           thread === value.thread
             ? { op: 'check', list: 'thread', id: threadId, ifMatch: etag }
             : { op: 'replace', list: 'thread', id: threadId, value: { ...value, thread }, ifMatch: etag };
-        await records.write(threadPartition(scope, threadId), [threadChange, creationOf(message)]);
+        await records.write(threadPartition(scope, threadId), [threadChange, creationOf(message, now())]);
         return message;
       }),
     );

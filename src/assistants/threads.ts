@@ -76,7 +76,7 @@ export function createThreads(ports: AssistantsPorts) {
       tool_resources: withToolResources({}, body.tool_resources),
     };
     const asked = askedMessages(`${path}messages`, body.messages);
-    const messages = asked.map((message) => creationOf(newMessage(message.body, empty.id, now(), message.path)));
+    const messages = asked.map((message) => creationOf(newMessage(message.body, empty.id, now(), message.path), now()));
     return withMessageFiles(ports, scope, asked, begin, async (join) => {
       const thread = await join(empty);
       await publish(scope, thread, messages);

@@ -118,7 +118,7 @@ export function createChatOnYourData(ports: ChatOnYourDataPorts): ChatOnYourData
     ask: (body: CompletionBody, grounding: Grounding) => Promise<T>,
   ): Promise<T> {
     const kept = findings.retrieved.filter(({ filterReason }) => !filterReason);
-    for (let window = contextWindow(body.model); ; ) {
+    for (let window = contextWindow(body.model); ;) {
       const { messages, documents } = await groundedPrompt({
         body,
         documents: kept,

@@ -25,7 +25,8 @@ export function lastQuestion(messages: Message[]): string {
 
 /** The intent of an earlier answer, which the caller sends back in its message. */
 export function earlierIntent({ role, context }: Message): string | undefined {
-  if (role !== 'assistant' || typeof context !== 'object' || context === null || !('intent' in context)) return undefined;
+  if (role !== 'assistant' || typeof context !== 'object' || context === null || !('intent' in context))
+    return undefined;
   const { intent } = context;
   return typeof intent === 'string' && intent.trim() ? intent : undefined;
 }

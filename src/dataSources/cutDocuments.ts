@@ -19,6 +19,8 @@ export interface CutDocument extends FoundDocument {
 interface Bounds {
   /** Least score. */
   least: readonly number[];
+  /** Most that a score may lie below the best. */
+  belowBest: readonly number[];
   /** Least share of the best score. */
   shareOfBest: readonly number[];
   /** Best documents that stay. */
@@ -26,18 +28,24 @@ interface Bounds {
 }
 
 const any = [0, 0, 0, 0, 0];
-const all = [Infinity, Infinity, Infinity, Infinity, Infinity];
+const unbounded = [Infinity, Infinity, Infinity, Infinity, Infinity];
 
 /**
  * The service does not publish its thresholds. These are relative where scores of different indexes do not compare:
- * - `similarity`: a floor that unrelated texts stay below (embedding models differ, so it is low), and nearness to the best document;
+ * - `similarity`: a floor (measured: of this package's vector stores with the built-in embeddings, unrelated texts stay below 0.03, related ones reach 0.1 to 0.3), and nearness to the best document, as a difference, for sources that squeeze
+ *   the cosine into the upper half of the scale;
  * - `text`: BM25 has no upper bound, so only the share of the best score tells something;
  * - `rank`: a fusion's score tells only the order, so strictness bounds how far down one looks.
  */
 const BOUNDS: Record<ScoreScale, Bounds> = {
-  similarity: { least: [0, 0.1, 0.2, 0.3, 0.4], shareOfBest: [0, 0.4, 0.55, 0.7, 0.85], most: all },
-  text: { least: any, shareOfBest: [0, 0.1, 0.25, 0.4, 0.6], most: all },
-  rank: { least: any, shareOfBest: any, most: [Infinity, 40, 20, 10, 5] },
+  similarity: {
+    least: [0, 0.03, 0.06, 0.15, 0.25],
+    belowBest: [Infinity, 0.35, 0.25, 0.15, 0.08],
+    shareOfBest: any,
+    most: unbounded,
+  },
+  text: { least: any, belowBest: unbounded, shareOfBest: [0, 0.1, 0.25, 0.4, 0.6], most: unbounded },
+  rank: { least: any, belowBest: unbounded, shareOfBest: any, most: [Infinity, 40, 20, 10, 5] },
 };
 
 /** A semantic ranker scores from 0 (irrelevant) to 4; 2 is somewhat relevant, 3 relevant without details. */
@@ -61,7 +69,11 @@ export function cutDocuments(
   );
   const bounds = BOUNDS[scale];
   const best = Math.max(0, ...documents.map(({ score }) => score));
-  const least = Math.max(at(bounds.least, strictness), best * at(bounds.shareOfBest, strictness));
+  const least = Math.max(
+    at(bounds.least, strictness),
+    best - at(bounds.belowBest, strictness),
+    best * at(bounds.shareOfBest, strictness),
+  );
   let kept = 0;
   return ordered.map((document, place) => {
     const { rerankScore, score } = document;

@@ -37,7 +37,11 @@ export class MarkerReader {
 
   private read(text: string): string {
     return text.replace(MARKER, (_whole, blank: string, list: string) => {
-      const known = list.match(/\d+/g)?.map(Number).filter((number) => number >= 1 && number <= this.count) ?? [];
+      const known =
+        list
+          .match(/\d+/g)
+          ?.map(Number)
+          .filter((number) => number >= 1 && number <= this.count) ?? [];
       return known.length === 0 ? '' : blank + known.map((number) => markerOf(number - 1)).join('');
     });
   }

@@ -62,7 +62,9 @@ export async function groundedPrompt(request: PromptRequest): Promise<GroundedPr
     ...(has ? [inScope ? IN_SCOPE : OUT_OF_SCOPE, CITING] : [inScope ? NONE_IN_SCOPE : NONE_OUT_OF_SCOPE]),
   ];
   const system = told.filter(Boolean).join('\n\n');
-  const shapes = [body.tools, body.response_format].filter((value) => value != null).map((value) => JSON.stringify(value));
+  const shapes = [body.tools, body.response_format]
+    .filter((value) => value != null)
+    .map((value) => JSON.stringify(value));
   const fixed = await tokens([system, ...shapes], PER_MESSAGE + PER_PROMPT);
   const room = Math.max(0, window - answerTokens(body, window) - fixed - (await messagesTokens(body.model, last)));
   const { documents, used } = await fitDocuments(request.documents, room * DOCUMENT_SHARE, tokens);

@@ -31,6 +31,7 @@ async function opened<Type extends SourceType>(
   configuration: Parameters<OpenDataSource<Type>>[0],
   scope: Scope,
 ): Promise<DataSource> {
-  if (!open) throw errors.unsupported('data_sources[0].type', `Sources of the type '${configuration.type}' are missing.`);
+  if (!open)
+    throw errors.unsupported('data_sources[0].type', `Sources of the type '${configuration.type}' are missing.`);
   return open(configuration, scope);
 }

@@ -49,7 +49,9 @@ async function searchInTime(source: DataSource, query: SourceQuery, signal: Abor
     return await source.search(query, AbortSignal.any([signal, late]));
   } catch (error) {
     if (late.aborted && !signal.aborted)
-      throw new SourceError('timeout', `It did not answer within ${PATIENCE_MS / 1000} s.`, undefined, { cause: error });
+      throw new SourceError('timeout', `It did not answer within ${PATIENCE_MS / 1000} s.`, undefined, {
+        cause: error,
+      });
     throw error;
   }
 }

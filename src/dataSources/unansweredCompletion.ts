@@ -13,7 +13,8 @@ const headOf = (object: string, { model }: CompletionBody) => ({
   system_fingerprint: null,
 });
 
-const places = ({ n }: CompletionBody): number[] => Array.from({ length: typeof n === 'number' ? n : 1 }, (_, index) => index);
+const places = ({ n }: CompletionBody): number[] =>
+  Array.from({ length: typeof n === 'number' ? n : 1 }, (_, index) => index);
 
 /** As a whole. */
 export function unansweredCompletion(body: CompletionBody): Completion {
@@ -29,7 +30,8 @@ export function unansweredCompletion(body: CompletionBody): Completion {
 /** As a stream, with its usage. */
 export async function* unansweredChunks(body: CompletionBody): AsyncGenerator<CompletionChunk, void, void> {
   const head = headOf('chat.completion.chunk', body);
-  for (const index of places(body)) yield { ...head, choices: [{ index, delta: { content: NOT_FOUND }, finish_reason: null }] };
+  for (const index of places(body))
+    yield { ...head, choices: [{ index, delta: { content: NOT_FOUND }, finish_reason: null }] };
   for (const index of places(body)) yield { ...head, choices: [{ index, delta: {}, finish_reason: 'stop' }] };
   yield { ...head, choices: [], usage: NO_USAGE };
 }

@@ -5,9 +5,12 @@ import { errors } from '../errors';
 import type { Call } from '../http/operation';
 import { defaultTimes } from '../http/passThrough';
 import { eventStream } from '../http/serverSentEvents';
-import type { CompletionChunk } from '../models/ports';
+import type { CompletionBody, CompletionChunk } from '../models/ports';
 import type { ChatCompletionRequest } from '../wire/chat';
 import { readDataSource } from './dataSources';
+
+/** Of a request that says `none` for its tools, and false for `logprobs`. */
+const NOT_SENT = ['tools', 'tool_choice', 'parallel_tool_calls', 'functions', 'function_call', 'logprobs'];
 
 type ChatCall = Call<unknown, unknown, ChatCompletionRequest>;
 
@@ -20,9 +23,11 @@ export async function answerFromData(call: ChatCall, model: string): Promise<unk
   const configuration = readDataSource(data_sources, settings().dataSources, call.scope);
   refuseWhatDoesNotGo(asked);
   if (callsTools(asked)) return undefined;
-  const { tools: _tools, tool_choice: _choice, parallel_tool_calls: _parallel, ...rest } = asked;
-  const { functions: _functions, function_call: _call, logprobs: _logprobs, ...body } = rest;
-  const request = { scope: call.scope, configuration, body: { ...body, model } };
+  const body: CompletionBody = { ...asked, model };
+  for (const field of NOT_SENT) delete body[field];
+  // Let go of: the answer may take minutes.
+  call.bytes = new Uint8Array();
+  const request = { scope: call.scope, configuration, body };
   return stream ? streamed(call, request, stream_options?.include_usage === true) : whole(call, request);
 }
 
@@ -38,7 +43,8 @@ function refuseWhatDoesNotGo({ logprobs, top_logprobs, n, modalities }: ChatComp
   const beside = "it is not supported together with 'data_sources'";
   if (logprobs != null && logprobs !== false) refuse('logprobs', beside);
   if (top_logprobs != null) refuse('top_logprobs', beside);
-  if (modalities?.includes('audio')) refuse('modalities', `'audio' in it is not supported together with 'data_sources'`);
+  if (modalities?.includes('audio'))
+    refuse('modalities', `'audio' in it is not supported together with 'data_sources'`);
   if (n != null && !(Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 128))
     refuse('n', 'it must be a whole number from 1 to 128');
 }
@@ -76,7 +82,8 @@ async function streamed(call: ChatCall, request: GroundedRequest, includeUsage: 
       await send(undefined, '[DONE]');
     },
     (error) => {
-      if (!connection.signal.aborted) invocation.error(`Request ${requestId}, a stream over a data source, broke:`, error);
+      if (!connection.signal.aborted)
+        invocation.error(`Request ${requestId}, a stream over a data source, broke:`, error);
     },
     false,
   );

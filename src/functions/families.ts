@@ -16,6 +16,7 @@ import { modelsFamily } from './models';
 import { realtimeApiFamily, realtimeFamily } from './realtime';
 import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
+import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
 import { vectorStoresFamily } from './vectorStores';
 
@@ -43,4 +44,5 @@ export const families: Family[] = [
   schedulesFamily,
   filesFamily,
   vectorStoresFamily,
+  syncsFamily,
 ];

@@ -110,10 +110,10 @@ function paced(
 const deleteFile = operation({
   method: 'delete',
   path: '/files/{file_id}',
-  summary: 'Delete a file',
+  summary: 'Delete a file and take it out of all vector stores',
   params: fileParams,
   response: deletedObject('file'),
-  handle: async ({ scope, params }) => (await services()).retrieval.files.remove(scope, params.file_id),
+  handle: async ({ scope, params }) => (await services()).retrieval.removeFile(scope, params.file_id),
 });
 
 export const filesFamily: Family = {

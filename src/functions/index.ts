@@ -1,6 +1,6 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, startLines, stop } from '../app';
+import { edgeSettings, startLines, stop, uploadTrigger } from '../app';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
@@ -9,6 +9,7 @@ import { registerMaintenance } from './maintenance';
 import { missingOperations } from './notYet';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
+import { registerSyncActivities } from './syncActivities';
 import { registerUploads } from './uploads';
 
 app.setup({ enableHttpStream: true });
@@ -25,6 +26,7 @@ registerOpen('openapi', 'openapi.json', () =>
 );
 registerRunActivities();
 registerScheduleActivities();
+registerSyncActivities();
 registerIngestion();
-registerUploads();
+registerUploads(uploadTrigger());
 registerMaintenance();

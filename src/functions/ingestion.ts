@@ -3,6 +3,7 @@ import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
 import {
+  CANCEL_FILE_BATCH,
   FAIL_FILES,
   FILE_BATCH,
   fileBatch,
@@ -26,6 +27,16 @@ export async function startFileBatch(invocation: InvocationContext, job: Ingesti
   await startOrchestration(invocation, FILE_BATCH, job.jobId, input);
 }
 
+/** Tells the job's orchestration that it is cancelled. Without the event it learns so from its next activity. */
+export async function stopFileBatch(invocation: InvocationContext, jobId: string): Promise<void> {
+  try {
+    await df.getClient(invocation).raiseEvent(jobId, CANCEL_FILE_BATCH, {});
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Ingestion ${jobId} was not told of its end: ${reason}`);
+  }
+}
+
 // The activities answer with their faults: the orchestrator decides what to do about them.
 
 async function planFileBatch({ job }: FileBatchInput, context: InvocationContext): Promise<PlanAnswer> {
@@ -44,7 +55,7 @@ async function ingestFiles({ job, fileIds }: FilesInput, context: InvocationCont
     const { faulty, faults, counts } = await ingestion.ingest(job, fileIds);
     for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
     logProgress(job, counts, context);
-    return { faulty };
+    return { faulty, counts };
   } catch (error) {
     context.error(`Files of ${job.storeId} cannot be ingested:`, error);
     return { faulty: fileIds };
@@ -54,8 +65,10 @@ async function ingestFiles({ job, fileIds }: FilesInput, context: InvocationCont
 async function failFiles({ job, fileIds }: FilesInput, context: InvocationContext): Promise<FilesAnswer> {
   try {
     const { ingestion } = (await services()).retrieval;
-    logProgress(job, await ingestion.fail(job, fileIds), context);
-    return { faulty: [] };
+    const { counts, faults } = await ingestion.fail(job, fileIds);
+    for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
+    logProgress(job, counts, context);
+    return { faulty: [], counts };
   } catch (error) {
     context.error(`Files of ${job.storeId} cannot be given up:`, error);
     return { faulty: fileIds };

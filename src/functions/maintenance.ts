@@ -7,11 +7,15 @@ import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
+import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
+import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
+import { SYNC_DUE } from '../retrieval/syncRecords';
 import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeRun } from './orchestrationStart';
 import { startSchedule } from './scheduleActivities';
+import { startSync } from './syncActivities';
 
 /** Due records handled by one activity. */
 const PORTION = 100;
@@ -54,6 +58,10 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
+    [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
+    [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
+    [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep(due),
+    [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
   const now = Math.floor(Date.now() / 1000);

@@ -3,7 +3,7 @@ import { services, settings } from '../app';
 import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
-import { passThrough } from '../http/passThrough';
+import { passThrough, type PassThroughTimes } from '../http/passThrough';
 import type { GatewayBody } from '../models/gateway';
 import { ModelError } from '../models/ports';
 import type { z } from 'zod';
@@ -28,16 +28,19 @@ interface Forwarded {
   streamed?: boolean;
   estimatedTokens?: number;
   uploaded?: Promise<void>;
+  /** Absent: those of calls to a model. */
+  times?: PassThroughTimes;
 }
 
 /** Makes the call by the gateway, and answers with what comes. */
 export async function forward(call: Call, given: Forwarded): Promise<Response> {
-  const { operation, method = 'POST', model, body, streamed = false, estimatedTokens = 0, uploaded } = given;
+  const { operation, method = 'POST', model, body, streamed = false, estimatedTokens = 0, uploaded, times } = given;
   const { gateway } = await services();
   return passThrough({
     connection: call.connection,
     streamed,
     uploaded,
+    times,
     onFault: lateFault(call, operation),
     ask: async (signal) =>
       gateway.forward({

@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { services } from '../app';
 import { errors } from '../errors';
 import type { Family } from '../http/family';
+import { defaultTimes } from '../http/passThrough';
 import { operation, pathParams, type Call } from '../http/operation';
 import { modelList, modelObject, type ModelObject } from '../wire/media';
 import { decodeSlashes, forward } from './modelCall';
 
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
+/** A list is made of what there is: the caller need not wait for a service that is slow to tell. */
+const LIST_TIMES = { ...defaultTimes, wholeAnswerMs: 5_000 };
 /** No model of ours has a time of creation: the same for all, so that answers do not differ. */
 const CREATED = 1_735_689_600;
 
@@ -39,7 +42,7 @@ const listModels = operation({
 async function listUpstream(call: Call): Promise<ModelObject[]> {
   if ((await services()).backends.length !== 1) return [];
   try {
-    const answer = await forward(call, { operation: 'models', method: 'GET', model: '*' });
+    const answer = await forward(call, { operation: 'models', method: 'GET', model: '*', times: LIST_TIMES });
     if (!answer.ok) throw new Error(`It answered ${answer.status}.`);
     const { data } = listed.parse(JSON.parse(await textOf(answer)));
     return data.map((model) => ({ ...named(model.id), ...model, object: 'model' }));

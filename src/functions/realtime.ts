@@ -5,6 +5,7 @@ import { services } from '../app';
 import { errors } from '../errors';
 import type { Family } from '../http/family';
 import { operation, type Call, type Operation } from '../http/operation';
+import type { GatewayTarget } from '../models/gateway';
 import {
   clientSecret,
   clientSecretRequest,
@@ -58,6 +59,7 @@ async function mintSession(call: Call<unknown, unknown, object>, minted: Minted 
 const isGone = (status: number): boolean => status === 404 || status === 405 || status === 410;
 
 async function send(call: Call, { operation, model, body }: Minted): Promise<Response> {
+  const bytesFor = (target: GatewayTarget) => Buffer.from(JSON.stringify(body(target.model)));
   return forward(call, {
     operation,
     model,
@@ -65,7 +67,8 @@ async function send(call: Call, { operation, model, body }: Minted): Promise<Res
       kind: 'stream',
       contentType: 'application/json',
       reopenable: true,
-      open: (target) => Readable.from([Buffer.from(JSON.stringify(body(target.model)))], { objectMode: false }),
+      length: (target) => bytesFor(target).length,
+      open: (target) => Readable.from([bytesFor(target)], { objectMode: false }),
     },
   });
 }

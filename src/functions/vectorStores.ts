@@ -18,7 +18,7 @@ import {
   vectorStoreFileObject,
   vectorStoreObject,
 } from '../wire/vectorStores';
-import { startFileBatch } from './ingestion';
+import { startFileBatch, stopFileBatch } from './ingestion';
 
 const storeParams = pathParams('vector_store_id');
 const fileParams = pathParams('vector_store_id', 'file_id');
@@ -208,8 +208,12 @@ const cancelFileBatch = operation({
   summary: 'Cancel a file batch',
   params: batchParams,
   response: fileBatchObject,
-  handle: async ({ scope, params }) =>
-    (await services()).retrieval.fileBatches.cancel(scope, params.vector_store_id, params.batch_id),
+  handle: async ({ scope, params, invocation }) => {
+    const { fileBatches } = (await services()).retrieval;
+    const batch = await fileBatches.cancel(scope, params.vector_store_id, params.batch_id);
+    if (batch.status === 'cancelling') await stopFileBatch(invocation, batch.id);
+    return batch;
+  },
 });
 
 const listFileBatchFiles = operation({

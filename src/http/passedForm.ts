@@ -30,6 +30,8 @@ export interface PassedForm {
     contentType: string;
     /** The form with the target's model in its field `model`, where that is read; otherwise the caller's bytes. */
     open: (target: FormTarget) => Readable;
+    /** Bytes of that, where the caller told them and nothing is replaced. */
+    length: (target: FormTarget) => number | undefined;
     reopenable: boolean;
   };
   /** Resolves when the caller has sent everything. */
@@ -67,7 +69,8 @@ async function readPieces(
 ): Promise<PassedForm> {
   const contentType = request.headers.get('content-type');
   const upload = new Upload(boundaryOf(contentType));
-  if (Number(request.headers.get('content-length') ?? 0) > rules.maxBytes) throw errors.bodyTooLarge(rules.maxBytes);
+  const length = Number(request.headers.get('content-length') ?? NaN);
+  if (length > rules.maxBytes) throw errors.bodyTooLarge(rules.maxBytes);
   const head: Buffer[] = [];
   const form = (
     source: () => Iterable<Buffer> | AsyncIterable<Buffer>,
@@ -81,6 +84,7 @@ async function readPieces(
       kind: 'stream',
       contentType: contentType ?? '',
       reopenable: more.reopenable,
+      length: (target) => (staysAsItIs(target, upload) && length > 0 ? length : undefined),
       open: (target) => Readable.from(withModel(source(), target, upload), { objectMode: false }),
     },
   });
@@ -201,15 +205,19 @@ async function* throughOnce(
   }
 }
 
+const staysAsItIs = ({ model, modelInBody }: FormTarget, { fields }: Upload): boolean =>
+  !modelInBody || fields.get('model') === model;
+
 /** The form with the target's model in place of its own, if the target reads that and it is another. */
 async function* withModel(
   source: Iterable<Buffer> | AsyncIterable<Buffer>,
-  { model, modelInBody }: FormTarget,
-  { boundary, fields }: Upload,
+  target: FormTarget,
+  upload: Upload,
 ): AsyncGenerator<Buffer, void, void> {
-  if (!modelInBody || fields.get('model') === model) return yield* source;
+  if (staysAsItIs(target, upload)) return yield* source;
+  const { boundary } = upload;
   const scanner = new FormScanner(boundary);
-  yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}`);
+  yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${target.model}`);
   let isDropped = true;
   let isFirst = true;
   for await (const piece of source) {

@@ -40,6 +40,7 @@ class EventHandlers implements RelayHandlers {
   private readonly events = new WholeEvents(MAX_HELD_BYTES);
   private keepAlive: NodeJS.Timeout | undefined;
   private answer: PassedAnswer | undefined;
+  private isEmpty = true;
   private lastPieces: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
 
   constructor(
@@ -66,6 +67,7 @@ class EventHandlers implements RelayHandlers {
   }
 
   data(piece: Buffer, emit: Emit): void {
+    this.isEmpty = false;
     const whole = this.events.take(piece);
     if (!whole) return;
     this.keepAlive?.refresh();
@@ -75,8 +77,8 @@ class EventHandlers implements RelayHandlers {
 
   end(emit: Emit): void {
     const rest = this.events.rest();
-    if (rest.length === 0 && this.events.atBoundary) return this.settle();
-    if (!isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
+    if (rest.length === 0 && this.events.atBoundary && !this.isEmpty) return this.settle();
+    if (this.isEmpty || !isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
     emit(rest);
     this.settle();
   }

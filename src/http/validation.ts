@@ -12,7 +12,7 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown, toleran
   if (parsed.success) return parsed.data;
   const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
   if (tolerant && unknown.length > 0) return validate(schema, without(value, unknown), false);
-  const issue = firstRelevant(parsed.error.issues);
+  const issue = firstRelevant(parsed.error.issues, value);
   throw toApiError(issue, value, takesFractions(schema, value, issue));
 }
 
@@ -42,16 +42,21 @@ const isObject = (value: unknown): value is Record<PropertyKey, unknown> => type
 const property = (value: unknown, key: PropertyKey): unknown => (isObject(value) ? value[key] : undefined);
 
 /** Descends into a union: the branch that fits best (fewest issues, deepest path) knows what is wrong. */
-function firstRelevant(issues: Issue[], prefix: PropertyKey[] = []): Issue {
+function firstRelevant(issues: Issue[], input: unknown, prefix: PropertyKey[] = []): Issue {
   const issue = issues[0];
   if (!issue) throw new Error('A failed validation without an issue.');
   const located: Issue = { ...issue, path: [...prefix, ...issue.path] };
   if (located.code !== 'invalid_union' || located.errors.length === 0) return located;
-  const branches = located.errors.map((branch) => firstRelevant(branch, located.path));
+  const branches = located.errors.map((branch) => firstRelevant(branch, input, located.path));
+  const value = located.path.reduce<unknown>(property, input);
   const deepest = branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best));
   if (deepest.path.length > located.path.length) return deepest;
-  // The branch of the right type knows the limit that was passed.
-  return branches.find(({ code }) => code === 'too_big' || code === 'too_small') ?? located;
+  // The branch of the right type knows the limit that was passed, or the values that there are.
+  return (
+    branches.find(({ code }) => code === 'too_big' || code === 'too_small') ??
+    branches.find((branch) => branch.code === 'invalid_value' && typeof branch.values[0] === typeof value) ??
+    located
+  );
 }
 
 /** `tools[0].function.name`, as the services write it. */
@@ -84,8 +89,10 @@ function describe(issue: Issue, param: string, given: unknown, fractions: boolea
         'invalid_type',
       ];
     case 'invalid_value':
-      return [`Invalid value: '${short(given)}'. Supported values are: ${listing(issue.values)}.`, 'invalid_value'];
+      return [supported(given, issue.values), 'invalid_value'];
     case 'invalid_union':
+      if (issue.errors.length === 0 && 'options' in issue && Array.isArray(issue.options) && typeof given === 'string')
+        return [supported(given, issue.options), 'invalid_value'];
       return [
         `Invalid value for '${param}': ${article(nameOf(given))} of this form is not supported.`,
         'invalid_value',
@@ -107,6 +114,9 @@ function describe(issue: Issue, param: string, given: unknown, fractions: boolea
       return [`Invalid '${param}': ${issue.message.replace(/\.$/, '')}.`, 'invalid_value'];
   }
 }
+
+const supported = (given: unknown, values: readonly unknown[]): string =>
+  `Invalid value: '${short(given)}'. Supported values are: ${listing(values)}.`;
 
 /** The name of a pair of an object, of which schemas bound the length. */
 function longName({ path, issues: [inner] }: Extract<Issue, { code: 'invalid_key' }>): [string, string] {

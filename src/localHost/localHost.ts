@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { loadApp } from './appLoader';
+import { blobContainers } from './blobContainers';
 import { BlobTrigger } from './blobTrigger';
 import { answerBuffered } from './bufferedHttp';
 import type { ProgrammingModel } from './coreTypes';
@@ -37,7 +38,9 @@ export interface LocalHostOptions {
   tls?: TlsFiles;
   /** No line per request. */
   quiet: boolean;
-  /** Milliseconds between looks at the blob folder; 1000. */
+  /** Blob triggers watch `dataDir/blobs` although their connection is set. */
+  blobsInFolder?: boolean;
+  /** Milliseconds between looks at the containers of blob triggers; 1000 for folders, 5000 in an account. */
   blobIntervalMs?: number;
   /** Milliseconds without a byte after which a streamed exchange is given up; 240 000 as on the real host. */
   idleMs?: number;
@@ -209,13 +212,12 @@ class Host implements LocalHost {
   }
 
   private async startTriggers({ blob, timer }: FunctionTable, runtime: FunctionRuntime): Promise<void> {
-    const blobOptions = {
-      blobsFolder: join(this.options.dataDir, 'blobs'),
-      intervalMs: this.options.blobIntervalMs ?? 1000,
-      env: this.env,
-    };
+    const folder = join(this.options.dataDir, 'blobs');
+    const openContainer = blobContainers({ folder, onlyFolder: this.options.blobsInFolder ?? false, env: this.env });
+    const blobOptions = { openContainer, intervalMs: this.options.blobIntervalMs, env: this.env };
     try {
-      for (const entry of blob) this.triggers.push(new BlobTrigger(entry, runtime, this.store, this.log, blobOptions));
+      for (const entry of blob)
+        this.triggers.push(await BlobTrigger.create(entry, runtime, this.store, this.log, blobOptions));
       for (const entry of timer) this.triggers.push(new TimerTrigger(entry, runtime, this.store, this.log, this.env));
     } catch (error) {
       refuse('A trigger cannot start')(error);

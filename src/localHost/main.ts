@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   if (settings.port > 0) process.env.PORT = String(settings.port);
   process.env.HOST = settings.host;
   const config = readConfig(process.env);
-  const host = await startLocalHost({ root, ...settings });
+  const host = await startLocalHost({ root, ...settings, blobsInFolder: config.storage.kind === 'embedded' });
   stopOnSignals(host);
   for (const line of startLines(host.url, key, config)) host.log.plain(line);
   host.log.plain(`Listening on ${host.url}`);

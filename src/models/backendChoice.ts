@@ -9,8 +9,12 @@ export interface Route {
   id: string;
 }
 
-/** Not: an empty name, one that a URL would resolve to another path, or one that is no Unicode. */
-export const isUsableName = (name: string): boolean => !/^\.{0,2}$/.test(name) && name.isWellFormed();
+/**
+ * Not: an empty name, one that is no Unicode, or one that leads to another path, such as `../files`: its slashes go encoded, but some servers decode them before they
+ * resolve the path.
+ */
+export const isUsableName = (name: string): boolean =>
+  name.isWellFormed() && !/(?:^|[/\\])\.{0,2}(?:[/\\]|$)/.test(name);
 
 /** Every backend that serves the name, in the order given. */
 export function routesOf(backends: readonly ModelBackend[], model: string): Route[] {

@@ -23,10 +23,12 @@ interface State {
   openedAt: number;
   /** Unix milliseconds of the last probe that is under way, 0 if none is. */
   probedAt: number;
+  /** Unix milliseconds in which the service asked to be left alone. */
+  restsFrom: number;
   restsUntil: number;
 }
 
-const well: State = { failures: 0, breaks: 0, openedAt: 0, probedAt: 0, restsUntil: 0 };
+const well: State = { failures: 0, breaks: 0, openedAt: 0, probedAt: 0, restsFrom: 0, restsUntil: 0 };
 
 export interface CircuitBreaker {
   /** Whether a call may begin now. */
@@ -45,7 +47,7 @@ export interface CircuitBreaker {
   failed(id: string): void;
   /** The call ended without a verdict, because the caller left. */
   abandoned(id: string): void;
-  /** Milliseconds that the route still rests, or undefined if it does not. */
+  /** Milliseconds that the service still wants to be left alone, or undefined if the route does not rest. */
   restOf(id: string): number | undefined;
   /** Milliseconds until an open circuit lets a probe through, or undefined if it does so now or is not open. */
   openFor(id: string): number | undefined;
@@ -53,21 +55,25 @@ export interface CircuitBreaker {
   report(): RouteHealth[];
 }
 
-/** @param now Unix milliseconds. */
-export function createCircuitBreaker(now: () => number): CircuitBreaker {
+/**
+ * @param now Unix milliseconds.
+ * @param maxRestMs However much longer a service asks to be left alone: after so many milliseconds a call must find out.
+ */
+export function createCircuitBreaker(now: () => number, maxRestMs = Infinity): CircuitBreaker {
   const states = new Map<string, State>();
 
+  const rest = ({ restsFrom, restsUntil }: State): number | undefined => {
+    const ms = restsUntil - now();
+    return ms > TOLERANCE_MS && now() < restsFrom + maxRestMs ? ms : undefined;
+  };
   const change = (id: string, fields: Partial<State>): void => {
     const state = { ...(states.get(id) ?? well), probedAt: 0, ...fields };
     states.delete(id);
-    if (state.failures > 0 || state.breaks > 0 || state.restsUntil > now()) states.set(id, state);
+    if (state.failures > 0 || state.breaks > 0 || rest(state) !== undefined) states.set(id, state);
     // The one that was heard of longest ago.
     if (states.size > MAX_ROUTES) for (const oldest of states.keys()) return void states.delete(oldest);
   };
-  const restOf = (id: string): number | undefined => {
-    const rest = (states.get(id)?.restsUntil ?? 0) - now();
-    return rest > TOLERANCE_MS ? rest : undefined;
-  };
+  const restOf = (id: string): number | undefined => rest(states.get(id) ?? well);
   const openFor = (id: string): number | undefined => {
     const state = states.get(id);
     if (!state || !isOpen(state)) return undefined;
@@ -92,7 +98,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
       if (states.has(id)) change(id, { breaks: 0 });
     },
     brokeOff: (id) => change(id, { breaks: (states.get(id)?.breaks ?? 0) + 1, openedAt: now() }),
-    rests: (id, ms) => change(id, { failures: 0, restsUntil: now() + ms }),
+    rests: (id, ms) => change(id, { failures: 0, restsFrom: now(), restsUntil: now() + ms }),
     failed: (id) => change(id, { failures: (states.get(id)?.failures ?? 0) + 1, openedAt: now() }),
     abandoned: (id) => {
       const state = states.get(id);

@@ -27,8 +27,8 @@ export type GatewayBody =
   | {
       kind: 'stream';
       contentType: string;
-      /** Bytes of what `open` gives, whatever the target; leave it out where that differs or is not known. */
-      length?: number;
+      /** Bytes of what `open` gives for the target; undefined where that is not known: the body then goes in chunks. */
+      length?: (target: GatewayTarget) => number | undefined;
       /** Called when the connection stands, not before. A form's `model` field has to hold the target's name where that reads it. */
       open: (target: GatewayTarget) => Readable;
       /** Whether `open` may be called again for a repetition. */
@@ -118,11 +118,11 @@ export interface GatewayPorts {
 /** A gateway over the backends. */
 export function createGateway(ports: GatewayPorts): Gateway {
   const { clock = systemClock, records, tenantLimits, logFault } = ports;
+  const policy = { ...defaultRetryPolicy, ...ports.retry };
   const backends = ports.backends.toSorted((a, b) => a.priority - b.priority);
-  const breaker = createCircuitBreaker(() => clock.now());
+  const breaker = createCircuitBreaker(() => clock.now(), policy.maxRetryAfterMs);
   const limiter = createTenantLimiter({ limits: tenantLimits, records, now: () => clock.now(), logFault });
   const scrub = createScrub(backends);
-  const policy = { ...defaultRetryPolicy, ...ports.retry };
   const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
   const everyBackend = backends.map((backend) => ({ backend, name: '', id: `${backend.name}/` }));
   const routesFor = ({ operation, model }: GatewayRequest): Route[] =>

@@ -4,9 +4,9 @@ import type { ModelBackend } from '../modelBackends';
 import { chooseRoute, type Route } from './backendChoice';
 import type { CallObserver } from './callObserver';
 import type { CircuitBreaker } from './circuitBreaker';
-import type { GatewayAnswer, GatewayBody, GatewayRequest } from './gateway';
+import type { GatewayAnswer, GatewayBody, GatewayRequest, GatewayTarget } from './gateway';
 import { callerHeaders, upstreamHeaders } from './headers';
-import { withModel, withModelIn } from './jsonModel';
+import { withModel } from './jsonModel';
 import { misfitStatus, misfitType } from './misfitAnswer';
 import { readRefusal, type RefusedAnswer } from './refusedAnswer';
 import { retryDelay, type Clock, type RetryHint, type RetryPolicy } from './retry';
@@ -34,11 +34,6 @@ interface Failure {
   /** Repeating cannot cost twice. */
   isFree: boolean;
 }
-/** Operations whose body names the model not at its top. */
-const nestedModels: Record<string, string> = {
-  'realtime/client_secrets': 'session',
-  'realtimeapi/transcription_sessions': 'input_audio_transcription',
-};
 
 type Read<T> = (answer: GatewayAnswer) => Promise<T>;
 type Outcome<T> = { value: T } | Failure;
@@ -69,10 +64,7 @@ export class GatewayCall<T> {
     if (observer) Object.assign(this.headers, observer.headers);
     const { body } = request;
     if (body?.kind === 'json') this.headers['content-type'] ??= 'application/json';
-    if (body?.kind === 'stream') {
-      this.headers['content-type'] = body.contentType;
-      if (body.length !== undefined) this.headers['content-length'] = String(body.length);
-    }
+    if (body?.kind === 'stream') this.headers['content-type'] = body.contentType;
   }
 
   /** Throws {@link UpstreamError}, what `read` throws, or the signal's reason. */
@@ -154,7 +146,7 @@ export class GatewayCall<T> {
         operation: this.request.operation,
         method: this.request.method,
         model: route.name,
-        headers: this.headers,
+        headers: this.headersTo(route),
         body: this.bodyFor(route),
         signal: this.request.signal,
       });
@@ -163,8 +155,9 @@ export class GatewayCall<T> {
       return this.notAnswered(route, error);
     }
     if (release) answer.body.once('close', release);
-    // 205 is said to have no body, so no model means it.
-    if (answer.status >= 200 && answer.status < 300 && answer.status !== 205) return this.succeeded(route, answer);
+    // 204 and 205 are said to have no body, so no model means them.
+    const { status } = answer;
+    if (status >= 200 && status < 300 && status !== 204 && status !== 205) return this.succeeded(route, answer);
     return this.refused(route, answer);
   }
 
@@ -179,22 +172,25 @@ export class GatewayCall<T> {
   private bodyFor(route: Route): Uint8Array | AsyncIterable<Uint8Array> | undefined {
     const { body, operation } = this.request;
     if (!body) return undefined;
-    const modelInBody = this.context.upstream.modelInBody(route.backend, operation);
-    if (body.kind === 'json') {
-      const parent = nestedModels[operation];
-      return parent ? withModelIn(body.bytes, parent, route.name) : withModel(body.bytes, route.name, modelInBody);
-    }
-    return this.pieces(body, route.name, modelInBody);
+    if (body.kind === 'json')
+      return withModel(body.bytes, route.name, this.context.upstream.modelInBody(route.backend, operation));
+    return this.pieces(body, this.targetOf(route));
   }
 
-  private async *pieces(
-    body: GatewayBody & { kind: 'stream' },
-    model: string,
-    modelInBody: boolean,
-  ): AsyncIterable<Uint8Array> {
+  private targetOf({ backend, name }: Route): GatewayTarget {
+    return { model: name, modelInBody: this.context.upstream.modelInBody(backend, this.request.operation) };
+  }
+
+  private headersTo(route: Route): Record<string, string> {
+    const { body } = this.request;
+    const length = body?.kind === 'stream' ? body.length?.(this.targetOf(route)) : undefined;
+    return length === undefined ? this.headers : { ...this.headers, 'content-length': String(length) };
+  }
+
+  private async *pieces(body: GatewayBody & { kind: 'stream' }, target: GatewayTarget): AsyncIterable<Uint8Array> {
     this.bodyIsUsed = !body.reopenable;
     try {
-      yield* body.open({ model, modelInBody }) as AsyncIterable<Uint8Array>;
+      yield* body.open(target) as AsyncIterable<Uint8Array>;
     } catch (error) {
       this.bodyError = { error };
       throw error;
@@ -230,7 +226,7 @@ export class GatewayCall<T> {
   }
 
   private async refused(route: Route, answer: UpstreamAnswer): Promise<Failure> {
-    const { breaker, clock, policy, scrub } = this.context;
+    const { breaker, clock, scrub } = this.context;
     const reason = await readRefusal(answer, scrub, clock.now());
     if (this.request.signal?.aborted) breaker.abandoned(route.id);
     this.request.signal?.throwIfAborted();
@@ -239,8 +235,7 @@ export class GatewayCall<T> {
     // What one caller may not do, or did wrong, must not close the service to the others.
     if (status >= 500 && status !== 501) breaker.failed(route.id);
     else breaker.answered(route.id);
-    // However long the service asks for: after a while one call must find out.
-    if (status === 429 && retry?.afterMs) breaker.rests(route.id, Math.min(retry.afterMs, policy.maxRetryAfterMs));
+    if (status === 429 && retry?.afterMs) breaker.rests(route.id, retry.afterMs);
     const misfit = misfitStatus(status, route.backend);
     if (misfit) return { route, reason: misfit, retry: undefined, elsewhere: true, isFree };
     return { route, reason, retry, elsewhere, isFree };
@@ -297,7 +292,7 @@ export class GatewayCall<T> {
     return new UpstreamError(
       'rate_limited',
       `The model services for '${model}' take no further calls at the moment.`,
-      undefined,
+      { afterMs: retryAfterSeconds * 1000 },
       { retryAfterSeconds },
     );
   }

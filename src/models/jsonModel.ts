@@ -6,7 +6,8 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
-const MODEL = Buffer.from('"model":');
+const KEY = 'model';
+const MODEL = Buffer.from(`"${KEY}":`);
 
 interface Span {
   start: number;
@@ -26,7 +27,7 @@ interface Found {
  */
 export function withModel(bytes: Uint8Array, model: string, insert: boolean): Uint8Array {
   const body = bufferOf(bytes);
-  const found = findMember(body, 'model');
+  const found = findModel(body);
   if (!found) return bytes;
   const { inside, isEmpty, values } = found;
   const name = Buffer.from(JSON.stringify(model));
@@ -41,23 +42,16 @@ export function withModel(bytes: Uint8Array, model: string, insert: boolean): Ui
     ]);
   }
   if (values.every((value) => isName(body, value, name, model))) return bytes;
-  return replaced(body, values, () => name);
-}
-
-/** The JSON object with the `model` of its member `parent` set to the name, where there is one. */
-export function withModelIn(bytes: Uint8Array, parent: string, model: string): Uint8Array {
-  const body = bufferOf(bytes);
-  const values = findMember(body, parent)?.values ?? [];
-  return replaced(body, values, (value) => withModel(value, model, false));
+  return replaced(body, values, name);
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function replaced(body: Buffer, spans: Span[], by: (value: Buffer) => Uint8Array): Buffer {
+function replaced(body: Buffer, spans: Span[], by: Buffer): Buffer {
   const pieces: Uint8Array[] = [];
   let from = 0;
   for (const { start, end } of spans) {
-    pieces.push(body.subarray(from, start), by(body.subarray(start, end)));
+    pieces.push(body.subarray(from, start), by);
     from = end;
   }
   pieces.push(body.subarray(from));
@@ -69,7 +63,7 @@ function isName(body: Buffer, { start, end }: Span, name: Buffer, model: string)
   return body[start] === QUOTE && textOf(body, { start, end }) === model;
 }
 
-function findMember(body: Buffer, name: string): Found | undefined {
+function findModel(body: Buffer): Found | undefined {
   const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   let at = skipBlanks(body, hasMark ? 3 : 0);
   if (body[at] !== OPEN_BRACE) return undefined;
@@ -83,7 +77,7 @@ function findMember(body: Buffer, name: string): Found | undefined {
     if (body[at] !== COLON) return undefined;
     at = skipBlanks(body, at + 1);
     const value = { start: at, end: endOfValue(body, at) };
-    if (isKey(body, key, name)) values.push(value);
+    if (isModelKey(body, key)) values.push(value);
     at = skipBlanks(body, value.end);
     if (body[at] === CLOSE_BRACE) return { inside, isEmpty: false, values };
     if (body[at] !== COMMA) return undefined;
@@ -92,14 +86,12 @@ function findMember(body: Buffer, name: string): Found | undefined {
   return undefined;
 }
 
-function isKey(body: Buffer, key: Span, name: string): boolean {
+function isModelKey(body: Buffer, key: Span): boolean {
   const length = key.end - key.start;
-  if (length === name.length + 2) return body.toString('latin1', key.start + 1, key.end - 1) === name;
+  if (length === KEY.length + 2) return body.toString('latin1', key.start + 1, key.end - 1) === KEY;
   // Any of its letters may be written as an escape.
   return (
-    length <= 6 * (name.length + 2) &&
-    body.subarray(key.start, key.end).includes(BACKSLASH) &&
-    textOf(body, key) === name
+    length <= 6 * (KEY.length + 2) && body.subarray(key.start, key.end).includes(BACKSLASH) && textOf(body, key) === KEY
   );
 }
 

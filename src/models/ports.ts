@@ -105,7 +105,11 @@ export interface CompletionBody {
 
 /** A whole chat completion; what is not named here passes as it is. */
 export interface Completion {
-  choices: { index: number; message: { content?: string | null; [field: string]: unknown }; [field: string]: unknown }[];
+  choices: {
+    index: number;
+    message: { content?: string | null; [field: string]: unknown };
+    [field: string]: unknown;
+  }[];
   usage?: Usage | null;
   [field: string]: unknown;
 }

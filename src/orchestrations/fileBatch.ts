@@ -1,6 +1,6 @@
 /**
  * The orchestration of an ingestion job: plans, ingests group by group, and plans again until nothing is left. All work is in the activities, which
- * never throw: a failed `Task.all` would leave its siblings running. The counts and the end of the job are written by the activities too.
+ * never throw: a failed task would leave its siblings running. The counts and the end of the job are written by the activities too.
  */
 import type { OrchestrationContext, Task } from 'durable-functions';
 import type { IngestionJob } from '../retrieval/storeRecords';
@@ -10,6 +10,8 @@ export const FILE_BATCH = 'fileBatch';
 export const PLAN_FILE_BATCH = 'planFileBatch';
 export const INGEST_FILES = 'ingestFiles';
 export const FAIL_FILES = 'failFiles';
+/** Event that stops what has not begun; the job's record says that it is cancelled before the event comes. */
+export const CANCEL_FILE_BATCH = 'cancelFileBatch';
 
 /** Activities at work at once. */
 const GROUPS_AT_ONCE = 4;
@@ -32,9 +34,12 @@ export interface FilesInput {
   fileIds: string[];
 }
 
-/** Answer of {@link INGEST_FILES} and {@link FAIL_FILES}: files that a fault kept from their outcome. */
+/** Answer of {@link INGEST_FILES} and {@link FAIL_FILES}. */
 export interface FilesAnswer {
+  /** Files that a fault kept from their outcome. */
   faulty: string[];
+  /** Of the job, afterwards; absent where nothing was written. */
+  counts?: FileCounts;
 }
 
 /** What the orchestration shows as its custom status. */
@@ -48,6 +53,7 @@ export function* fileBatch(context: OrchestrationContext): Generator<Task, void,
   const { df } = context;
   const { job, faultyRounds: before = 0 } = df.getInput<FileBatchInput>();
   let faultyRounds = before;
+  let cancelled = df.waitForExternalEvent(CANCEL_FILE_BATCH);
   for (let round = 0; round < ROUNDS; round += 1) {
     const plan = (yield df.callActivity(PLAN_FILE_BATCH, { job })) as PlanAnswer;
     if ('fault' in plan) {
@@ -58,7 +64,8 @@ export function* fileBatch(context: OrchestrationContext): Generator<Task, void,
     }
     showProgress(context, plan.counts);
     if (plan.groups.length === 0) return;
-    const faulty = yield* ingestGroups(context, job, plan.groups);
+    if (cancelled.isCompleted) cancelled = df.waitForExternalEvent(CANCEL_FILE_BATCH);
+    const faulty = yield* ingestGroups(context, job, plan.groups, cancelled);
     faultyRounds = faulty.length > 0 ? faultyRounds + 1 : 0;
     if (faulty.length === 0) continue;
     if (faultyRounds > MAX_FAULTY_ROUNDS) yield* giveUp(context, job, faulty);
@@ -67,19 +74,31 @@ export function* fileBatch(context: OrchestrationContext): Generator<Task, void,
   df.continueAsNew({ job, faultyRounds } satisfies FileBatchInput);
 }
 
-/** Returns the files that met faults. */
+/** Ingests the groups, a few at a time, until all are done or the job is cancelled. Returns the files that met faults. */
 function* ingestGroups(
-  { df }: OrchestrationContext,
+  context: OrchestrationContext,
   job: IngestionJob,
   groups: string[][],
+  cancelled: Task,
 ): Generator<Task, string[], unknown> {
+  const { df } = context;
   const faulty: string[] = [];
-  for (let start = 0; start < groups.length; start += GROUPS_AT_ONCE) {
-    const tasks = groups
-      .slice(start, start + GROUPS_AT_ONCE)
-      .map((fileIds) => df.callActivity(INGEST_FILES, { job, fileIds } satisfies FilesInput));
-    const answers = (yield df.Task.all(tasks)) as FilesAnswer[];
-    faulty.push(...answers.flatMap((answer) => answer.faulty));
+  const waiting = [...groups];
+  const running: Task[] = [];
+  while (waiting.length + running.length > 0) {
+    for (const fileIds of waiting.splice(0, GROUPS_AT_ONCE - running.length)) {
+      running.push(df.callActivity(INGEST_FILES, { job, fileIds } satisfies FilesInput));
+    }
+    // The library never ends a wait for tasks of which one has ended before.
+    const ended = (yield df.Task.any(cancelled.isCompleted ? running : [...running, cancelled])) as Task;
+    if (ended === cancelled) {
+      waiting.length = 0;
+      continue;
+    }
+    running.splice(running.indexOf(ended), 1);
+    const answer = ended.result as FilesAnswer;
+    faulty.push(...answer.faulty);
+    showProgress(context, answer.counts);
   }
   return faulty;
 }

@@ -1,5 +1,5 @@
-/** Drives a schedule: starts the run that is due, waits for the next, begins anew. Deterministic, no I/O. */
-import { RetryOptions, type OrchestrationContext, type Task } from 'durable-functions';
+/** Drives a schedule: starts the run that is due, waits for the next, begins anew. */
+import { ticking, type Tick } from './ticking';
 
 /** The orchestration's name; its instance id is the schedule's id. */
 export const SCHEDULE = 'schedule';
@@ -15,30 +15,7 @@ export interface ScheduleInput {
   scheduleId: string;
 }
 
-/** When the next run is due, in milliseconds since 1970. */
-export type ScheduleTick = { isGone: true } | { isGone: false; nextRunAt: number };
+export type ScheduleTick = Tick;
 
-const FIRST_RETRY_MILLISECONDS = 1000;
-const MAX_ATTEMPTS = 5;
-/** Where the clock of the activity is behind, the orchestration must not spin. */
-const SHORTEST_WAIT_MILLISECONDS = 100;
-/** Storage of the Durable extension keeps no timer for longer than 6 days; and should a deletion's event be lost, the orchestration ends by then. */
-const LONGEST_WAIT_MILLISECONDS = 24 * 60 * 60 * 1000;
-
-/** Ends with its schedule. Fails, for the sweep to start it again, when storage stays down. */
-export function* schedule(context: OrchestrationContext): Generator<Task, void, ScheduleTick> {
-  const { df } = context;
-  const input = df.getInput<ScheduleInput>();
-  const retry = new RetryOptions(FIRST_RETRY_MILLISECONDS, MAX_ATTEMPTS);
-  retry.backoffCoefficient = 2;
-  // First in each generation: an event that came while the one before ended is lost, the record is not.
-  const tick = yield df.callActivityWithRetry(TICK_SCHEDULE, retry, input);
-  if (tick.isGone) return;
-  const now = df.currentUtcDateTime.getTime();
-  const wait = Math.min(Math.max(tick.nextRunAt - now, SHORTEST_WAIT_MILLISECONDS), LONGEST_WAIT_MILLISECONDS);
-  const timer = df.createTimer(new Date(now + wait));
-  yield df.Task.any([df.waitForExternalEvent(SCHEDULE_CHANGED), timer]);
-  // An open timer would keep this generation from ending.
-  if (!timer.isCompleted) timer.cancel();
-  df.continueAsNew(input);
-}
+/** Ends with its schedule. */
+export const schedule = ticking(TICK_SCHEDULE, SCHEDULE_CHANGED);

@@ -6,6 +6,7 @@ import { MAX_CHANGES, type Change, type DueChanges, type StoredRecord } from '..
 import type { StoredChunkingStrategy } from '../wire/chunking';
 import type { Attributes, FileObject } from '../wire/vectorStores';
 import { dueOf } from './dueJobs';
+import { noteStore } from './fileStores';
 import type { RetrievalPorts } from './retrievalPorts';
 import {
   FILES,
@@ -36,6 +37,8 @@ export interface Attachment {
   chunking: StoredChunkingStrategy;
   /** Absent: those that it has in the store, if any. */
   attributes: Attributes | undefined;
+  /** Name of the upload that the file was made of; absent: that which it has in the store, if any. */
+  upload?: string;
 }
 
 /** Time that a job may take to start before the sweep looks at it, in seconds. */
@@ -60,6 +63,12 @@ export function createAttachFiles({ records, now }: Pick<RetrievalPorts, 'record
     let record: JobRecord | undefined;
     for (const [index, group] of groups.entries()) {
       const isLast = index === groups.length - 1;
+      await noteStore(
+        { records, now },
+        scope,
+        storeId,
+        group.flatMap(({ fileId, file }) => (file ? [fileId] : [])),
+      );
       record = await writeStore(scope, storeId, async () =>
         addGroup(job, group, { listed, isFirst: index === 0, isLast }),
       );
@@ -150,11 +159,11 @@ function attach(state: State, attachment: Attachment, known: StoredRecord<StoreF
   if (file) changes.push({ op: 'create', list: pendingOf(record.id), id, order, value: { id, bytes: file.bytes } });
   if (known && file) {
     recount(store.file_counts, known.value.status, 'in_progress');
-    const value: StoreFile = { ...storeFile(record, attachment, known.value), created_at: known.value.created_at };
+    const value: StoreFile = { ...storeFile(record, known.value, attachment), created_at: known.value.created_at };
     changes.push({ op: 'replace', list: FILES, id, value, ifMatch: known.etag });
   } else if (!known) {
     recount(store.file_counts, undefined, file ? 'in_progress' : 'failed');
-    const value: StoreFile = { ...storeFile(record, attachment, undefined), created_at: Math.floor(state.now / 1000) };
+    const value: StoreFile = { ...storeFile(record, undefined, attachment), created_at: Math.floor(state.now / 1000) };
     changes.push({ op: 'create', list: FILES, id, order, value });
   }
   // A file that was deleted but is still in the store stays there as it is.
@@ -163,8 +172,8 @@ function attach(state: State, attachment: Attachment, known: StoredRecord<StoreF
 
 function storeFile(
   record: JobRecord,
-  { fileId, file, chunking, attributes }: Attachment,
   known: StoreFile | undefined,
+  { fileId, file, chunking, attributes, upload = known?.upload }: Attachment,
 ): Omit<StoreFile, 'created_at'> {
   return {
     id: fileId,
@@ -177,5 +186,6 @@ function storeFile(
     filename: file?.filename ?? '',
     bytes: file?.bytes ?? 0,
     job: record.id,
+    ...(upload !== undefined && { upload }),
   };
 }

@@ -3,8 +3,9 @@ import type { Readable } from 'node:stream';
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import { newId, orderKey, partitionOf } from '../storage/keys';
-import { BlobTooLargeError, type BlobInfo, type Change } from '../storage/ports';
+import { BlobTooLargeError, type BlobInfo, type Change, type RecordKey } from '../storage/ports';
 import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
+import { fileExpiryDue } from './expiryDue';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
 
@@ -31,14 +32,20 @@ export function fileBlob(scope: Scope, id: string): string {
   return ['files', scope.tenant, scope.project, id].map(encodeURIComponent).join('/');
 }
 
+/** Where the record of a file lies. */
+export const fileKey = (scope: Scope, id: string): RecordKey => ({
+  partition: partitionOf(scope, LIST),
+  list: LIST,
+  id,
+});
+
 /** The files of a scope. Methods throw 404 for an id that is not there or has expired. */
 export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPorts) {
-  const keyOf = (scope: Scope, id: string) => ({ partition: partitionOf(scope, LIST), list: LIST, id });
   const seconds = (): number => Math.floor(now() / 1000);
   const isLive = (file: FileObject): boolean => file.expires_at === null || file.expires_at > seconds();
 
   async function find(scope: Scope, id: string): Promise<FileObject | undefined> {
-    const found = await records.get<FileObject>(keyOf(scope, id));
+    const found = await records.get<FileObject>(fileKey(scope, id));
     return found && isLive(found.value) ? found.value : undefined;
   }
 
@@ -120,12 +127,12 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
       status: 'processed',
       status_details: null,
     };
-    const { partition, list } = keyOf(scope, id);
-    const known = await records.get(keyOf(scope, id));
+    const { partition, list } = fileKey(scope, id);
+    const known = await records.get(fileKey(scope, id));
     const change: Change = known
       ? { op: 'replace', list, id, value, ifMatch: known.etag }
       : { op: 'create', list, id, order: orderKey(now()), value };
-    await records.write(partition, [change]);
+    await records.write(partition, [change], { add: fileExpiryDue(scope, value) });
     return value;
   }
 
@@ -142,7 +149,7 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
   }
 
   async function list(scope: Scope, { purpose, ...page }: ListFilesQuery) {
-    const { partition } = keyOf(scope, '');
+    const { partition } = fileKey(scope, '');
     return selectedPage<FileObject, FileObject>(records, { partition, list: LIST }, page, (file) =>
       isLive(file) && (purpose === undefined || file.purpose === purpose) ? file : undefined,
     );
@@ -156,10 +163,10 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     return { file, size: blob.info.size, content: blob.content };
   }
 
-  /** Deletes content and record. Vector stores keep what they have ingested of it. */
+  /** Deletes content and record; vector stores keep what they have ingested of it. */
   async function remove(scope: Scope, id: string): Promise<{ id: string; object: 'file'; deleted: true }> {
     await get(scope, id);
-    const { partition, list } = keyOf(scope, id);
+    const { partition, list } = fileKey(scope, id);
     await blobs.delete(fileBlob(scope, id));
     await records.write(partition, [{ op: 'delete', list, id }]);
     return { id, object: 'file', deleted: true };

@@ -3,8 +3,9 @@ import type { DueRecord } from '../storage/ports';
 import type { FileCounts } from '../wire/vectorStores';
 import { concurrencyLimit } from './concurrency';
 import { jobOf } from './dueJobs';
-import { DocumentError } from './ports';
-import { embedDocuments, readDocument, type Document, type EmbeddedDocuments } from './readDocuments';
+import { indexUpkeepDue } from './indexUpkeep';
+import { DimensionsError } from './ports';
+import { embedDocuments, readPortions, type EmbeddedDocuments, type ReadPortion } from './readDocuments';
 import type { RetrievalPorts } from './retrievalPorts';
 import type { Outcome, SettleFiles } from './settleFiles';
 import {
@@ -23,14 +24,17 @@ import {
   type StoreRecord,
 } from './storeRecords';
 import type { WriteStore } from './storeWrites';
+import type { UploadFailures } from './uploadFailures';
 
 /** Files that one plan looks at, and what goes into one group. */
 const PLANNED_FILES = 512;
 const MAX_GROUPS = 32;
-const GROUP_FILES = 16;
+const GROUP_FILES = 64;
 const GROUP_BYTES = 4 * 1024 * 1024;
 /** Groups that this process works on at once, so that memory stays bounded however many jobs there are. */
 const GROUPS_AT_ONCE = 4;
+/** Of these, with files larger than a group: the text and vectors of each may take some 300 MB. */
+const LARGE_AT_ONCE = 2;
 /** Files whose cancellation is read at once. */
 const CANCELLED_AT_ONCE = 180;
 /** Seconds until the sweep looks at an unfinished job again, and until a job whose files are still being added counts as abandoned. */
@@ -59,10 +63,19 @@ export interface IngestedGroup {
 
 export type Ingestion = ReturnType<typeof createIngestion>;
 
+/** The job was cancelled or is gone: what became of its files is written already. */
+class JobEnded extends Error {}
+
 /** Every function is safe to repeat, after a crash too. */
-export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, settleFiles: SettleFiles) {
+export function createIngestion(
+  ports: RetrievalPorts,
+  writeStore: WriteStore,
+  settleFiles: SettleFiles,
+  uploadFailures: UploadFailures,
+) {
   const { records, index, embeddings, now } = ports;
   const withPlace = concurrencyLimit(GROUPS_AT_ONCE);
+  const withLargePlace = concurrencyLimit(LARGE_AT_ONCE);
 
   async function plan(job: IngestionJob): Promise<IngestionPlan> {
     const found = await records.get<JobRecord>(jobKey(job));
@@ -85,30 +98,61 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
   /** Ingests those of the files that are pending in the job. Rejects on faults of storage that concern all of them. */
   async function ingest(job: IngestionJob, fileIds: string[], signal?: AbortSignal): Promise<IngestedGroup> {
     return withPlace(async () => {
-      const { scope, storeId } = job;
-      const store = await records.get<StoreRecord>(storeKey(scope, storeId));
-      const { files, gone } = store ? await wantedFiles(job, fileIds) : { files: [], gone: [] };
-      const read = await readAll(job, files, signal);
-      const outcomes = new Map<string, Outcome>([
-        ...gone.map((id): [string, Outcome] => [id, { status: 'cancelled' }]),
-        ...read.outcomes,
-      ]);
-      if (store && read.documents.length > 0) {
-        const model = () => embeddings.byId(store.value.embedding_model);
-        const embedded = await embedDocuments(model, read.documents, scope.tenant, signal);
-        for (const [id, outcome] of embedded.outcomes) outcomes.set(id, outcome);
-        await replaceChunks(job, [...read.outcomes.keys(), ...embedded.outcomes.keys()], embedded);
-      }
-      const counts = await settle(job, outcomes);
-      if (counts?.in_progress === 0 && counts.total >= OPTIMIZED_FILES) await optimize(job.storeId, read.faults);
-      return { faulty: read.faulty, faults: read.faults, counts };
+      const store = await records.get<StoreRecord>(storeKey(job.scope, job.storeId));
+      const group: IngestedGroup = { faulty: [], faults: [] };
+      if (!store) return group;
+      const { files, gone } = await wantedFiles(job, fileIds);
+      const settled = async (outcomes: Map<string, Outcome>): Promise<void> => {
+        group.counts = (await settle(job, outcomes)) ?? group.counts;
+      };
+      await settled(new Map(gone.map((id) => [id, { status: 'cancelled' }])));
+      const work = async (): Promise<void> => {
+        for await (const portion of readPortions(ports, job.scope, files, signal)) {
+          group.faulty.push(...portion.faulty);
+          group.faults.push(...portion.faults);
+          const outcomes = await ingestPortion(job, store.value.embedding_model, portion, signal);
+          await settled(outcomes);
+          group.faults.push(...(await uploadFailures.note(files, outcomes)));
+        }
+      };
+      const isLarge = files.some(({ bytes }) => bytes > GROUP_BYTES);
+      await (isLarge ? withLargePlace(work) : work()).catch((error: unknown) => {
+        if (!(error instanceof JobEnded)) throw error;
+      });
+      const { counts } = group;
+      if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, group.faults);
+      return group;
     });
   }
 
-  /** After many files the index is put in order at once. The files are searchable without, so a failure is only told. */
-  async function optimize(storeId: string, faults: unknown[]): Promise<void> {
+  /** Embeds what was read and writes its chunks; returns what became of the files. */
+  async function ingestPortion(
+    job: IngestionJob,
+    modelId: string,
+    { documents, outcomes }: ReadPortion,
+    signal?: AbortSignal,
+  ): Promise<Map<string, Outcome>> {
+    if (documents.length === 0) return outcomes;
+    const goOn = async (): Promise<void> => {
+      if ((await records.get<JobRecord>(jobKey(job)))?.value.status !== 'in_progress') throw new JobEnded();
+    };
+    const work = { tenant: job.scope.tenant, goOn, signal };
+    const embedded = await embedDocuments(() => embeddings.byId(modelId), documents, work);
     try {
-      await index.optimize(storeId);
+      await replaceChunks(job, [...outcomes.keys(), ...embedded.outcomes.keys()], embedded);
+    } catch (error) {
+      if (!(error instanceof DimensionsError)) throw error;
+      const failed: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
+      for (const id of embedded.outcomes.keys()) embedded.outcomes.set(id, failed);
+    }
+    return new Map([...outcomes, ...embedded.outcomes]);
+  }
+
+  /** After many files the index is put in order at once, after few by the sweep. The files are searchable without, so a failure is only told. */
+  async function putInOrder(storeId: string, files: number, faults: unknown[]): Promise<void> {
+    try {
+      if (files >= OPTIMIZED_FILES) await index.optimize(storeId);
+      else await records.writeDue({ add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))] });
     } catch (error) {
       faults.push(error);
     }
@@ -145,27 +189,6 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
     return { files, gone };
   }
 
-  async function readAll(job: IngestionJob, files: StoreFile[], signal?: AbortSignal) {
-    const documents: Document[] = [];
-    const outcomes = new Map<string, Outcome>();
-    const faulty: string[] = [];
-    const faults: unknown[] = [];
-    for (const file of files) {
-      try {
-        documents.push(await readDocument(ports, job.scope, file, signal));
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error instanceof DocumentError) {
-          outcomes.set(file.id, { status: 'failed', error: { code: error.code, message: error.message } });
-        } else {
-          faulty.push(file.id);
-          faults.push(error);
-        }
-      }
-    }
-    return { documents, outcomes, faulty, faults };
-  }
-
   /** Writes the outcomes and removes the chunks that must not be there. */
   async function settle(job: IngestionJob, outcomes: Map<string, Outcome>): Promise<FileCounts | undefined> {
     const { counts, dropped, storeIsGone } = await settleFiles(job, outcomes);
@@ -175,10 +198,13 @@ export function createIngestion(ports: RetrievalPorts, writeStore: WriteStore, s
   }
 
   /** Gives up on files that faults of ours keep from being ingested. */
-  async function fail(job: IngestionJob, fileIds: string[]): Promise<FileCounts | undefined> {
+  async function fail(job: IngestionJob, fileIds: string[]): Promise<IngestedGroup> {
     const message = 'The file could not be processed because the server had an error. Add it again to retry.';
     const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message } };
-    return settle(job, new Map(fileIds.map((id) => [id, outcome])));
+    const outcomes = new Map(fileIds.map((id) => [id, outcome]));
+    const { files } = await wantedFiles(job, fileIds);
+    const counts = await settle(job, outcomes);
+    return { faulty: [], faults: await uploadFailures.note(files, outcomes), counts };
   }
 
   /** Cancels the files that have no outcome yet; returns the counts after the last, undefined if there was none. */

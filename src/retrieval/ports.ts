@@ -1,5 +1,6 @@
 /** What retrieval needs of the outside: a parser of documents and an index of chunks. */
 import type { Readable } from 'node:stream';
+import { ApiError } from '../errors';
 
 /** Why a document has no text to index; `code` is the `last_error.code` of a vector store file. */
 export class DocumentError extends Error {
@@ -10,6 +11,18 @@ export class DocumentError extends Error {
   ) {
     super(message, options);
     this.name = 'DocumentError';
+  }
+}
+
+/** Vectors of another length than those that the store holds: its embedding model gives other ones than when it was filled. Answered as 400. */
+export class DimensionsError extends ApiError {
+  constructor(storeId: string, given: number, held: number) {
+    super(
+      400,
+      `The embedding model gives vectors of ${given} dimensions, and those in the vector store '${storeId}' have ${held}. Let EMBEDDING_DEPLOYMENT name the model again that filled it, or add its files to a new vector store.`,
+      { code: 'embedding_dimensions_changed' },
+    );
+    this.name = 'DimensionsError';
   }
 }
 
@@ -43,15 +56,21 @@ export interface Chunk {
 }
 
 export interface ScoredChunk extends Chunk {
-  /** 0 to 1. */
+  /** 0 to 1: how close the chunk is to the query, on the same scale for every query. */
   score: number;
+}
+
+/** Weights of the rankings by vectors and by full text; not both 0. */
+export interface RankingWeights {
+  vector: number;
+  text: number;
 }
 
 export interface ChunkSearch {
   text: string;
   vector: Float32Array;
-  /** Weight of the full text against the vector's 1, when both are fused by rank. */
-  textWeight: number;
+  /** How much each ranking counts when both are fused by rank; one that counts 0 is not asked for. */
+  weights: RankingWeights;
   limit: number;
   /** Only chunks of these files; absent: of all. */
   fileIds?: string[];
@@ -61,12 +80,12 @@ export interface ChunkSearch {
 export interface VectorIndex {
   /**
    * Makes the chunks of the named files exactly these, whatever was there. Idempotent; atomic per call for readers. The vectors match
-   * `chunks` in order and length.
+   * `chunks` in order and length. Throws {@link DimensionsError}.
    */
   replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void>;
   /** Removes the files' chunks; does nothing where there are none. */
   deleteFiles(storeId: string, fileIds: string[]): Promise<void>;
-  /** Best first: vector and full text fused by rank. Empty for a store that was never written. */
+  /** Best first: vector and full text fused by rank. Empty for a store that was never written. Throws {@link DimensionsError}. */
   search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]>;
   /** The file's chunks in order. */
   chunksOf(storeId: string, fileId: string): Promise<Chunk[]>;
@@ -74,7 +93,10 @@ export interface VectorIndex {
   count(storeId: string, fileId?: string): Promise<number>;
   /** Removes the whole store; does nothing if absent. */
   deleteStore(storeId: string): Promise<void>;
-  /** Compacts what many small writes left and brings the full-text index up to date. */
+  /**
+   * Compacts what many small writes left and brings the indexes up to date; of a large store it may take a minute. Searches and writes go on meanwhile or after it,
+   * and find the same.
+   */
   optimize(storeId: string): Promise<void>;
   close(): Promise<void>;
 }

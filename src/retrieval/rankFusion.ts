@@ -1,9 +1,12 @@
-/** Reciprocal rank fusion: one ranking out of several, by the places that each gave. */
+/** Reciprocal rank fusion: one ranking out of several, by the places that each gave, with scores that compare between queries. */
 
 /** One ranking, best first, and how much its places count. */
 export interface Ranking {
-  ids: string[];
+  /** What was found, with its closeness to the query: 0 to 1, on a scale that is the same for every query. */
+  found: { id: string; closeness: number }[];
   weight: number;
+  /** Whether more would have been found without a limit: what is missing may then be as close as the last. */
+  isCut: boolean;
 }
 
 /**
@@ -14,18 +17,44 @@ export interface Ranking {
 const RANK_CONSTANT = 10;
 
 /**
- * Fuses rankings into one, best first. An id at place `r` (from 1) of a ranking earns `weight / (10 + r)`; its score is what it
- * earned over the most that anything could: 1 is the first place in every ranking that found anything at all. A ranking
- * without ids says nothing, so it lowers no score. Ties keep the order of the first ranking that holds the id.
+ * Fuses rankings into one, best first: an id at place `r` (from 1) of a ranking earns `weight / (10 + r)`, and ties keep the order of the
+ * first ranking that holds the id. Places tell nothing of how good the best is, so the score is the weighted mean of the closenesses, smoothed to fall with
+ * the order: 1 is as close as can be in every ranking, and the same score means the same from query to query.
  */
 export function fuseByRank(rankings: Ranking[]): { id: string; score: number }[] {
   const earned = new Map<string, number>();
-  let most = 0;
-  for (const { ids, weight } of rankings) {
-    if (ids.length > 0) most += weight / (RANK_CONSTANT + 1);
-    ids.forEach((id, index) => earned.set(id, (earned.get(id) ?? 0) + weight / (RANK_CONSTANT + index + 1)));
+  for (const { found, weight } of rankings) {
+    found.forEach(({ id }, index) => earned.set(id, (earned.get(id) ?? 0) + weight / (RANK_CONSTANT + index + 1)));
   }
-  return [...earned]
-    .map(([id, sum]) => ({ id, score: most > 0 ? Math.min(sum / most, 1) : 0 }))
-    .sort((a, b) => b.score - a.score);
+  const order = [...earned].sort(([, a], [, b]) => b - a).map(([id]) => id);
+  const closeness = meanCloseness(rankings);
+  const scores = falling(order.map(closeness));
+  return order.map((id, index) => ({ id, score: scores[index] ?? 0 }));
+}
+
+function meanCloseness(rankings: Ranking[]): (id: string) => number {
+  const total = rankings.reduce((sum, { weight }) => sum + weight, 0);
+  const parts = rankings.map(({ found, weight, isCut }) => ({
+    weight,
+    byId: new Map(found.map(({ id, closeness }) => [id, closeness])),
+    missing: isCut ? (found.at(-1)?.closeness ?? 0) : 0,
+  }));
+  return (id) => {
+    if (total === 0) return 0;
+    return parts.reduce((sum, { weight, byId, missing }) => sum + weight * (byId.get(id) ?? missing), 0) / total;
+  };
+}
+
+/** The values made to fall, each as near to what it was as that allows: neighbours that rise share their mean (isotonic regression). */
+function falling(values: number[]): number[] {
+  const blocks: { sum: number; count: number }[] = [];
+  for (const value of values) {
+    let block = { sum: value, count: 1 };
+    for (let last = blocks.at(-1); last && last.sum / last.count < block.sum / block.count; last = blocks.at(-1)) {
+      blocks.pop();
+      block = { sum: last.sum + block.sum, count: last.count + block.count };
+    }
+    blocks.push(block);
+  }
+  return blocks.flatMap(({ sum, count }) => Array.from({ length: count }, () => sum / count));
 }

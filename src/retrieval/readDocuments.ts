@@ -13,6 +13,8 @@ import type { StoreFile } from './storeRecords';
 const MAX_CHUNKS_PER_FILE = 20_000;
 /** Chunks handed to the model at once. */
 const CHUNKS_PER_CALL = 256;
+/** Chunks after which what was read of some files is handed on, so that small files that unpack to much text stay bounded too. */
+const PORTION_CHUNKS = 4096;
 
 /** A file's chunks, or why it has none. */
 export interface Document {
@@ -20,11 +22,56 @@ export interface Document {
   chunks: Chunk[];
 }
 
+/** Some files that were read, and those that were not. */
+export interface ReadPortion {
+  documents: Document[];
+  /** Of files that something is wrong with. */
+  outcomes: Map<string, Outcome>;
+  /** Ids of files that met a fault of storage, which may pass, and the faults. */
+  faulty: string[];
+  faults: unknown[];
+}
+
+type ReadPorts = Pick<RetrievalPorts, 'blobs' | 'parser'>;
+
+/** Reads the files in order, a bounded number of chunks at a time. */
+export async function* readPortions(
+  ports: ReadPorts,
+  scope: Scope,
+  files: StoreFile[],
+  signal?: AbortSignal,
+): AsyncGenerator<ReadPortion> {
+  let portion = noPortion();
+  let chunks = 0;
+  for (const file of files) {
+    try {
+      const document = await readDocument(ports, scope, file, signal);
+      portion.documents.push(document);
+      chunks += document.chunks.length;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof DocumentError) {
+        portion.outcomes.set(file.id, { status: 'failed', error: { code: error.code, message: error.message } });
+      } else {
+        portion.faulty.push(file.id);
+        portion.faults.push(error);
+      }
+    }
+    if (chunks < PORTION_CHUNKS) continue;
+    yield portion;
+    portion = noPortion();
+    chunks = 0;
+  }
+  yield portion;
+}
+
+const noPortion = (): ReadPortion => ({ documents: [], outcomes: new Map(), faulty: [], faults: [] });
+
 /**
  * The file's chunks. Throws {@link DocumentError} for what is wrong with the file; any other error is a fault of storage, worth another try.
  */
-export async function readDocument(
-  { blobs, parser }: Pick<RetrievalPorts, 'blobs' | 'parser'>,
+async function readDocument(
+  { blobs, parser }: ReadPorts,
   scope: Scope,
   file: StoreFile,
   signal?: AbortSignal,
@@ -58,30 +105,42 @@ export interface EmbeddedDocuments {
   outcomes: Map<string, Outcome>;
 }
 
+/** Whose work it is, and whether it goes on. */
+export interface EmbeddingWork {
+  /** For the limits of tenants. */
+  tenant: string;
+  /** Called before each call of the model; what it throws ends the work. */
+  goOn: () => Promise<void>;
+  signal?: AbortSignal;
+}
+
 /** Embeds the documents together. When the model refuses the text of one, only that one fails; when it is down, all do. */
 export async function embedDocuments(
   model: () => EmbeddingModel,
   documents: Document[],
-  tenant: string,
-  signal?: AbortSignal,
+  work: EmbeddingWork,
 ): Promise<EmbeddedDocuments> {
   const chunks = documents.flatMap((document) => document.chunks);
   try {
-    const vectors = await embed(model(), chunks, tenant, signal);
+    const vectors = await embed(model(), chunks, work);
     return { chunks, vectors, outcomes: new Map(documents.map((document) => [document.fileId, completed(document)])) };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     const refused = error.kind === 'invalid_request' || error.kind === 'content_filter';
-    if (refused && documents.length > 1) return embedOneByOne(model, documents, tenant, signal);
+    if (refused && documents.length > 1) return embedOneByOne(model, documents, work);
     const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
     return { chunks: [], vectors: [], outcomes: new Map(documents.map(({ fileId }) => [fileId, outcome])) };
   }
 }
 
-async function embedOneByOne(model: () => EmbeddingModel, documents: Document[], tenant: string, signal?: AbortSignal) {
+async function embedOneByOne(
+  model: () => EmbeddingModel,
+  documents: Document[],
+  work: EmbeddingWork,
+): Promise<EmbeddedDocuments> {
   const all: EmbeddedDocuments = { chunks: [], vectors: [], outcomes: new Map() };
   for (const document of documents) {
-    const one = await embedDocuments(model, [document], tenant, signal);
+    const one = await embedDocuments(model, [document], work);
     all.chunks.push(...one.chunks);
     all.vectors.push(...one.vectors);
     for (const [id, outcome] of one.outcomes) all.outcomes.set(id, outcome);
@@ -92,11 +151,11 @@ async function embedOneByOne(model: () => EmbeddingModel, documents: Document[],
 async function embed(
   model: EmbeddingModel,
   chunks: Chunk[],
-  tenant: string,
-  signal?: AbortSignal,
+  { goOn, tenant, signal }: EmbeddingWork,
 ): Promise<Float32Array[]> {
   const vectors: Float32Array[] = [];
   for (let start = 0; start < chunks.length; start += CHUNKS_PER_CALL) {
+    await goOn();
     const texts = chunks.slice(start, start + CHUNKS_PER_CALL).map(({ text }) => text);
     vectors.push(...(await model.embed(texts, 'document', signal, tenant)));
   }

@@ -2,6 +2,7 @@
 import type { EmbeddingModels } from '../models/ports';
 import type { Blobs, Records } from '../storage/ports';
 import type { DocumentParser, VectorIndex } from './ports';
+import type { RewriteQueries } from './queryRewriting';
 
 export interface RetrievalPorts {
   records: Records;
@@ -9,6 +10,8 @@ export interface RetrievalPorts {
   index: VectorIndex;
   parser: DocumentParser;
   embeddings: EmbeddingModels;
+  /** Absent: nothing rewrites queries. */
+  rewriteQueries?: RewriteQueries;
   /** Milliseconds since 1970. */
   now: () => number;
   /** Largest file, in bytes. */

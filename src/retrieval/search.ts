@@ -4,7 +4,7 @@ import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import type { Attributes, Filter, SearchRequest, SearchResultsPage } from '../wire/vectorStores';
 import { passesFilter } from './attributeFilter';
-import type { ScoredChunk } from './ports';
+import type { RankingWeights, ScoredChunk } from './ports';
 import type { RetrievalPorts } from './retrievalPorts';
 import {
   FILES,
@@ -19,6 +19,8 @@ import type { VectorStores } from './vectorStores';
 
 /** Files that a filter may select; the index is asked by their ids. */
 const MAX_FILTERED_FILES = 10_000;
+/** Results that pages reach; what lies deeper is better found by another query. */
+const MAX_PAGED_RESULTS = 1_000;
 /** Records read at once while a filter is evaluated. */
 const FILTER_PAGE = 500;
 
@@ -41,13 +43,16 @@ export interface SearchOptions {
   limit: number;
   scoreThreshold: number;
   filters?: Filter;
-  /** Whether the vectors alone rank, without full text. */
-  vectorsOnly?: boolean;
+  /** Of vectors and full text; absent: those that suit the store's embedding model. */
+  weights?: RankingWeights;
 }
 
 export type Search = ReturnType<typeof createSearch>;
 
-export function createSearch({ records, index, embeddings, now }: RetrievalPorts, vectorStores: VectorStores) {
+export function createSearch(
+  { records, index, embeddings, rewriteQueries, now }: RetrievalPorts,
+  vectorStores: VectorStores,
+) {
   /**
    * Best passages of all the stores first, at most `limit`, none below `scoreThreshold`; of a passage that several queries find the best score counts. Throws
    * 404 for a store that is not there, 400 for an expired one, and ModelError.
@@ -110,12 +115,12 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
     signal?: AbortSignal,
   ): Promise<ScoredChunk[]> {
     const model = embeddings.byId(store.embedding_model);
-    const textWeight = options.vectorsOnly ? 0 : model.textWeight;
+    const weights = options.weights ?? { vector: 1, text: model.textWeight };
     const vectors = await model.embed(queries, 'query', signal, tenant);
     const found = await Promise.all(
       vectors.map(async (vector, place) => {
         const text = queries[place] ?? '';
-        return index.search(store.id, { text, vector, textWeight, limit: options.limit, fileIds });
+        return index.search(store.id, { text, vector, weights, limit: options.limit, fileIds });
       }),
     );
     return found.flat().filter(({ score }) => score >= options.scoreThreshold);
@@ -134,8 +139,8 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
   }
 
   /**
-   * The search operation. Ranking `none` goes by the vectors alone; any other ranker fuses them with full text. Throws as `search`, model failures as their API
-   * errors.
+   * The search operation; `page` of the request is the `next_page` of the answer before. Ranking `none` goes by the vectors alone; any other ranker fuses
+   * them with full text. Throws as `search`, model failures as their API errors.
    */
   async function page(
     scope: Scope,
@@ -143,29 +148,25 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
     request: SearchRequest,
     signal?: AbortSignal,
   ): Promise<SearchResultsPage> {
-    if (request.rewrite_query) throw errors.unsupported('rewrite_query', 'Leave it out or send false.');
-    const queries = [request.query].flat();
+    const start = request.page === undefined ? 0 : startOf(request.page);
+    const end = start + request.max_num_results;
     const options: SearchOptions = {
-      limit: request.max_num_results,
+      // One more tells whether there is more.
+      limit: Math.min(end, MAX_PAGED_RESULTS) + 1,
       scoreThreshold: request.ranking_options?.score_threshold ?? 0,
       filters: request.filters,
-      vectorsOnly: request.ranking_options?.ranker === 'none',
+      weights: weightsOf(request.ranking_options),
     };
     try {
+      const queries = await searchQueries(request, signal);
       const passages = await search(scope, [storeId], queries, options, signal);
-      const data = passages.map(({ fileId, filename, score, attributes, text }) => ({
-        file_id: fileId,
-        filename,
-        score,
-        attributes,
-        content: [{ type: 'text' as const, text }],
-      }));
+      const hasMore = passages.length > end && end < MAX_PAGED_RESULTS;
       return {
         object: 'vector_store.search_results.page',
         search_query: queries,
-        data,
-        has_more: false,
-        next_page: null,
+        data: passages.slice(start, Math.min(end, MAX_PAGED_RESULTS)).map(resultOf),
+        has_more: hasMore,
+        next_page: hasMore ? String(end) : null,
       };
     } catch (error) {
       if (error instanceof ModelError) throw errors.modelFailed(error, error);
@@ -173,7 +174,34 @@ export function createSearch({ records, index, embeddings, now }: RetrievalPorts
     }
   }
 
+  async function searchQueries(request: SearchRequest, signal?: AbortSignal): Promise<string[]> {
+    const queries = [request.query].flat();
+    if (!request.rewrite_query) return queries;
+    if (!rewriteQueries) {
+      const advice = 'Set QUERY_REWRITE_DEPLOYMENT to a chat deployment that rewrites queries, or leave it out.';
+      throw errors.unsupported('rewrite_query', advice);
+    }
+    return rewriteQueries(queries, signal);
+  }
+
   return { search, page };
+}
+
+/** Where the page begins. Throws 400 for a token that no answer gave. */
+function startOf(token: string): number {
+  const start = /^[1-9]\d{0,3}$/.test(token) ? Number(token) : MAX_PAGED_RESULTS;
+  if (start < MAX_PAGED_RESULTS) return start;
+  throw errors.invalidParameter("Invalid 'page': give the 'next_page' of an answer.", 'invalid_value', 'page');
+}
+
+function weightsOf(ranking: SearchRequest['ranking_options']): RankingWeights | undefined {
+  if (ranking?.ranker === 'none') return { vector: 1, text: 0 };
+  const hybrid = ranking?.hybrid_search;
+  return hybrid && { vector: hybrid.embedding_weight, text: hybrid.text_weight };
+}
+
+function resultOf({ fileId, filename, score, attributes, text }: FoundPassage): SearchResultsPage['data'][number] {
+  return { file_id: fileId, filename, score, attributes, content: [{ type: 'text', text }] };
 }
 
 /** The passages by score, each once. */

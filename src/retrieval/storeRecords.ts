@@ -27,6 +27,8 @@ export interface StoreRecord {
   metadata: Record<string, string>;
   /** Id of the model whose vectors the store holds. */
   embedding_model: string;
+  /** Set when the chunks of the expired store were freed: it stays expired. */
+  freed?: true;
 }
 
 /** A file of a vector store. It outlives the file object, so it keeps what search needs of it. */
@@ -34,6 +36,8 @@ export interface StoreFile extends Omit<VectorStoreFileObject, 'object'> {
   filename: string;
   /** Of the file object. */
   bytes: number;
+  /** Name of the upload that it was made of, if it was. */
+  upload?: string;
   /** The job that it was added by last: only that one decides what becomes of it. */
   job: string;
 }
@@ -110,7 +114,7 @@ export async function requireStore(records: Records, scope: Scope, id: string): 
 
 const DAY_SECONDS = 86_400;
 
-type Activity = Pick<StoreRecord, 'expires_after' | 'last_active_at'>;
+type Activity = Pick<StoreRecord, 'expires_after' | 'last_active_at' | 'freed'>;
 
 export function expiryOf({ expires_after: policy, last_active_at: active }: Activity): number | null {
   return policy ? active + policy.days * DAY_SECONDS : null;
@@ -119,17 +123,17 @@ export function expiryOf({ expires_after: policy, last_active_at: active }: Acti
 /** `now` in Unix seconds. */
 export function isExpired(store: Activity, now: number): boolean {
   const expiry = expiryOf(store);
-  return expiry !== null && expiry <= now;
+  return store.freed === true || (expiry !== null && expiry <= now);
 }
 
 /** As callers see it; `now` in Unix seconds. */
-export function storeObject({ embedding_model: _model, ...store }: StoreRecord, now: number): VectorStoreObject {
+export function storeObject({ embedding_model: _model, freed, ...store }: StoreRecord, now: number): VectorStoreObject {
   const ready = store.file_counts.in_progress > 0 ? 'in_progress' : 'completed';
   return {
     ...store,
     object: 'vector_store',
     bytes: store.usage_bytes,
-    status: isExpired(store, now) ? 'expired' : ready,
+    status: isExpired({ ...store, freed }, now) ? 'expired' : ready,
     expires_at: expiryOf(store),
   };
 }
@@ -138,6 +142,7 @@ export function storeFileObject({
   filename: _filename,
   bytes: _bytes,
   job: _job,
+  upload: _upload,
   ...shown
 }: StoreFile): VectorStoreFileObject {
   return { ...shown, object: 'vector_store.file' };

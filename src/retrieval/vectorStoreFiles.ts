@@ -1,7 +1,7 @@
 /** The files of a vector store (operations 36 to 41). */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type { StoredRecord } from '../storage/ports';
+import type { Change, StoredRecord } from '../storage/ports';
 import { resolveChunking } from '../wire/chunking';
 import type {
   Attributes,
@@ -11,6 +11,7 @@ import type {
 } from '../wire/vectorStores';
 import type { AttachFiles } from './attachFiles';
 import { fileBlob, type Files } from './files';
+import { indexUpkeepDue } from './indexUpkeep';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
 import {
@@ -36,7 +37,7 @@ export function createVectorStoreFiles(
   attachFiles: AttachFiles,
   writeStore: WriteStore,
 ) {
-  const { records, blobs, index, parser } = ports;
+  const { records, blobs, index, parser, now } = ports;
 
   async function requireFile(scope: Scope, storeId: string, id: string): Promise<StoredRecord<StoreFile>> {
     await requireStore(records, scope, storeId);
@@ -135,10 +136,13 @@ export function createVectorStoreFiles(
         usage_bytes: store.value.usage_bytes - file.usage_bytes,
       };
       recount(value.file_counts, file.status, undefined);
-      await records.write(storePartition(scope, storeId), [
+      const changes: Change[] = [
         { op: 'delete', list: FILES, id, ifMatch: etag },
         { op: 'replace', list: STORE, id: storeId, value, ifMatch: store.etag },
-      ]);
+      ];
+      await records.write(storePartition(scope, storeId), changes, {
+        add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))],
+      });
     });
     return { id, object: 'vector_store.file.deleted', deleted: true };
   }

@@ -2,10 +2,11 @@
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import { GLOBAL_PARTITION, newId, orderKey, partitionOf } from '../storage/keys';
-import { ConflictError, type PageRequest } from '../storage/ports';
+import { ConflictError, type Change, type PageRequest } from '../storage/ports';
 import { resolveChunking } from '../wire/chunking';
 import type { CreateVectorStoreRequest, ModifyVectorStoreRequest, VectorStoreObject } from '../wire/vectorStores';
 import type { AttachFiles } from './attachFiles';
+import { storeExpiryDue } from './expiryDue';
 import type { Files } from './files';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
@@ -66,7 +67,9 @@ export function createVectorStores(
     const order = orderKey(now());
     await records.write(partitionOf(scope, LIST), [{ op: 'create', list: LIST, id, order, value: { id } }]);
     await records.write(GLOBAL_PARTITION, [{ op: 'create', list: LIST, id, order, value: scope }]);
-    await records.write(storePartition(scope, id), [{ op: 'create', list: STORE, id, order, value: store }]);
+    await records.write(storePartition(scope, id), [{ op: 'create', list: STORE, id, order, value: store }], {
+      add: storeExpiryDue(scope, store),
+    });
   }
 
   async function get(scope: Scope, id: string): Promise<VectorStoreObject> {
@@ -95,17 +98,19 @@ export function createVectorStores(
     );
   }
 
-  /** Absent fields stay; null clears. */
+  /** Absent fields stay; null clears. Throws 400 for another expiry of a store whose chunks were freed. */
   async function modify(scope: Scope, id: string, body: ModifyVectorStoreRequest): Promise<VectorStoreObject> {
     return writeStore(scope, id, async () => {
       const { value, etag } = await requireStore(records, scope, id);
+      if (value.freed && body.expires_after !== undefined) throw errors.vectorStoreExpired(id);
       const store: StoreRecord = {
         ...value,
         ...(body.name !== undefined && { name: body.name }),
         ...(body.expires_after !== undefined && { expires_after: body.expires_after }),
         ...(body.metadata !== undefined && { metadata: body.metadata ?? {} }),
       };
-      await records.write(storePartition(scope, id), [{ op: 'replace', list: STORE, id, value: store, ifMatch: etag }]);
+      const change: Change = { op: 'replace', list: STORE, id, value: store, ifMatch: etag };
+      await records.write(storePartition(scope, id), [change], { add: storeExpiryDue(scope, store) });
       return storeObject(store, seconds());
     });
   }

@@ -7,7 +7,7 @@ import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
 import type { CreateScheduleRequest, ScheduleObject } from '../wire/schedules';
 import type { RunObject } from '../wire/threads';
-import { nextMoment } from './cron';
+import { nextMoment } from '../cron';
 import type { SchedulesPorts } from './ports';
 import {
   countKey,

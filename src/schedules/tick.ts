@@ -4,7 +4,7 @@ import { newId } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { ConflictError } from '../storage/ports';
 import type { ScheduleObject } from '../wire/schedules';
-import { nextMoment } from './cron';
+import { nextMoment } from '../cron';
 import type { RunPlace, SchedulesPorts } from './ports';
 import {
   dueOf,

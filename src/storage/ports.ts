@@ -111,6 +111,8 @@ export interface Records {
 export interface BlobInfo {
   /** Bytes. */
   size: number;
+  /** What was put with the blob by its owner's tools; absent where the store keeps none, such as plain files. */
+  metadata?: Record<string, string>;
 }
 
 export interface Blobs {

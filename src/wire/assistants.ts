@@ -53,16 +53,18 @@ export const requestedTool = z.discriminatedUnion('type', [
 /** `response_format` of assistants and runs. */
 export const responseFormat = z.union([
   z.literal('auto'),
-  z.strictObject({ type: z.enum(['text', 'json_object']) }),
-  z.strictObject({
-    type: z.literal('json_schema'),
-    json_schema: z.strictObject({
-      name: functionName,
-      description: z.string().optional(),
-      schema: z.record(z.string(), z.unknown()).optional(),
-      strict: z.boolean().nullish(),
+  z.discriminatedUnion('type', [
+    z.strictObject({ type: z.enum(['text', 'json_object']) }),
+    z.strictObject({
+      type: z.literal('json_schema'),
+      json_schema: z.strictObject({
+        name: functionName,
+        description: z.string().optional(),
+        schema: z.record(z.string(), z.unknown()).optional(),
+        strict: z.boolean().nullish(),
+      }),
     }),
-  }),
+  ]),
 ]);
 
 export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);

@@ -154,8 +154,10 @@ export type ThreadObject = z.infer<typeof threadObject>;
 /** `assistantsApiToolChoiceOption`, with OpenAI's `required`. */
 export const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
-  z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) }),
-  z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: z.string() }) }),
+  z.discriminatedUnion('type', [
+    z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) }),
+    z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: z.string() }) }),
+  ]),
 ]);
 export type ToolChoice = z.infer<typeof toolChoice>;
 

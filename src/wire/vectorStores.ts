@@ -47,10 +47,15 @@ export type ListFilesQuery = z.infer<typeof listFilesQuery>;
 
 export const expiresAfter = z.strictObject({ anchor: z.literal('last_active_at'), days: z.int().min(1).max(365) });
 
-/** `VectorStoreFileAttributes`: at most 16 keys of 64 characters; strings up to 512, numbers, booleans. */
+/** Limits of `VectorStoreFileAttributes` (operations.md 2.6): keys, characters of a key and of a string. */
+export const MAX_ATTRIBUTES = 16;
+export const MAX_ATTRIBUTE_KEY = 64;
+export const MAX_ATTRIBUTE_VALUE = 512;
+
+/** `VectorStoreFileAttributes`: strings, numbers, booleans. */
 export const attributes = z
-  .record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()]))
-  .refine(...atMostPairs(16));
+  .record(z.string().max(MAX_ATTRIBUTE_KEY), z.union([z.string().max(MAX_ATTRIBUTE_VALUE), z.number(), z.boolean()]))
+  .refine(...atMostPairs(MAX_ATTRIBUTES));
 export type Attributes = z.infer<typeof attributes>;
 
 /** `createVectorStoreRequest`. */
@@ -220,7 +225,12 @@ export const filter: z.ZodType<Filter> = z
   )
   .openapi('Filter');
 
-/** `VectorStoreSearchRequest`. */
+/** `HybridSearchOptions`. */
+const hybridSearch = z
+  .strictObject({ embedding_weight: z.number().min(0).max(1000), text_weight: z.number().min(0).max(1000) })
+  .refine((given) => given.embedding_weight + given.text_weight > 0, 'needs a weight above 0');
+
+/** `VectorStoreSearchRequest`, with the hybrid weights of OpenAI's `RankingOptions`, and `page`, which takes the `next_page` of an answer. */
 export const searchRequest = z
   .strictObject({
     query: z.union([z.string().min(1).max(10_000), z.array(z.string().min(1).max(10_000)).min(1).max(20)]),
@@ -231,8 +241,14 @@ export const searchRequest = z
       .strictObject({
         ranker: z.enum(['auto', 'none', 'default-2024-11-15', 'default_2024_08_21']).optional(),
         score_threshold: z.number().min(0).max(1).default(0),
+        hybrid_search: hybridSearch.optional(),
+      })
+      .refine((given) => !(given.ranker === 'none' && given.hybrid_search), {
+        path: ['hybrid_search'],
+        message: "is not taken with the ranker 'none', which goes by the vectors alone",
       })
       .optional(),
+    page: z.string().min(1).optional(),
   })
   .meta({ id: 'VectorStoreSearchRequest' });
 export type SearchRequest = z.infer<typeof searchRequest>;

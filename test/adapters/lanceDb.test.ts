@@ -2,7 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@lancedb/lancedb';
-import { lanceDbIndex } from '../../src/adapters/lanceDb';
+import { lanceDbIndex, type LanceDbOptions } from '../../src/adapters/lanceDb';
+import type { VectorIndex } from '../../src/retrieval/ports';
+import { seededRandom } from '../conformance/seededRandom';
 import { describeVectorIndex } from '../conformance/vectorIndex';
 
 let directory: string;
@@ -16,6 +18,10 @@ afterAll(async () => {
 });
 
 describeVectorIndex('LanceDB', (place) => lanceDbIndex(join(directory, place)));
+// Small enough that most of the suite's stores get an approximate index when they are optimized.
+describeVectorIndex('LanceDB with approximate indexes', (place) =>
+  lanceDbIndex(join(directory, 'approximate', place), { exactRows: 4 }),
+);
 
 describe('lanceDbIndex', () => {
   it('makes one folder per store inside its own and nothing elsewhere, and removes it with the store', async () => {
@@ -58,5 +64,140 @@ describe('lanceDbIndex', () => {
     const texts = await Promise.all(stores.map(async (store) => (await index.chunksOf(store, 'file_1'))[0]?.text));
     expect(texts).toEqual(stores);
     await index.close();
+  });
+
+  describe('its approximate vector index', () => {
+    const DIMENSIONS = 32;
+    const PER_FILE = 50;
+    const random = seededRandom(20_261_126);
+    const direction = () => Float32Array.from({ length: DIMENSIONS }, () => random() - 0.5);
+    let place: string;
+    let index: VectorIndex;
+
+    const open = async (options: LanceDbOptions = { exactRows: 1_000 }) => {
+      index = await lanceDbIndex(place, options);
+    };
+    beforeEach(async () => {
+      place = await mkdtemp(join(directory, 'approximate-'));
+    });
+    afterEach(async () => index.close());
+
+    async function add(name: string, rows: number): Promise<void> {
+      const chunks = Array.from({ length: rows }, (_, at) => ({
+        fileId: `${name}_${Math.floor(at / PER_FILE)}`,
+        ordinal: at % PER_FILE,
+        text: `${name} ${at}`,
+      }));
+      await index.replaceFiles('vs_a', [...new Set(chunks.map(({ fileId }) => fileId))], chunks, chunks.map(direction));
+    }
+
+    /** What lies in the table: rows in the index (0: there is none) and the note beside it. */
+    async function state() {
+      const table = await (await connect(place)).openTable('vs_a');
+      const column = (await table.schema()).fields.find(({ name }) => name === 'vector');
+      const stats = await table.indexStats('vector_idx');
+      const note: unknown = JSON.parse(column?.metadata.get('approximateIndex') ?? 'null');
+      return { indexed: stats?.numIndexedRows ?? 0, parts: stats?.numIndices ?? 0, note };
+    }
+
+    const settings = { probes: expect.any(Number), refined: expect.any(Number) };
+
+    it('is built past the threshold, with what its search needs kept in the table, and found again by another opening', async () => {
+      await open();
+      await add('first', 1_000);
+      await index.optimize('vs_a');
+      expect(await state()).toEqual({ indexed: 0, parts: 0, note: null });
+      await add('second', 200);
+      await index.optimize('vs_a');
+      const built = { indexed: 1_200, parts: 1, note: { rows: 1_200, settings } };
+      expect(await state()).toEqual(built);
+      await index.close();
+      await open();
+      await index.optimize('vs_a');
+      expect(await state()).toEqual(built);
+    });
+
+    it('finds at least 0.95 of the ten nearest of vectors that are not in the store', async () => {
+      await open();
+      await add('file', 4_000);
+      const queries = Array.from({ length: 50 }, direction);
+      const find = async (vector: Float32Array) => {
+        const weights = { vector: 1, text: 0 };
+        return (await index.search('vs_a', { text: '', vector, weights, limit: 10 })).map(({ text }) => text);
+      };
+      const exact = await Promise.all(queries.map(find));
+      await index.optimize('vs_a');
+      expect((await state()).indexed).toBe(4_000);
+      const found = await Promise.all(queries.map(find));
+      const hits = found.flatMap((texts, at) => texts.filter((text) => exact[at]?.includes(text)));
+      expect(hits.length / (queries.length * 10)).toBeGreaterThanOrEqual(0.95);
+    });
+
+    it('takes in what is new when it is optimized, and is built anew when the store has doubled', async () => {
+      await open();
+      await add('first', 1_200);
+      await index.optimize('vs_a');
+      await add('second', 600);
+      await index.optimize('vs_a');
+      expect(await state()).toEqual({ indexed: 1_800, parts: 2, note: { rows: 1_200, settings } });
+      await add('third', 600);
+      await index.optimize('vs_a');
+      expect(await state()).toEqual({ indexed: 2_400, parts: 1, note: { rows: 2_400, settings } });
+    });
+
+    it('is built anew when it has fallen into many parts', async () => {
+      await open();
+      await add('first', 1_200);
+      await index.optimize('vs_a');
+      for (let part = 0; part < 20; part += 1) {
+        await add(`part${part}`, 5);
+        await index.optimize('vs_a');
+      }
+      expect(await state()).toMatchObject({ indexed: 1_300, parts: 1 });
+    });
+
+    it('is dropped where it does not find enough, and tried again when the store has doubled', async () => {
+      await open({ exactRows: 1_000, minRecall: 1.01 });
+      await add('first', 1_200);
+      await index.optimize('vs_a');
+      expect(await state()).toEqual({ indexed: 0, parts: 0, note: { rows: 1_200 } });
+      await index.close();
+      await open();
+      await index.optimize('vs_a');
+      expect(await state()).toEqual({ indexed: 0, parts: 0, note: { rows: 1_200 } });
+      await add('second', 1_200);
+      await index.optimize('vs_a');
+      expect(await state()).toMatchObject({ indexed: 2_400 });
+    });
+
+    it('is dropped when the store has shrunk to half the threshold', async () => {
+      await open();
+      await add('first', 1_200);
+      await index.optimize('vs_a');
+      await index.deleteFiles(
+        'vs_a',
+        Array.from({ length: 10 }, (_, at) => `first_${at}`),
+      );
+      await index.optimize('vs_a');
+      expect((await state()).parts).toBeGreaterThan(0);
+      await index.deleteFiles(
+        'vs_a',
+        Array.from({ length: 14 }, (_, at) => `first_${at}`),
+      );
+      await index.optimize('vs_a');
+      expect(await state()).toMatchObject({ indexed: 0, parts: 0 });
+    });
+
+    it('is built for vectors whose length is no multiple of eight too', async () => {
+      await open({ exactRows: 20 });
+      const chunks = Array.from({ length: 40 }, (_, ordinal) => ({ fileId: 'file', ordinal, text: `${ordinal}` }));
+      const vectors = chunks.map(({ ordinal }) => new Float32Array([Math.cos(ordinal / 40), Math.sin(ordinal / 40)]));
+      await index.replaceFiles('vs_a', ['file'], chunks, vectors);
+      await index.optimize('vs_a');
+      expect(await state()).toMatchObject({ indexed: 40 });
+      const search = { text: '', weights: { vector: 1, text: 0 }, limit: 1 };
+      const [found] = await index.search('vs_a', { ...search, vector: new Float32Array([1, 0.001]) });
+      expect(found).toMatchObject({ ordinal: 0 });
+    });
   });
 });

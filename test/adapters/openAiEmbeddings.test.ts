@@ -19,7 +19,13 @@ afterEach(async () => {
 const clock = manualClock();
 const deployment = 'text-embedding-3-small';
 const over = (backend: ModelBackend) =>
-  openAiEmbeddings(gatewayOver([backend], { clock }), deployment, embeddingIds([backend], deployment)[0] ?? '');
+  openAiEmbeddings(
+    gatewayOver([backend], { clock }),
+    deployment,
+    embeddingIds([backend], deployment)[0] ?? '',
+    0.5,
+    clock,
+  );
 const embeddings = () => over(openAiBackend(upstream));
 const azureEmbeddings = () => over(azureBackend(upstream));
 
@@ -48,8 +54,8 @@ describe('embeddings', () => {
     expect(upstream.calls.embeddings).toBe(0);
   });
 
-  it('are told apart by service and deployment, and weigh as much as the text', () => {
-    expect(embeddings()).toMatchObject({ id: 'openai:text-embedding-3-small', textWeight: 1 });
+  it('are told apart by service and deployment, and have the text weight that is configured', () => {
+    expect(embeddings()).toMatchObject({ id: 'openai:text-embedding-3-small', textWeight: 0.5 });
     expect(azureEmbeddings().id).toBe('azure:text-embedding-3-small');
   });
 
@@ -121,6 +127,28 @@ describe('embeddings', () => {
     const texts = Array.from({ length: 256 * 4 }, (_, index) => `text ${index}`);
     expect(await embed(embeddings(), texts)).toEqual(texts.map(wordVector));
     expect(upstream.calls.embeddings).toBe(4 + 3);
+  });
+
+  it('of documents wait as long as the service asks for, however often; those of a query do not', async () => {
+    const busy = () => reply.status(429, { headers: { 'retry-after': '90' } });
+    upstream.enqueueEmbeddings(busy(), busy(), busy());
+    const start = clock.time;
+    expect(await embed(embeddings(), ['a'])).toEqual([wordVector('a')]);
+    expect(clock.time - start).toBeGreaterThanOrEqual(3 * 90_000);
+    upstream.enqueueEmbeddings(busy());
+    expect((await failureOf(embeddings().embed(['a'], 'query'))).kind).toBe('rate_limited');
+  });
+
+  it('of documents fail when the service refuses them for ten minutes, and at once when the quota is used up', async () => {
+    upstream.on(() => reply.status(429, { headers: { 'retry-after': '90' } }));
+    const start = clock.time;
+    expect((await failureOf(embed(embeddings(), ['a']))).kind).toBe('rate_limited');
+    expect(clock.time - start).toBeGreaterThan(400_000);
+    expect(clock.time - start).toBeLessThanOrEqual(600_000);
+    upstream.on(() => reply.status(429, { body: errorBody('No quota left.', 'insufficient_quota') }));
+    const before = clock.time;
+    expect((await failureOf(embed(embeddings(), ['a']))).message).toContain('No quota left.');
+    expect(clock.time).toBe(before);
   });
 
   it('fail with the first call that fails for good, and end the others', async () => {

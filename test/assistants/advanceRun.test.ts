@@ -136,6 +136,45 @@ describe('a run', () => {
     expect(JSON.stringify(shown)).toContain('Cheese');
   });
 
+  it('ends a text that the model writes behind its calls before they are carried out, so that the next cites what they found', async () => {
+    open.passages.push({ fileId: 'file-moon', filename: 'moon.txt', score: 0.9, text: 'The moon is far.' });
+    open.turns.push(function* () {
+      yield { type: 'tool_call', index: 0, id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' };
+      yield { type: 'text', text: 'I am searching.' };
+      yield { type: 'finish', reason: 'tool_calls', usage };
+    }, says('It is far【0:0†moon.txt】.'));
+    const { reference, thread } = await open.start({ tools: [{ type: 'file_search' }] });
+    const events: string[] = [];
+    const state = await open.advance(reference, (event) => {
+      events.push(event);
+      return Promise.resolve();
+    });
+    expect(state?.run.status).toBe('completed');
+    const texts = (await messagesOf(thread.id)).slice(1).map(({ status, content: [part] }) => {
+      if (part?.type !== 'text') throw new Error('No text.');
+      return [status, part.text.value, part.text.annotations.length];
+    });
+    expect(texts).toEqual([
+      ['completed', 'I am searching.', 0],
+      ['completed', 'It is far【0:0†moon.txt】.', 1],
+    ]);
+    expect(events.indexOf('thread.message.completed')).toBeLessThan(events.lastIndexOf('thread.message.created'));
+  });
+
+  it('leaves no message unfinished when the model writes behind a call that its caller must answer', async () => {
+    open.turns.push(function* () {
+      yield { type: 'tool_call', index: 0, id: 'call_1', name: 'look', arguments: '{}' };
+      yield { type: 'text', text: 'One moment.' };
+      yield { type: 'finish', reason: 'tool_calls', usage };
+    });
+    const { reference, thread } = await open.start({ tools: [{ type: 'function', function: { name: 'look' } }] });
+    expect((await open.advance(reference))?.run.status).toBe('requires_action');
+    expect((await messagesOf(thread.id)).at(-1)).toMatchObject({
+      status: 'completed',
+      content: [{ type: 'text', text: { value: 'One moment.' } }],
+    });
+  });
+
   it('forces a chosen tool only until it was called', async () => {
     open.turns.push(calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' }), says('Done.'));
     const { reference } = await open.start(

@@ -1,17 +1,20 @@
-/** `npm run bench`: what the package costs beyond its upstream, from one run on one machine. Prints Markdown for docs/benchmarks.md. */
+/**
+ * `npm run bench`: what the package costs beyond its upstream and its index, from one run on one machine; `npm run bench -- index` runs that part alone. Prints
+ * Markdown for docs/benchmarks.md.
+ */
+import './quietLanceDb';
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { benchGateway } from './gateway';
 import { openHost } from './hostUnderTest';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
 import { benchThreads } from './threads';
+import { benchVectorIndex } from './vectorIndex';
 
 const UPSTREAM_MILLISECONDS = 50;
 const CLIENTS = 16;
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
 const FILES = Number(process.env.BENCH_FILES ?? 1000);
-/** Names of the parts to run, joined by commas; all by default. */
-const PARTS = process.env.BENCH_PARTS?.split(',');
 
 const rows: [string, string][] = [];
 const row = (name: string, value: string): void => {
@@ -112,18 +115,39 @@ async function benchIngestion(): Promise<void> {
   await host.stop();
 }
 
+/** The rows so far, which are then done with. */
+const table = (): string =>
+  ['| what | measured |\n|---|---|', ...rows.splice(0).map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
+
+/** What `npm run bench -- NAME …` runs; without a name all of it. */
+const parts: Record<string, () => Promise<string>> = {
+  async runs() {
+    await benchRuns();
+    return table();
+  },
+  async threads() {
+    await benchThreads(row);
+    return table();
+  },
+  async ingestion() {
+    await benchIngestion();
+    return table();
+  },
+  gateway: benchGateway,
+  index: async () => benchVectorIndex(),
+};
+
 async function main(): Promise<void> {
-  const asked = (part: string): boolean => !PARTS || PARTS.includes(part);
-  if (asked('runs')) await benchRuns();
-  if (asked('threads')) await benchThreads(row);
-  if (asked('ingestion')) await benchIngestion();
-  const gateway = asked('gateway') ? await benchGateway() : '';
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !parts[name]);
+  if (unknown !== undefined)
+    throw new Error(`There is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}.`);
+  const texts: string[] = [];
+  for (const name of asked.length > 0 ? asked : Object.keys(parts)) texts.push((await parts[name]?.()) ?? '');
   console.log(
-    `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.\n`,
+    `On ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}; client, upstream and host share them.`,
   );
-  console.log('| what | measured |\n|---|---|');
-  for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
-  console.log(`\n${gateway}`);
+  for (const text of texts) console.log(`\n${text}`);
 }
 
 void main();

@@ -25,8 +25,12 @@ const put = (index: VectorIndex, store: string, fileId: string, chunks: Chunk[],
     chunks.map(() => towards(axis)),
   );
 
-function query(text: string, vector: Float32Array, more: Partial<ChunkSearch> = {}): ChunkSearch {
-  return { text, vector, textWeight: 1, limit: 10, ...more };
+function query(
+  text: string,
+  vector: Float32Array,
+  { textWeight = 1, ...more }: Partial<ChunkSearch> & { textWeight?: number } = {},
+): ChunkSearch {
+  return { text, vector, weights: { vector: 1, text: textWeight }, limit: 10, ...more };
 }
 
 /**
@@ -229,21 +233,30 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       expect(first?.fileId).toBe('long');
     });
 
-    it('scores from 0 to 1, best first, 1 for the first in text and vectors', async () => {
+    it('scores from 0 to 1, best first, by how close a chunk is and not by its place', async () => {
       for (let axis = 0; axis < 6; axis += 1) {
-        await put(
-          index,
-          'vs_a',
-          `file_${axis}`,
-          [chunk(`file_${axis}`, 0, axis === 2 ? 'a lonely quokka' : 'many words')],
-          axis,
-        );
+        const text = axis === 2 ? 'a lonely quokka' : 'many words';
+        await put(index, 'vs_a', `file_${axis}`, [chunk(`file_${axis}`, 0, text)], axis);
       }
-      const scores = (await index.search('vs_a', query('quokka', towards(2)))).map(({ score }) => score);
-      expect(scores[0]).toBe(1);
-      expect([...scores].sort((a, b) => b - a)).toEqual(scores);
-      expect(Math.min(...scores)).toBeGreaterThanOrEqual(0);
-      expect(scores[1]).toBeLessThan(1);
+      const scores = async (text: string, vector: Float32Array) =>
+        (await index.search('vs_a', query(text, vector))).map(({ score }) => score);
+      const exact = await scores('quokka', towards(2));
+      expect([...exact].sort((a, b) => b - a)).toEqual(exact);
+      expect(Math.min(...exact)).toBeGreaterThanOrEqual(0);
+      expect(exact[0]).toBeLessThanOrEqual(1);
+      const [leaning] = await scores('quokka', towards(2, 0.7));
+      const [elsewhere] = await scores('giraffe', towards(2, 0.7));
+      expect(leaning).toBeLessThan(exact[0] ?? 0);
+      expect(elsewhere).toBeLessThan(leaning ?? 0);
+    });
+
+    it('ranks by the text alone or the vectors alone where the other has no weight', async () => {
+      await put(index, 'vs_a', 'by_text', [chunk('by_text', 0, 'ocelot')], 5);
+      await put(index, 'vs_a', 'by_vector', [chunk('by_vector', 0, 'nothing of it')], 0);
+      const found = async (weights: ChunkSearch['weights']) =>
+        (await index.search('vs_a', query('ocelot', towards(0), { weights }))).map(({ fileId }) => fileId);
+      expect(await found({ vector: 0, text: 1 })).toEqual(['by_text']);
+      expect(await found({ vector: 1, text: 0 })).toEqual(['by_vector', 'by_text']);
     });
 
     it('follows the text more the higher its weight is', async () => {
@@ -361,6 +374,105 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       expect((await index.search('vs_a', query('rare50word', towards(50), { textWeight: 4 })))[0]?.text).toContain(
         'changed',
       );
+    });
+
+    describe('of a store that has grown', () => {
+      const FILES = 60;
+      const PER_FILE = 10;
+      /** Eight files share an axis; the chunks of one lean further and further from it. */
+      const leaning = (file: number, ordinal: number): Float32Array => towards(file, 0.001 * file + 0.06 * ordinal);
+
+      async function fill(from: number, to: number): Promise<void> {
+        const places = Array.from({ length: (to - from) * PER_FILE }, (_, at) => [
+          from + Math.floor(at / PER_FILE),
+          at % PER_FILE,
+        ]).map(([file = 0, ordinal = 0]) => ({ file, ordinal }));
+        await index.replaceFiles(
+          'vs_a',
+          [...new Set(places.map(({ file }) => `file_${file}`))],
+          places.map(({ file, ordinal }) => chunk(`file_${file}`, ordinal, `word${file} part${ordinal}`)),
+          places.map(({ file, ordinal }) => leaning(file, ordinal)),
+        );
+      }
+
+      const nearest = async (vector: Float32Array, more: Partial<ChunkSearch> = {}, at: VectorIndex = index) =>
+        at.search('vs_a', { ...query('', vector), weights: { vector: 1, text: 0 }, ...more });
+
+      /** Expects the search to find what comparing every vector finds, with exact closenesses. */
+      async function expectExact(vector: Float32Array, files: number[], more: Partial<ChunkSearch> = {}) {
+        const cosine = (other: Float32Array) => vector.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0);
+        const all = files.flatMap((file) =>
+          Array.from({ length: PER_FILE }, (_, ordinal) => Math.max(0, cosine(leaning(file, ordinal)))),
+        );
+        const best = all.sort((a, b) => b - a).slice(0, 10);
+        const found = await nearest(vector, more);
+        expect(found).toHaveLength(10);
+        found.forEach(({ score }, at) => expect(score).toBeCloseTo(best[at] ?? NaN, 4));
+      }
+
+      const upTo = (end: number) => Array.from({ length: end }, (_, file) => file);
+
+      it('finds the nearest with exact scores, before and after optimizing and in another opening', async () => {
+        await fill(0, FILES);
+        for (let axis = 0; axis < 8; axis += 1) await expectExact(towards(axis, 0.3), upTo(FILES));
+        await index.optimize('vs_a');
+        for (let axis = 0; axis < 8; axis += 1) await expectExact(towards(axis, 0.3), upTo(FILES));
+        const again = await openAgain();
+        expect(await nearest(towards(5, 0.3), {}, again)).toEqual(await nearest(towards(5, 0.3)));
+      });
+
+      it('finds what was written, replaced and removed after optimizing, and after optimizing again', async () => {
+        await fill(0, FILES);
+        await index.optimize('vs_a');
+        await fill(FILES, FILES * 2 + 8);
+        await expectExact(towards(3, 0.2), upTo(FILES * 2 + 8));
+        await index.replaceFiles('vs_a', ['file_3'], [chunk('file_3', 0, 'moved')], [towards(6, 0.77)]);
+        await index.deleteFiles('vs_a', ['file_11']);
+        const left = upTo(FILES * 2 + 8).filter((file) => file !== 3 && file !== 11);
+        await expectExact(towards(3, 0.2), left);
+        expect((await nearest(towards(6, 0.77), { limit: 1 }))[0]?.text).toBe('moved');
+        await index.optimize('vs_a');
+        await expectExact(towards(3, 0.2), left);
+        expect((await nearest(towards(6, 0.77), { limit: 1 }))[0]?.text).toBe('moved');
+      });
+
+      it('finds all that a filter lets pass, however far from the query', async () => {
+        await fill(0, FILES);
+        await index.optimize('vs_a');
+        for (const files of [[7], [1, 12, 59], upTo(30)]) {
+          await expectExact(towards(2, 0.5), files, { fileIds: files.map((file) => `file_${file}`) });
+        }
+      });
+
+      it('answers whole while it is written and optimized', async () => {
+        await fill(0, FILES);
+        let done = false;
+        const changes = (async () => {
+          for (let round = 0; round < 6; round += 1) {
+            await put(index, 'vs_a', `other_${round}`, chunksFor(`other_${round}`, 3), 5);
+            await index.optimize('vs_a');
+          }
+        })().finally(() => (done = true));
+        while (!done) {
+          const found = await index.search('vs_a', query('word17 part4', towards(1, 0.257)));
+          expect(found).toHaveLength(10);
+          expect(found[0]).toMatchObject({ fileId: 'file_17', ordinal: 4, text: 'word17 part4' });
+        }
+        await changes;
+      });
+
+      it('joins vectors and words as before', async () => {
+        await fill(0, FILES);
+        const check = async () => {
+          const found = await index.search('vs_a', query('word17 part4', towards(1, 0.257), { limit: 30 }));
+          expect(found[0]).toMatchObject({ fileId: 'file_17', ordinal: 4 });
+          const words = found.filter(({ text }) => /word17|part4/.test(text)).length;
+          expect([words > 10, words < 30]).toEqual([true, true]);
+        };
+        await check();
+        await index.optimize('vs_a');
+        await check();
+      });
     });
   });
 }

@@ -18,25 +18,29 @@ describe('cutDocuments', () => {
     ]);
   });
 
-  it.each(['similarity', 'text', 'rank'] as const)('never keeps more of scores on the scale %s for being stricter', (scale) => {
-    const documents = Array.from({ length: 60 }, (_, place) => found((place + 1) / 60));
-    const kept = [1, 2, 3, 4, 5].map(
-      (strictness) => cutDocuments(documents, scale, strictness, 100).filter(({ filterReason }) => !filterReason).length,
-    );
-    expect(kept[0]).toBe(60);
-    expect(kept).toEqual(kept.toSorted((a, b) => b - a));
-    expect(kept[4]).toBeLessThan(kept[2] ?? 0);
-    expect(kept[4]).toBeGreaterThan(0);
-  });
+  it.each(['similarity', 'text', 'rank'] as const)(
+    'never keeps more of scores on the scale %s for being stricter',
+    (scale) => {
+      const documents = Array.from({ length: 60 }, (_, place) => found((place + 1) / 60));
+      const kept = [1, 2, 3, 4, 5].map(
+        (strictness) =>
+          cutDocuments(documents, scale, strictness, 100).filter(({ filterReason }) => !filterReason).length,
+      );
+      expect(kept[0]).toBe(60);
+      expect(kept).toEqual(kept.toSorted((a, b) => b - a));
+      expect(kept[4]).toBeLessThan(kept[2] ?? 0);
+      expect(kept[4]).toBeGreaterThan(0);
+    },
+  );
 
   it('cuts everything that is dissimilar, but of text scores only what is far from the best', () => {
-    expect(reasons([found(0.15), found(0.14)], 'similarity', 3, 5)).toEqual([
-      [0.15, 'score'],
-      [0.14, 'score'],
+    expect(reasons([found(0.05), found(0.04)], 'similarity', 3, 5)).toEqual([
+      [0.05, 'score'],
+      [0.04, 'score'],
     ]);
-    expect(reasons([found(0.15), found(0.14), found(0.01)], 'text', 3, 5)).toEqual([
-      [0.15, undefined],
-      [0.14, undefined],
+    expect(reasons([found(0.05), found(0.04), found(0.01)], 'text', 3, 5)).toEqual([
+      [0.05, undefined],
+      [0.04, undefined],
       [0.01, 'score'],
     ]);
   });

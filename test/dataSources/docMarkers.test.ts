@@ -5,7 +5,8 @@ const read = (pieces: string[], count: number): string => {
   return pieces.map((piece) => reader.push(piece)).join('') + reader.end();
 };
 
-const text = 'Walk it twice a day [doc1][doc2]. See [document] and a[0] [doc9], so [doc1, doc3; doc7] (doc) [Doc2]. [doc';
+const text =
+  'Walk it twice a day [doc1][doc2]. See [document] and a[0] [doc9], so [doc1, doc3; doc7] (doc) [Doc2]. [doc';
 const expected = 'Walk it twice a day [doc1][doc2]. See [document] and a[0], so [doc1][doc3] (doc) [doc2]. [doc';
 
 describe('MarkerReader', () => {

@@ -26,7 +26,9 @@ describe('groundedPrompt', () => {
       messages: [{ role: 'developer', content: 'Speak like a pirate.' }, ask],
     });
     expect(messages.map(({ role }) => role)).toEqual(['system', 'user']);
-    expect(messages[0]?.content).toMatch(/^You are a vet\.\n\nSpeak like a pirate\.[^]*\n\n\[doc1\] Title 0\nDog 0[^]*\[doc3\] Title 2/);
+    expect(messages[0]?.content).toMatch(
+      /^You are a vet\.\n\nSpeak like a pirate\.[^]*\n\n\[doc1\] Title 0\nDog 0[^]*\[doc3\] Title 2/,
+    );
   });
 
   it('asks to keep to the documents, or lets the model use what it knows', async () => {
@@ -43,24 +45,31 @@ describe('groundedPrompt', () => {
     expect(messages[2]).toEqual({ role: 'assistant', content: 'Feed it.' });
   });
 
-  it.each([2_000, 4_000, 8_000])('fits into a window of %i tokens with room for the answer, the last question whole', async (window) => {
-    const history = Array.from({ length: 40 }, (_, turn) => [
-      { role: 'user', content: `Question ${turn} ${'of many words '.repeat(30)}` },
-      { role: 'assistant', content: `Answer ${turn} ${'of many words '.repeat(30)}` },
-    ]).flat();
-    const { messages, documents: given } = await prompt({ messages: [...history, ask], documents: documents(20, 300), window });
-    expect(messages.at(-1)).toEqual(ask);
-    expect(given.length).toBeGreaterThan(0);
-    expect(given.length).toBeLessThan(20);
-    expect(messages[1]?.role).toBe('user');
-    const weights = messages.map(({ content }) => messageWeight({ role: 'user', content: String(content) }));
-    const tokens = await countTokens('gpt-4o', {
-      texts: weights.flatMap(({ texts }) => texts),
-      more: weights.reduce((sum, { more }) => sum + more, 0),
-    });
-    expect(tokens).toBeLessThanOrEqual(window * 0.75);
-    expect(tokens).toBeGreaterThan(window * 0.4);
-  });
+  it.each([2_000, 4_000, 8_000])(
+    'fits into a window of %i tokens with room for the answer, the last question whole',
+    async (window) => {
+      const history = Array.from({ length: 40 }, (_, turn) => [
+        { role: 'user', content: `Question ${turn} ${'of many words '.repeat(30)}` },
+        { role: 'assistant', content: `Answer ${turn} ${'of many words '.repeat(30)}` },
+      ]).flat();
+      const { messages, documents: given } = await prompt({
+        messages: [...history, ask],
+        documents: documents(20, 300),
+        window,
+      });
+      expect(messages.at(-1)).toEqual(ask);
+      expect(given.length).toBeGreaterThan(0);
+      expect(given.length).toBeLessThan(20);
+      expect(messages[1]?.role).toBe('user');
+      const weights = messages.map(({ content }) => messageWeight({ role: 'user', content: String(content) }));
+      const tokens = await countTokens('gpt-4o', {
+        texts: weights.flatMap(({ texts }) => texts),
+        more: weights.reduce((sum, { more }) => sum + more, 0),
+      });
+      expect(tokens).toBeLessThanOrEqual(window * 0.75);
+      expect(tokens).toBeGreaterThan(window * 0.4);
+    },
+  );
 
   it('cuts the best document rather than to leave all out', async () => {
     const { documents: given } = await prompt({ documents: documents(2, 5_000), window: 2_000 });

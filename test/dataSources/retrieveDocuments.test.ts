@@ -49,10 +49,13 @@ describe('retrieveDocuments', () => {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       return [];
     });
-    const spied = { ...slow, search: async (query: SourceQuery, signal: AbortSignal) => {
-      signal.addEventListener('abort', () => (ended = true));
-      return slow.search(query, signal);
-    } };
+    const spied = {
+      ...slow,
+      search: async (query: SourceQuery, signal: AbortSignal) => {
+        signal.addEventListener('abort', () => (ended = true));
+        return slow.search(query, signal);
+      },
+    };
     await expect(retrieveDocuments(spied, queries('slow', 'bad'), false, never)).rejects.toThrow('down');
     expect(ended).toBe(true);
   });

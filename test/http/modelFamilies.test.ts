@@ -57,6 +57,15 @@ it('a list of models that has no end is given up, and the answer goes without it
   expect(taken).toBeLessThan(1_000);
 });
 
+it('a list of models does not wait for a service that does not tell its own', async () => {
+  upstream.on(() => reply.hang());
+  const began = performance.now();
+  const answer = await fetch(`${host.url}/v1/models`, { headers: { 'api-key': host.key() } });
+  expect(await answer.json()).toMatchObject({ object: 'list', data: [{ id: 'local-extractive' }, {}] });
+  expect(performance.now() - began).toBeLessThan(15_000);
+  await upstream.until(() => upstream.abandoned === 1);
+});
+
 it('a page of HTML in place of an answer is a 502, and no header tells whose account serves', async () => {
   upstream.on(() => reply.raw('<html>', { headers: { 'content-type': 'text/html' } }));
   const page = await post('embeddings', JSON.stringify({ model: 'page', input: 'x' }));

@@ -176,6 +176,12 @@ describe('A stream of events', () => {
     expect(await response.text()).toMatch(/^data: \{"a":1\}\n\ndata: \{"error":.*\n\n$/);
   });
 
+  it('that ends without a byte is an error event', async () => {
+    const response = await pass(answer(Readable.from([]), events).passed, { streamed: true });
+    expect(await response.text()).toMatch(/^data: \{"error":\{.*"upstream_error"\}\}\n\n$/);
+    expect(faults).toHaveLength(1);
+  });
+
   it.each(['data: [DONE]', 'data: [DONE]\n', 'data: {"b":2}\n', 'data: {"b":2}'])(
     'may end in %j, without its empty line',
     async (end) => {

@@ -60,6 +60,16 @@ it('any content comes through, however it is cut', async () => {
   }
 });
 
+it("its length is known where the caller told it and the model is the target's, or is not read there", async () => {
+  const text = MODEL + FILE + END;
+  const request = requestOf(text);
+  request.headers.set('content-length', String(text.length));
+  const { length } = (await readForm(request, RULES)).body;
+  expect([length(inBody('mine')), length({ model: 'theirs', modelInBody: false })]).toEqual([text.length, text.length]);
+  expect(length(inBody('theirs'))).toBeUndefined();
+  expect((await readForm(requestOf(text), RULES)).body.length(inBody('mine'))).toBeUndefined();
+});
+
 it('its text fields are read, files are not', async () => {
   const { fields } = await readForm(requestOf(MODEL + part('prompt', 'Grüße\r\n') + FILE + END, 5), RULES);
   expect([...fields]).toEqual([

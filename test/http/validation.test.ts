@@ -143,7 +143,28 @@ it('tells what is wrong in the branch of a union that fits best', () => {
     ]),
   });
   expect(refusal(union, { choice: { type: 'f', f: {} } })?.param).toBe('choice.f.name');
-  expect(refusal(union, { choice: 'c' })).toMatchObject({ param: 'choice', code: 'invalid_value' });
+  expect(refusal(union, { choice: 'c' })).toMatchObject({
+    param: 'choice',
+    message: "Invalid value: 'c'. Supported values are: 'a' and 'b'.",
+  });
+});
+
+it.each<[unknown, string, string]>([
+  [{ type: 'f' }, 'choice.f', "Missing required parameter: 'choice.f'."],
+  [{ type: 'x' }, 'choice.type', "Invalid value: 'x'. Supported values are: 'g' and 'f'."],
+  [{}, 'choice.type', "Missing required parameter: 'choice.type'."],
+  [5, 'choice', "Invalid value for 'choice': a number of this form is not supported."],
+])('tells of %j what the kind that it names lacks, or which kinds there are', (choice, param, message) => {
+  const union = z.strictObject({
+    choice: z.union([
+      z.enum(['a', 'b']),
+      z.discriminatedUnion('type', [
+        z.strictObject({ type: z.literal('g') }),
+        z.strictObject({ type: z.literal('f'), f: z.strictObject({ name: z.string() }) }),
+      ]),
+    ]),
+  });
+  expect(refusal(union, { choice })).toMatchObject({ param, message });
 });
 
 it('repeats no more than the beginning of a wrong value', () => {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { blobContainers } from '../../src/localHost/blobContainers';
 import { BlobTrigger } from '../../src/localHost/blobTrigger';
 import type { FunctionInvoker } from '../../src/localHost/functionInvoker';
 import { HostLog } from '../../src/localHost/hostLog';
@@ -35,7 +36,7 @@ describe('parallelism of the blob trigger', () => {
         onBegin();
       });
     const binding = { type: 'blobTrigger', direction: 'in' as const, name: 'blob1', path: 'uploads/{name}' };
-    trigger = new BlobTrigger(
+    trigger = await BlobTrigger.create(
       {
         name: 'ingest',
         metadata: { name: 'ingest', bindings: { blob1: binding } },
@@ -50,7 +51,7 @@ describe('parallelism of the blob trigger', () => {
         (text) => text,
         () => undefined,
       ),
-      { blobsFolder: folder, intervalMs: 5, env: {} },
+      { openContainer: blobContainers({ folder, onlyFolder: true, env: {} }), intervalMs: 5, env: {} },
     );
   });
   afterEach(async () => {

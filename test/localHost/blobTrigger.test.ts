@@ -38,6 +38,7 @@ describe('the blob trigger', () => {
       length: 5,
       isBuffer: true,
       text: 'hello',
+      metadata: {},
     });
     const [second] = await running.until(/BLOB .*b\.txt.*/);
     expect(JSON.parse(second.slice(5))).toMatchObject({ store: 12 });

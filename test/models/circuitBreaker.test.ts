@@ -30,6 +30,18 @@ it('tells the state of each route', () => {
   expect(breaker.admits('one/a/b')).toBe(true);
 });
 
+it('leaves a route alone for as long as its service asks, but tries it after the longest rest, and tells what was asked for', () => {
+  let time = 5;
+  const breaker = createCircuitBreaker(() => time, 60_000);
+  breaker.rests('a', 3_600_000);
+  time += 59_999;
+  expect([breaker.admits('a'), breaker.restOf('a')]).toEqual([false, 3_540_001]);
+  time += 1;
+  expect([breaker.admits('a'), breaker.restOf('a')]).toEqual([true, undefined]);
+  breaker.answered('a');
+  expect(breaker.report()).toEqual([]);
+});
+
 /** A breaker whose route `a` has just begun to be probed. */
 function probed() {
   const clock = { time: 0 };

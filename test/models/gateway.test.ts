@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { ModelBackend } from '../../src/modelBackends';
-import type { GatewayRequest } from '../../src/models/gateway';
+import type { GatewayRequest, GatewayTarget } from '../../src/models/gateway';
 import {
   apiError,
   azureBackend,
@@ -109,15 +109,19 @@ describe('where a call goes', () => {
     expect(['a', 'pass', 'b', ''].map((name) => named.serves(name))).toEqual([true, true, false, false]);
     expect(named.names()).toEqual(['a', 'pass']);
     const any = over([openAiBackend(first)]);
-    expect(['a', '.', '..', ''].map((name) => any.serves(name))).toEqual([true, false, false, false]);
+    for (const name of ['a', 'meta-llama/Llama-3', '.hidden', 'a..b/v1.'])
+      expect([name, any.serves(name)]).toEqual([name, true]);
     expect(any.names()).toEqual([]);
   });
 
-  it.each(['..', '.', '', '\ud800'])('is 400, naming the parameter, for %j, which is no name', async (model) => {
-    const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
-    expect(error).toMatchObject({ status: 400, details: { code: 'invalid_value', param: 'model' } });
-    expect(error.message).not.toContain('MODEL_BACKENDS');
-  });
+  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b'])(
+    'is 400, naming the parameter, for %j, which is no name',
+    async (model) => {
+      const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
+      expect(error).toMatchObject({ status: 400, details: { code: 'invalid_value', param: 'model' } });
+      expect(error.message).not.toContain('MODEL_BACKENDS');
+    },
+  );
 
   it('is 404 DeploymentNotFound, naming the setting, for what nothing serves', async () => {
     const mapped = over([openAiBackend(first, { deployments: new Map([['a', 'b']]) })]);
@@ -279,7 +283,7 @@ describe('an answer whose type no answer has', () => {
 });
 
 describe('a body that is a stream', () => {
-  const form = (open: () => Readable, more: object = {}): Partial<GatewayRequest> => ({
+  const form = (open: (target: GatewayTarget) => Readable, more: object = {}): Partial<GatewayRequest> => ({
     operation: 'audio/transcriptions',
     body: { kind: 'stream', contentType: 'multipart/form-data; boundary=x', open, reopenable: false, ...more },
   });
@@ -301,21 +305,38 @@ describe('a body that is a stream', () => {
   });
   afterEach(async () => upload.close());
 
-  it('passes with its type and length', async () => {
+  it('passes with its type and length, where that is known for the service', async () => {
     await textOf(
       await over([backend]).forward(
         chatCall(
           hello,
-          form(() => Readable.from([Buffer.alloc(1000), Buffer.alloc(24)]), { length: 1024 }),
+          form(() => Readable.from([Buffer.alloc(1000), Buffer.alloc(24)]), {
+            length: ({ model }: GatewayTarget) => (model === 'gpt-4o' ? 1024 : undefined),
+          }),
         ),
       ),
     );
-    expect(received).toEqual([{ length: '1024', type: 'multipart/form-data; boundary=x', bytes: 1024 }]);
+    const deployments = new Map([['*', 'up']]);
+    await textOf(
+      await over([{ ...backend, deployments }]).forward(
+        chatCall(
+          hello,
+          form(() => Readable.from([Buffer.alloc(3)]), {
+            length: ({ model }: GatewayTarget) => (model === 'up' ? undefined : 3),
+          }),
+        ),
+      ),
+    );
+    const type = 'multipart/form-data; boundary=x';
+    expect(received).toEqual([
+      { length: '1024', type, bytes: 1024 },
+      { length: undefined, type, bytes: 3 },
+    ]);
   });
 
   it('is told the name of the model and whether the form must hold it', async () => {
     const targets: unknown[] = [];
-    const open = (target?: unknown) => {
+    const open = (target: GatewayTarget) => {
       targets.push(target);
       return Readable.from([Buffer.alloc(1)]);
     };

@@ -97,6 +97,19 @@ describe('failover', () => {
     expect(calls()).toEqual([2, 2]);
   });
 
+  it('waits for no backend that asked for more patience than a call has, in later calls neither', async () => {
+    first.enqueue(reply.status(429, { headers: { 'retry-after': '3600' } }));
+    const gateway = over([openAiBackend(first)]);
+    expect((await gateway.forward(chatCall(hello))).status).toBe(429);
+    clock.time += 1_000;
+    expect(await apiError(gateway.forward(chatCall(hello)))).toMatchObject({
+      status: 429,
+      details: { headers: { 'retry-after': '3599' } },
+    });
+    expect(clock.sleeps).toEqual([]);
+    expect(calls()).toEqual([1, 0]);
+  });
+
   it('calls a backend that asked for a day of patience again after a minute', async () => {
     first.enqueue(reply.status(429, { headers: { 'retry-after': '86400' } }));
     const gateway = over(ordered());

@@ -1,4 +1,4 @@
-import { withModel, withModelIn } from '../../src/models/jsonModel';
+import { withModel } from '../../src/models/jsonModel';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 
 const set = (json: string, model = 'up', insert = true) =>
@@ -50,15 +50,6 @@ describe('withModel', () => {
       expect(set(json)).toBe(json);
     },
   );
-
-  it('sets the model inside of a member', () => {
-    const nested = (json: string) => Buffer.from(withModelIn(Buffer.from(json), 'session', 'up')).toString();
-    expect(nested('{"model":"x","session":{"type":"realtime","model":"down"}}')).toBe(
-      '{"model":"x","session":{"type":"realtime","model":"up"}}',
-    );
-    expect(nested('{"session":{"type":"realtime"}}')).toBe('{"session":{"type":"realtime"}}');
-    expect(nested('{"a":1}')).toBe('{"a":1}');
-  });
 
   it('does to random documents what parsing, setting and writing would, and changes nothing else', () => {
     const random = randomJson(seededRandom(printedSeed('jsonModel')));

@@ -218,7 +218,7 @@ describe('Calls of the package itself for a tenant, as runs and ingestion make t
     try {
       clock.time += 15_000;
       expect(await ask()).not.toBe('');
-      const vectors = await openAiEmbeddings(gateway, 'embed', 'id').embed(['a'], 'query', undefined, 'team-a');
+      const vectors = await openAiEmbeddings(gateway, 'embed', 'id', 1).embed(['a'], 'query', undefined, 'team-a');
       expect([vectors.length, clock.sleeps]).toEqual([1, []]);
       const other = gateway.forward(chatCall({ model: 'gpt-4o', messages: [] }, { tenant: 'team-a' }));
       await expect(other).rejects.toMatchObject({ status: 429 });

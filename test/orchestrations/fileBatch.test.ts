@@ -12,6 +12,8 @@ const counts = (total: number, open: number) => ({
 interface FakeTask {
   name: string;
   input?: unknown;
+  isCompleted?: boolean;
+  result?: unknown;
 }
 
 /** The orchestration context, recording what the orchestrator asks of it. */
@@ -23,99 +25,115 @@ function fakeOrchestration(input: FileBatchInput = { job }) {
     currentUtcDateTime: new Date(0),
     callActivity: (name: string, given: unknown): FakeTask => ({ name, input: given }),
     createTimer: (at: Date): FakeTask => ({ name: 'timer', input: at.getTime() }),
-    Task: { all: (tasks: FakeTask[]): FakeTask => ({ name: 'all', input: tasks }) },
+    waitForExternalEvent: (name: string): FakeTask => ({ name }),
+    Task: { any: (tasks: FakeTask[]): FakeTask => ({ name: 'any', input: tasks }) },
     setCustomStatus: (status: unknown) => void statuses.push(status),
     continueAsNew: (next: unknown) => void continued.push(next),
   };
-  return { run: fileBatch({ df } as never), statuses, continued };
+  const run = fileBatch({ df } as never) as unknown as Generator<FakeTask, void, unknown>;
+  let step = run.next();
+  const next = (value?: unknown) => (step = run.next(value));
+  /** What is waited for together: the groups at work, and the event. */
+  const waited = (): FakeTask[] => (step.value as FakeTask).input as FakeTask[];
+  /** Lets the waited task at that place end. */
+  const end = (place: number, result?: unknown) => {
+    const [task] = waited().slice(place);
+    if (!task) throw new Error('Nothing to end there.');
+    Object.assign(task, { isCompleted: true, result });
+    return next(task);
+  };
+  const atWork = () =>
+    waited().flatMap(({ name, input }) => (name === 'ingestFiles' ? [(input as { fileIds: string[] }).fileIds] : []));
+  return { first: step, next, end, atWork, waited, statuses, continued };
 }
 
-const ingest = (...groups: string[][]) => ({
-  value: { name: 'all', input: groups.map((fileIds) => ({ name: 'ingestFiles', input: { job, fileIds } })) },
-});
 const plan = { value: { name: 'planFileBatch', input: { job } } };
 const timer = (milliseconds: number) => ({ value: { name: 'timer', input: milliseconds } });
 const fine = { faulty: [] };
 
 describe('fileBatch', () => {
-  it('plans until nothing is left, four groups at a time, and shows its progress', () => {
-    const { run, statuses } = fakeOrchestration();
-    expect(run.next()).toMatchObject(plan);
-    const groups = [['a'], ['b'], ['c'], ['d'], ['e', 'f']];
-    expect(run.next({ groups, counts: counts(6, 6) })).toMatchObject(ingest(['a'], ['b'], ['c'], ['d']));
-    expect(run.next([fine, fine, fine, fine])).toMatchObject(ingest(['e', 'f']));
-    expect(run.next([fine])).toMatchObject(plan);
-    expect(run.next({ groups: [], counts: counts(6, 0) })).toEqual({ done: true, value: undefined });
-    expect(statuses).toEqual([
-      { total: 6, done: 0 },
-      { total: 6, done: 6 },
-    ]);
+  it('plans until nothing is left, keeps four groups at work, and shows its progress after each', () => {
+    const { first, next, end, atWork, statuses } = fakeOrchestration();
+    expect(first).toMatchObject(plan);
+    next({ groups: [['a'], ['b'], ['c'], ['d'], ['e', 'f']], counts: counts(6, 6) });
+    expect(atWork()).toEqual([['a'], ['b'], ['c'], ['d']]);
+    end(1, { ...fine, counts: counts(6, 5) });
+    expect(atWork()).toEqual([['a'], ['c'], ['d'], ['e', 'f']]);
+    for (const open of [4, 3, 1]) end(0, { ...fine, counts: counts(6, open) });
+    expect(end(0, fine)).toMatchObject(plan);
+    expect(next({ groups: [], counts: counts(6, 0) })).toEqual({ done: true, value: undefined });
+    expect(statuses.map((status) => (status as { done: number }).done)).toEqual([0, 1, 2, 3, 5, 6]);
   });
 
   it('ends at once for a job that is gone', () => {
-    const { run, statuses } = fakeOrchestration();
-    run.next();
-    expect(run.next({ groups: [] }).done).toBe(true);
+    const { next, statuses } = fakeOrchestration();
+    expect(next({ groups: [] }).done).toBe(true);
     expect(statuses).toEqual([]);
   });
 
+  it('begins no group any more when it is cancelled, and waits for those at work', () => {
+    const { next, end, atWork, waited } = fakeOrchestration();
+    next({ groups: [['a'], ['b'], ['c'], ['d'], ['e']] });
+    end(4); // the event
+    expect(atWork()).toEqual([['a'], ['b'], ['c'], ['d']]);
+    expect(waited()).toHaveLength(4);
+    for (let groups = 0; groups < 3; groups += 1) end(0, fine);
+    expect(end(0, fine)).toMatchObject(plan);
+    expect(next({ groups: [] }).done).toBe(true);
+  });
+
   it('waits ever longer while files meet faults, and gives only those up in the end', () => {
-    const { run } = fakeOrchestration();
-    run.next();
+    const { next, end } = fakeOrchestration();
     for (const wait of [1000, 2000, 4000, 8000, 16_000]) {
-      run.next({ groups: [['a'], ['b', 'c']] });
-      expect(run.next([fine, { faulty: ['b'] }])).toMatchObject(timer(wait));
-      expect(run.next()).toMatchObject(plan);
+      next({ groups: [['a'], ['b', 'c']] });
+      end(0, fine);
+      expect(end(0, { faulty: ['b'] })).toMatchObject(timer(wait));
+      expect(next()).toMatchObject(plan);
     }
-    run.next({ groups: [['b']] });
-    expect(run.next([{ faulty: ['b'] }])).toMatchObject({
+    next({ groups: [['b']] });
+    expect(end(0, { faulty: ['b'] })).toMatchObject({
       value: { name: 'failFiles', input: { job, fileIds: ['b'] } },
     });
-    expect(run.next(fine)).toMatchObject(plan);
-    expect(run.next({ groups: [] }).done).toBe(true);
+    expect(next(fine)).toMatchObject(plan);
+    expect(next({ groups: [] }).done).toBe(true);
   });
 
   it('forgets faults that passed', () => {
-    const { run } = fakeOrchestration();
-    run.next();
+    const { next, end } = fakeOrchestration();
     for (let times = 0; times < 4; times += 1) {
-      run.next({ groups: [['a']] });
-      expect(run.next([{ faulty: ['a'] }])).toMatchObject(timer(1000));
-      run.next();
-      run.next({ groups: [['a']] });
-      expect(run.next([fine])).toMatchObject(plan);
+      next({ groups: [['a']] });
+      expect(end(0, { faulty: ['a'] })).toMatchObject(timer(1000));
+      next();
+      next({ groups: [['a']] });
+      expect(end(0, fine)).toMatchObject(plan);
     }
   });
 
   it('fails, for the sweep to start it again, when records stay out of reach', () => {
-    const { run } = fakeOrchestration();
-    run.next();
+    const { next } = fakeOrchestration();
     for (let times = 1; times <= 5; times += 1) {
-      expect(run.next({ fault: true })).toMatchObject(timer(1000 * 2 ** (times - 1)));
-      run.next();
+      expect(next({ fault: true })).toMatchObject(timer(1000 * 2 ** (times - 1)));
+      next();
     }
-    expect(() => run.next({ fault: true })).toThrow('cannot be read');
+    expect(() => next({ fault: true })).toThrow('cannot be read');
   });
 
   it('fails when files cannot even be given up', () => {
-    const { run } = fakeOrchestration({ job, faultyRounds: 5 });
-    run.next();
-    run.next({ groups: [['a']] });
-    run.next([{ faulty: ['a'] }]);
-    expect(() => run.next({ faulty: ['a'] })).toThrow('cannot be written');
+    const { next, end } = fakeOrchestration({ job, faultyRounds: 5 });
+    next({ groups: [['a']] });
+    end(0, { faulty: ['a'] });
+    expect(() => next({ faulty: ['a'] })).toThrow('cannot be written');
   });
 
   it('begins its history anew after twenty plans, and keeps count of faults', () => {
-    const { run, continued } = fakeOrchestration();
-    let step = run.next();
+    const { next, end, continued } = fakeOrchestration();
     for (let round = 0; round < 19; round += 1) {
-      run.next({ groups: [['a']] });
-      step = run.next([fine]);
+      next({ groups: [['a']] });
+      end(0, fine);
     }
-    run.next({ groups: [['a']] });
-    run.next([{ faulty: ['a'] }]);
-    step = run.next();
-    expect(step).toEqual({ done: true, value: undefined });
+    next({ groups: [['a']] });
+    end(0, { faulty: ['a'] });
+    expect(next()).toEqual({ done: true, value: undefined });
     expect(continued).toEqual([{ job, faultyRounds: 1 }]);
   });
 });

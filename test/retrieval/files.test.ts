@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileBlob } from '../../src/retrieval/files';
-import { scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -121,6 +121,29 @@ describe('files', () => {
     await expect(files.get(scope, id)).rejects.toMatchObject({ status: 404 });
     await expect(files.remove(scope, id)).rejects.toMatchObject({ status: 404 });
     expect(await test.ports.blobs.info(fileBlob(scope, id))).toBeUndefined();
+  });
+
+  it('takes a deleted file out of every vector store, also one whose store is gone', async () => {
+    const { removeFile, vectorStores, vectorStoreFiles, fileBatches } = test.retrieval;
+    const [gone, kept] = [await upload(test.retrieval, 'a.txt', 'x'), await upload(test.retrieval, 'b.txt', 'y')];
+    const stores: string[] = [];
+    for (let n = 0; n < 45; n += 1) {
+      const { store, job } = await vectorStores.create(scope, { file_ids: [gone.id, kept.id] });
+      if (n < 2 && job) await drive(test.retrieval, job);
+      stores.push(store.id);
+    }
+    const [first = '', second = '', third = ''] = stores;
+    await vectorStores.remove(scope, third);
+    const { batch } = await fileBatches.create(scope, first, { file_ids: [gone.id] });
+    expect(await removeFile(scope, gone.id)).toEqual({ id: gone.id, object: 'file', deleted: true });
+    for (const storeId of stores.filter((id) => id !== third)) {
+      const { data } = await vectorStoreFiles.list(scope, storeId, { limit: 10, order: 'asc' });
+      expect(data.map(({ id }) => id)).toEqual([kept.id]);
+      expect((await vectorStores.get(scope, storeId)).file_counts.total).toBe(1);
+    }
+    expect(await test.ports.index.count(second)).toBe(1);
+    expect((await fileBatches.listFiles(scope, first, batch.id, { limit: 10, order: 'asc' })).data).toEqual([]);
+    await expect(removeFile(scope, gone.id)).rejects.toMatchObject({ status: 404 });
   });
 
   it('takes an expired file for absent', async () => {

@@ -29,12 +29,12 @@ const statusOf = async (storeId: string, id: string) => {
 };
 
 describe('planning', () => {
-  it('puts up to 16 small files into a group and large ones alone, in order', async () => {
+  it('puts up to 64 small files into a group and large ones alone, in order', async () => {
     const large = 'x '.repeat(450_000);
-    const small = Array.from({ length: 20 }, (_, index) => `text ${index}`);
+    const small = Array.from({ length: 68 }, (_, index) => `text ${index}`);
     const { ids, job } = await batchOf([large, large, large, large, large, ...small]);
     const { groups } = await test.retrieval.ingestion.plan(job);
-    expect(groups.map((group) => group.length)).toEqual([4, 16, 5]);
+    expect(groups.map((group) => group.length)).toEqual([4, 64, 5]);
     expect(groups.flat()).toEqual(ids);
   });
 
@@ -126,6 +126,39 @@ describe('ingesting', () => {
     await drive(withModel(counting), job);
     expect(Math.max(...calls)).toBe(256);
     expect(calls.reduce((sum, count) => sum + count)).toBe(await test.ports.index.count(store.id));
+  });
+
+  it('embeds the chunks of small files together: 64 files take one call', async () => {
+    const calls: number[] = [];
+    const counting: EmbeddingModel = {
+      ...wordModel,
+      embed: async (texts, kind) => {
+        calls.push(texts.length);
+        return wordModel.embed(texts, kind);
+      },
+    };
+    const { job } = await batchOf(Array.from({ length: 64 }, (_, n) => `Otter ${n}.`));
+    await drive(withModel(counting), job);
+    expect(calls).toEqual([64]);
+  });
+
+  it('asks the model for nothing more once the batch is cancelled', async () => {
+    let calls = 0;
+    const cancelling: EmbeddingModel = {
+      ...wordModel,
+      embed: async (texts, kind) => {
+        calls += 1;
+        await test.retrieval.fileBatches.cancel(scope, job.storeId, job.jobId);
+        return wordModel.embed(texts, kind);
+      },
+    };
+    const text = Array.from({ length: 60_000 }, (_, n) => `Item ${n}.`).join('\n');
+    const { job } = await batchOf([text]);
+    await drive(withModel(cancelling), job);
+    expect(calls).toBe(1);
+    expect(await test.ports.index.count(job.storeId)).toBe(0);
+    const batch = await test.retrieval.fileBatches.get(scope, job.storeId, job.jobId);
+    expect(batch).toMatchObject({ status: 'cancelled', file_counts: { cancelled: 1, total: 1 } });
   });
 
   it('leaves files pending that met a fault of storage, and the rest done', async () => {
@@ -239,6 +272,8 @@ describe('the sweep', () => {
     const { write } = test.ports.records;
     const died = jest
       .spyOn(test.ports.records, 'write')
+      .mockImplementationOnce(write)
+      .mockImplementationOnce(write)
       .mockImplementationOnce(write)
       .mockRejectedValueOnce(new Error('died'));
     await expect(test.retrieval.fileBatches.create(scope, store.id, { file_ids: ids })).rejects.toThrow('died');

@@ -38,7 +38,7 @@ describe('search', () => {
     expect(page.data[0]).toEqual({
       file_id: ids.whales,
       filename: 'whales.txt',
-      score: 1,
+      score: expect.any(Number),
       attributes: { name: 'whales', animal: true },
       content: [{ type: 'text', text: 'Whales are large mammals of the sea.' }],
     });
@@ -51,7 +51,9 @@ describe('search', () => {
     expect(
       (await test.retrieval.search.page(scope, storeId, { ...request, query, max_num_results: 2 })).data,
     ).toHaveLength(2);
-    const strict = { ...request, query: 'whales mammals', ranking_options: { score_threshold: 0.999 } };
+    const best = await test.retrieval.search.page(scope, storeId, { ...request, query: 'whales mammals' });
+    const ranking_options = { score_threshold: best.data[0]?.score ?? 1 };
+    const strict = { ...request, query: 'whales mammals', ranking_options };
     expect(namesOf(await test.retrieval.search.page(scope, storeId, strict))).toEqual(['whales.txt']);
   });
 
@@ -81,14 +83,65 @@ describe('search', () => {
     await vectorStoreFiles.setAttributes(scope, storeId, ids.cars ?? '', { animal: false });
   });
 
-  it('goes by the vectors alone where no ranker is wanted', async () => {
+  it('gives scores that mean the same from query to query', async () => {
+    const bestOf = async (query: string) =>
+      (await test.retrieval.search.page(scope, storeId, { ...request, query })).data[0]?.score ?? 0;
+    const exact = await bestOf('Whales are large mammals of the sea.');
+    const partly = await bestOf('whales and the weather of tomorrow');
+    const not = await bestOf('parliament election results');
+    expect(exact).toBeGreaterThan(partly);
+    expect(partly).toBeGreaterThan(not);
+  });
+
+  it('pages through the results without a gap or a repetition', async () => {
+    const query = 'Whales Cats Cars';
+    const all = namesOf(await test.retrieval.search.page(scope, storeId, { ...request, query }));
+    const seen: string[] = [];
+    let page: string | undefined;
+    do {
+      const part = await test.retrieval.search.page(scope, storeId, { ...request, query, max_num_results: 1, page });
+      expect(part.has_more).toBe(part.next_page !== null);
+      seen.push(...namesOf(part));
+      page = part.next_page ?? undefined;
+    } while (page !== undefined);
+    expect(seen).toEqual(all);
+    expect(all).toHaveLength(3);
+    for (const wrong of ['0', '-1', 'x', '1000', '99999']) {
+      const call = test.retrieval.search.page(scope, storeId, { ...request, query, page: wrong });
+      await expect(call).rejects.toMatchObject({ status: 400, details: { param: 'page' } });
+    }
+  });
+
+  it('weighs vectors and full text as the ranking options say, else as suits the embedding model', async () => {
     const spy = jest.spyOn(test.ports.index, 'search');
-    for (const ranker of ['none', 'auto', 'default-2024-11-15'] as const) {
-      const ranking_options = { ranker, score_threshold: 0 };
+    const hybrid_search = { embedding_weight: 0.3, text_weight: 0.7 };
+    const options = [{ ranker: 'none' as const }, { ranker: 'auto' as const }, {}, { hybrid_search }];
+    for (const given of options) {
+      const ranking_options = { score_threshold: 0, ...given };
       await test.retrieval.search.page(scope, storeId, { ...request, query: 'whales', ranking_options });
     }
-    expect(spy.mock.calls.map(([, { textWeight }]) => textWeight)).toEqual([0, 1, 1]);
+    expect(spy.mock.calls.map(([, { weights }]) => weights)).toEqual([
+      { vector: 1, text: 0 },
+      { vector: 1, text: 1 },
+      { vector: 1, text: 1 },
+      { vector: 0.3, text: 0.7 },
+    ]);
     spy.mockRestore();
+  });
+
+  it('searches for what the chat model made of the query, and says so', async () => {
+    const retrieval = test.restart({
+      rewriteQueries: async (queries) => Promise.resolve(queries.map((query) => `${query} petrol`)),
+    });
+    const asked = { ...request, query: ['what is it that these need?', 'cars'], rewrite_query: true };
+    const page = await retrieval.search.page(scope, storeId, asked);
+    expect(page.search_query).toEqual(['what is it that these need? petrol', 'cars petrol']);
+    expect(namesOf(page)[0]).toBe('cars.txt');
+    await expect(test.retrieval.search.page(scope, storeId, asked)).rejects.toMatchObject({
+      status: 400,
+      details: { param: 'rewrite_query' },
+      message: expect.stringContaining('QUERY_REWRITE_DEPLOYMENT'),
+    });
   });
 
   it('still finds what was ingested when the file object is deleted, and nothing of files out of the store', async () => {

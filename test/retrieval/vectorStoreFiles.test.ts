@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { uploadFileId } from '../../src/retrieval/blobUploads';
 import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
@@ -112,43 +110,5 @@ describe('files of a vector store', () => {
     expect(text).toMatch(/Title[^<]*Body/s);
     await files.remove(scope, id);
     await expect(vectorStoreFiles.content(scope, storeId, id)).rejects.toMatchObject({ status: 404 });
-  });
-});
-
-describe('blob uploads', () => {
-  const put = async (storeId: string, name: string, text: string) =>
-    test.ports.blobs.put(`uploads/${storeId}/${name}`, Readable.from([text]));
-
-  it('become files of the store that their path names, and replace what they made before', async () => {
-    const { vectorStores, vectorStoreFiles, files, attachUpload } = test.retrieval;
-    const { store } = await vectorStores.create({ tenant: 'team-b', project: 'p' }, {});
-    const owner = { tenant: 'team-b', project: 'p' };
-    for (const text of ['first words', 'second version']) {
-      await put(store.id, 'reports/2024/a.txt', text);
-      const job = await attachUpload(store.id, 'reports/2024/a.txt');
-      if (job) await drive(test.retrieval, job);
-    }
-    const { data } = await vectorStoreFiles.list(owner, store.id, page);
-    expect(data).toMatchObject([
-      { id: uploadFileId(store.id, 'reports/2024/a.txt'), status: 'completed', usage_bytes: 14 },
-    ]);
-    expect(await files.get(owner, data[0]?.id ?? '')).toMatchObject({ filename: 'a.txt', bytes: 14 });
-    const chunks = await test.ports.index.chunksOf(store.id, data[0]?.id ?? '');
-    expect(chunks.map((chunk) => chunk.text)).toEqual(['second version']);
-  });
-
-  it('fail clearly for a store that does not exist, and are nothing when the blob is gone', async () => {
-    const { attachUpload, vectorStores } = test.retrieval;
-    await expect(attachUpload('vs_nope', 'a.txt')).rejects.toThrow(
-      "names the vector store 'vs_nope', which does not exist",
-    );
-    const { store } = await vectorStores.create(scope, {});
-    expect(await attachUpload(store.id, 'gone.txt')).toBeUndefined();
-  });
-
-  it('have ids of their own for every store and name', () => {
-    const ids = [uploadFileId('vs_1', 'a'), uploadFileId('vs_1', 'b'), uploadFileId('vs_2', 'a')];
-    expect(new Set(ids).size).toBe(3);
-    for (const id of ids) expect(id).toMatch(/^file-[A-Za-z0-9]{24}$/);
   });
 });

@@ -1,12 +1,15 @@
 /** `npm run sources`: the test sources on fixed ports of this machine, filled with the same documents, until Ctrl+C. */
 import { startAzureSearch } from './azureSearch';
 import { startElasticsearch } from './elasticsearch';
+import { atlasSource, cosmosSource, startMongoLibrary } from './mongoLibrary';
 import { startPinecone } from './pinecone';
 
 async function main(): Promise<void> {
   const search = await startAzureSearch(5081);
   const elastic = await startElasticsearch(5082);
   const pinecone = await startPinecone(5083);
+  const atlas = await startMongoLibrary('atlas', 5084);
+  const cosmos = await startMongoLibrary('vcore', 5085);
   const content = { content_fields: ['content'], title_field: 'title', url_field: 'url', filepath_field: 'filepath' };
   const sources = [
     {
@@ -35,14 +38,16 @@ async function main(): Promise<void> {
         embedding_dependency: { type: 'deployment_name', deployment_name: 'DEPLOYMENT' },
       },
     },
+    atlasSource(atlas, 'DEPLOYMENT'),
+    cosmosSource(cosmos, 'DEPLOYMENT'),
   ];
   console.log(`Sources run. Start the server with these settings:
-  DATA_SOURCE_ALLOWED_HOSTS=${[search, elastic, pinecone].map(({ url }) => new URL(url).host).join(',')}
+  DATA_SOURCE_ALLOWED_HOSTS=${[...[search, elastic, pinecone].map(({ url }) => new URL(url).host), atlas.host, cosmos.host].join(',')}
   PINECONE_CONTROLLER_HOST=${pinecone.url}
 and send one of these as data_sources:`);
   for (const source of sources) console.log(JSON.stringify([source]));
   await new Promise<void>((resolve) => process.once('SIGINT', resolve));
-  await Promise.all([search, elastic, pinecone].map((server) => server.close()));
+  await Promise.all([search, elastic, pinecone, atlas, cosmos].map((server) => server.close()));
 }
 
 void main();

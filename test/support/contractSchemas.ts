@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
 import { scheduleObject } from '../../src/wire/schedules';
+import { syncObject } from '../../src/wire/syncs';
 import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
 import {
   fileBatchObject,
@@ -43,6 +44,11 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['GET', '/syncs', listOf(syncObject)],
+  ['POST', '/syncs', syncObject],
+  ['GET', '/syncs/{}', syncObject],
+  ['DELETE', '/syncs/{}', deletedObject('sync.deleted')],
+  ['POST', '/syncs/{}/run', syncObject],
   ['GET', '/schedules', listOf(scheduleObject)],
   ['POST', '/schedules', scheduleObject],
   ['GET', '/schedules/{}', scheduleObject],

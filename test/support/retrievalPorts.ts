@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { folderSource } from '../../src/adapters/folderSource';
 import { documentParser } from '../../src/adapters/documentParser';
 import type { EmbeddingModel } from '../../src/models/ports';
 import { createRetrieval, type Retrieval } from '../../src/retrieval/retrieval';
@@ -23,6 +24,8 @@ export const wordModel: EmbeddingModel = {
 };
 
 export interface TestRetrieval {
+  /** Below it lie the containers of syncs, in `blobs`. */
+  folder: string;
   retrieval: Retrieval;
   ports: RetrievalPorts;
   /** Builds the capability anew over the same data, as after a restart, with other ports where given. */
@@ -35,6 +38,7 @@ export async function testRetrieval(): Promise<TestRetrieval> {
   const folder = await mkdtemp(join(tmpdir(), 'retrieval-'));
   const clock = { milliseconds: 1_750_000_000_000 };
   const parser = documentParser();
+  const source = { source: folderSource(join(folder, 'blobs')), containersOf: () => ['documents', 'nowhere'] };
   const ports: RetrievalPorts = {
     records: await openRecords(folder),
     blobs: await openBlobs(folder),
@@ -45,9 +49,10 @@ export async function testRetrieval(): Promise<TestRetrieval> {
     maxFileBytes: 1024 * 1024,
   };
   return {
-    retrieval: createRetrieval(ports),
+    folder,
+    retrieval: createRetrieval(ports, source),
     ports,
-    restart: (replaced = {}) => createRetrieval({ ...ports, ...replaced }),
+    restart: (replaced = {}) => createRetrieval({ ...ports, ...replaced }, source),
     clock,
     async close() {
       await parser.close();

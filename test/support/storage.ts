@@ -38,7 +38,7 @@ export async function openBlobs(directory: string): Promise<Blobs> {
   return azureBlobs({
     account: accountOf(connection),
     prefix: prefixOf(directory),
-    containers: ['files', 'uploads'],
+    containers: ['files', 'uploads', 'failed-uploads'],
   });
 }
 
@@ -47,5 +47,5 @@ export async function openVectors(directory: string): Promise<VectorIndex> {
   const connection = process.env[AZURITE_CONNECTION];
   if (!connection) return lanceDbIndex(join(directory, 'lancedb'));
   const { address, options } = await azureVectors(accountOf(connection), prefixOf(directory));
-  return lanceDbIndex(address, options);
+  return lanceDbIndex(address, { storageOptions: options });
 }

@@ -191,7 +191,7 @@ describe('over any sandbox', () => {
     expect((await test.retrieval.files.list(scope, { limit: 1000, order: 'asc' })).data).toHaveLength(before);
   });
 
-  it('says why no sandbox can be had', async () => {
+  it('rejects with 503 and the reason where no sandbox can be had', async () => {
     const none = { ...wrote([]), run: async () => Promise.reject(new SandboxUnavailableError('none')) };
     await expect(runWith(none)).rejects.toMatchObject({ status: 503, message: 'none' });
   });

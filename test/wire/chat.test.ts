@@ -202,7 +202,7 @@ describe('What is refused before a model service is called', () => {
     ['audio without its format', { messages, modalities: ['audio'], audio: { voice: 'alloy' } }, 'audio.format'],
     ['audio without its voice', { messages, modalities: ['audio'], audio: { format: 'wav' } }, 'audio.voice'],
     ['audio without anything', { messages, modalities: ['text', 'audio'] }, 'audio.format'],
-    ['data_sources', { messages, data_sources: [{ type: 'azure_search', parameters: {} }] }, 'data_sources'],
+    ['data_sources', { messages, data_sources: [{ type: 'oracle', parameters: {} }] }, 'data_sources[0].type'],
     ['no model where the path has none', { messages, model: undefined }, 'model'],
   ])('%s, by 400 that names it', async (_what, body, param) => {
     const answer = await fetch(`${hosts.openai.url}/openai/v1/chat/completions`, {

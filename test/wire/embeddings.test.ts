@@ -2,7 +2,7 @@
 import { encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import { startHost, type Host } from '../support/host';
 import { callersAndServices, singleService, startHosts, styles, type Hosts, type Style } from '../support/modelHosts';
-import { startScriptedUpstream, wordVector, type ScriptedUpstream } from '../support/scriptedUpstream';
+import { reply, startScriptedUpstream, wordVector, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 describe('By a model service', () => {
   let upstreams: Record<Style, ScriptedUpstream>;
@@ -36,6 +36,19 @@ describe('By a model service', () => {
       );
     },
   );
+
+  it.each([
+    ['one input', Array.from({ length: 8191 }, () => 5)],
+    ['several inputs', [Array.from({ length: 8191 }, () => 5), [7]]],
+  ])('as many tokens as a model takes pass as %s', async (_what, input) => {
+    upstreams.azure.enqueueEmbeddings(reply.json({ object: 'list', data: [] }));
+    const answer = await fetch(`${hosts.azure.url}/v1/embeddings`, {
+      method: 'POST',
+      headers: { 'api-key': hosts.azure.key(), 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'embed', input }),
+    });
+    expect([answer.status, upstreams.azure.requests[0]?.body.input]).toEqual([200, input]);
+  });
 
   it.each([
     ['no input', {}, 'input'],

@@ -1,4 +1,4 @@
-/** The examples that the contract prints for operations 1 to 8, sent as printed. Only where the contract lies beside the repository. */
+/** The examples that the contract prints for operations 1 to 8, sent as printed; those of chat on your data are in chatOnYourDataExamples.test.ts. Only where the contract lies beside the repository. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startHost, type Host } from '../support/host';
@@ -95,16 +95,4 @@ const direct = named(examples.filter((example) => !usesData(example)));
   expect([request?.deployment, request?.operation]).toEqual(['deployment-1', operation]);
   if (example.request.content_type === 'application/json')
     expect(request?.body.toString()).toBe(bodyOf(example.request));
-});
-
-const overData = named(examples.filter(usesData));
-(overData.length > 0 ? it : it.skip).each(
-  overData.length > 0 ? overData : [['no examples', undefined as unknown as Example]],
-)('%s: on your data is not there yet, which it says', async (_name, example) => {
-  const answer = await send(example);
-  expect([answer.status, await answer.json()]).toMatchObject([
-    400,
-    { error: { code: 'unsupported', param: 'data_sources' } },
-  ]);
-  expect(media.requests).toEqual([]);
 });

@@ -50,6 +50,12 @@ describe('A model service that, asked for a whole answer,', () => {
     ['sends nothing', [reply.json('')], 502, 1],
     ['has a status that is none', [reply.wire('HTTP/1.1 600 Odd\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
     ['has a status without a body', [reply.wire('HTTP/1.1 205 None\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
+    [
+      'has a status without a body, in events',
+      [reply.wire('HTTP/1.1 204 None\r\ncontent-type: text/event-stream\r\n\r\n')],
+      502,
+      1,
+    ],
     ['leads elsewhere', [reply.status(307, { headers: { location: 'http://127.0.0.1:1/' } })], 502, 1],
     ['refuses the request', [reply.status(400)], 400, 1],
     ['has no such deployment', [reply.status(404)], 404, 1],

@@ -145,6 +145,8 @@ describe('Without a model service', () => {
     ['n', { n: 2 }],
     ['stop', { stop: ['.'] }],
     ['logprobs', { logprobs: true }],
+    ['web_search_options', { web_search_options: {} }],
+    ['store', { store: true }],
     ['response_format', { response_format: { type: 'json_object' } }],
   ])('what local-extractive cannot do (%s) is a 400 that says so, streamed too', async (field, more) => {
     for (const stream of [false, true]) {

@@ -43,6 +43,7 @@ describe.each(styles)('By a service of style %s', (service) => {
     const model = name('gpt-realtime', 'talk');
     expect(made).toMatchObject({ status: 200, body: { ...session, model, client_secret: EPHEMERAL } });
     expect(media.requests.map(bodyOf)).toEqual([{ ...session, model }]);
+    expect(media.requests[0]?.headers['content-length']).toBe(String(media.requests[0]?.length));
   });
 
   it.each(['/openai/realtimeapi/transcription_sessions', '/v1/realtime/transcription_sessions'])(

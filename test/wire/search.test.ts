@@ -84,6 +84,12 @@ it.each([
   ['ranking_options.score_threshold', { ranking_options: { score_threshold: 2 } }],
   ['filters.value', { filters: { type: 'eq', key: 'animal' } }],
   ['rewrite_query', { rewrite_query: true }],
+  ['page', { page: 'x' }],
+  ['ranking_options.hybrid_search', { ranking_options: { hybrid_search: { embedding_weight: 0, text_weight: 0 } } }],
+  [
+    'ranking_options.hybrid_search',
+    { ranking_options: { ranker: 'none', hybrid_search: { embedding_weight: 1, text_weight: 1 } } },
+  ],
 ])('refuses a wrong or unsupported %s', async (param, given) => {
   const answer = await suite.send('POST', `/v1/vector_stores/${storeId}/search`, {
     body: { query: 'sleep', ...given },

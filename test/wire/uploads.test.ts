@@ -1,5 +1,5 @@
 /** Blobs put below uploads/{vector_store_id}/ are ingested by the blob trigger. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHost, type Host } from '../support/host';
 import { eventually } from '../support/polling';
@@ -16,8 +16,8 @@ afterAll(async () => {
   await upstream.close();
 });
 
-async function put(storeId: string, name: string, text: string): Promise<void> {
-  const path = join(host.dataDir, 'blobs', 'uploads', storeId, ...name.split('/'));
+async function put(storeId: string, name: string, text: string, to = host): Promise<void> {
+  const path = join(to.dataDir, 'blobs', 'uploads', storeId, ...name.split('/'));
   await mkdir(join(path, '..'), { recursive: true });
   await writeFile(path, text);
 }
@@ -45,8 +45,27 @@ it('a blob becomes a completed file of the store in its path, and overwriting it
   });
 });
 
-it('a blob of a store that does not exist ends as poison, which the log says, after five tries', async () => {
+it('a blob of a store that does not exist ends in a record that names it and says why, and in the log', async () => {
   await put('vs_nobody', 'lost.txt', 'Nobody reads this.');
-  await eventually('the poison record', () => Promise.resolve(/poison/i.test(host.output()) ? true : undefined));
-  expect(host.output()).toContain('vs_nobody');
+  const path = join(host.dataDir, 'blobs', 'failed-uploads', 'vs_nobody', 'lost.txt.json');
+  const record = await eventually('the record', async () => readFile(path, 'utf8').catch(() => undefined));
+  expect(JSON.parse(record)).toMatchObject({
+    blob: 'uploads/vs_nobody/lost.txt',
+    error: { code: 'invalid_file', message: "There is no vector store 'vs_nobody'." },
+  });
+  await eventually('the log', () => Promise.resolve(host.output().includes('uploads/vs_nobody/lost.txt') || undefined));
+});
+
+it('with BLOB_TRIGGER_SOURCE=EventGrid the function asks for events, for which the local host still looks by itself', async () => {
+  const other = await startHost({ env: { BLOB_TRIGGER_SOURCE: 'EventGrid' } });
+  try {
+    const store = await other.openai().vectorStores.create({});
+    await put(store.id, 'otters.txt', 'Otters sleep on the water.', other);
+    await eventually('the upload', async () => {
+      const { file_counts: counts } = await other.openai().vectorStores.retrieve(store.id);
+      return counts.completed === 1 ? true : undefined;
+    });
+  } finally {
+    await other.stop();
+  }
 });

@@ -64,11 +64,11 @@ export async function azureBlobs({ account, prefix, containers }: AzureBlobsOpti
       const blob = find(name)?.blob;
       if (!blob) return undefined;
       try {
-        const { contentLength = 0, readableStreamBody } = await blob.download(start);
+        const { contentLength = 0, readableStreamBody, metadata = {} } = await blob.download(start);
         const size = start + contentLength;
         const content =
           readableStreamBody instanceof Readable ? readableStreamBody : Readable.from(readableStreamBody ?? []);
-        return { info: { size }, content };
+        return { info: { size, metadata }, content };
       } catch (error) {
         if (hasStatus(error, 404)) return undefined;
         // Nothing is left from there on.

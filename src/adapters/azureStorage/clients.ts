@@ -1,8 +1,9 @@
 /** Clients of a storage account for whatever credential it is reached by. */
 import { AzureNamedKeyCredential, AzureSASCredential, TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
-import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import type { StorageAccount, StorageCredential } from '../../storageAccount';
+import type { BlobServiceClient } from '@azure/storage-blob';
+import { blobService, signatureOf, tokenCredential } from '../../blobService';
+import type { StorageAccount } from '../../storageAccount';
 
 /** One sending of a request to Table Storage, in milliseconds; the service itself gives up after 30 s. */
 const TABLE_TIMEOUT_MS = 35_000;
@@ -15,7 +16,7 @@ export interface StorageClients {
 
 /** Nothing is sent yet. */
 export async function storageClients(account: StorageAccount): Promise<StorageClients> {
-  const token = account.credential.kind === 'identity' ? await tokenCredential(account.credential) : undefined;
+  const token = await tokenCredential(account.credential);
   return {
     table(name) {
       const client = tableClient(account, name, token);
@@ -50,27 +51,6 @@ function tableClient(
     return new TableClient(tableUrl, table, new AzureNamedKeyCredential(name, credential.key), options);
   }
   return new TableClient(tableUrl, table, new AzureSASCredential(signatureOf(credential)), options);
-}
-
-function blobService({ name, blobUrl, credential }: StorageAccount, token?: TokenCredential): BlobServiceClient {
-  const options = { retryOptions: { maxTries: 5, retryDelayInMs: 200, maxRetryDelayInMs: 6_400 } };
-  if (token) return new BlobServiceClient(blobUrl, token, options);
-  if (credential.kind === 'key') {
-    return new BlobServiceClient(blobUrl, new StorageSharedKeyCredential(name, credential.key), options);
-  }
-  return new BlobServiceClient(`${blobUrl}?${signatureOf(credential)}`, undefined, options);
-}
-
-const signatureOf = (credential: StorageCredential): string => (credential.kind === 'sas' ? credential.signature : '');
-
-async function tokenCredential({
-  isManaged,
-  clientId,
-}: Extract<StorageCredential, { kind: 'identity' }>): Promise<TokenCredential> {
-  // Loaded only here: with a key nobody pays for the library.
-  const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
-  if (!isManaged) return new DefaultAzureCredential({ managedIdentityClientId: clientId });
-  return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
 }
 
 /** Runs `create` at the first call, whose callers wait for it, and again after it failed. */

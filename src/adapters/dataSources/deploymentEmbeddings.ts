@@ -4,6 +4,9 @@ import type { Gateway } from '../../models/gateway';
 import { ModelError, type EmbeddingModel } from '../../models/ports';
 import { openAiEmbeddings } from '../openAiEmbeddings';
 
+/** Sources rank by themselves. */
+const NO_TEXT = 0;
+
 /** @param isBuiltIn Whether the built-in model serves the name. */
 export function deploymentEmbeddings(
   gateway: Gateway,
@@ -13,7 +16,12 @@ export function deploymentEmbeddings(
   return {
     async embed({ deployment_name: name, dimensions }, texts, { tenant }, signal) {
       if (isBuiltIn(name)) return cut(await builtIn.embed(texts, 'query', signal), dimensions);
-      return openAiEmbeddings(gateway, name, name, dimensions).embed(texts, 'query', signal, tenant);
+      return openAiEmbeddings(gateway, name, name, NO_TEXT, undefined, dimensions).embed(
+        texts,
+        'query',
+        signal,
+        tenant,
+      );
     },
   };
 }

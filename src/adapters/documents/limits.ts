@@ -5,7 +5,9 @@ const MEGABYTE = 1024 * 1024;
 
 /** Largest file that is read at all, in bytes. */
 export const MAX_FILE_BYTES = 512 * MEGABYTE;
-/** Largest file of the kinds whose reader holds the file in memory, such as PDF, in bytes. */
+/** Largest PDF, in bytes: its reader keeps in memory what it has read of the file. */
+export const MAX_PDF_BYTES = 256 * MEGABYTE;
+/** Largest file of the other kinds whose reader holds the file in memory, such as a spreadsheet, in bytes. */
 export const MAX_BUFFERED_BYTES = 128 * MEGABYTE;
 /** Most text of one document, in UTF-16 code units: 5,000,000 tokens of four characters. */
 export const MAX_CHARACTERS = 20_000_000;

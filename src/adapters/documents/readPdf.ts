@@ -1,12 +1,15 @@
 /** PDF: a section for every page, by Mozilla's pdf.js. */
-import { readFile } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DocumentError } from '../../retrieval/ports';
-import { MAX_BUFFERED_BYTES, megabytes } from './limits';
+import { MAX_PDF_BYTES, megabytes } from './limits';
 import type { SectionWriter } from './sectionWriter';
 
 /** Lines further apart than this many times the height of their text begin a paragraph. */
 const PARAGRAPH_GAP = 1.7;
+
+/** Bytes that are read of the file at once. */
+const RANGE_BYTES = 256 * 1024;
 
 /** A piece of a page's text, as pdf.js gives it. */
 interface TextItem {
@@ -19,16 +22,29 @@ interface TextItem {
 
 /** Throws `DocumentError` `invalid_file` for a PDF that is too large, protected, damaged or without text. */
 export async function readPdf(path: string, bytes: number, output: SectionWriter): Promise<void> {
-  if (bytes > MAX_BUFFERED_BYTES) {
+  if (bytes > MAX_PDF_BYTES) {
     throw new DocumentError(
       'invalid_file',
-      `The PDF is larger than ${megabytes(MAX_BUFFERED_BYTES)}, the most that can be read.`,
+      `The PDF is larger than ${megabytes(MAX_PDF_BYTES)}, the most that can be read.`,
     );
   }
+  const file = await open(path);
+  try {
+    await readPages(file, bytes, output);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readPages(file: FileHandle, bytes: number, output: SectionWriter): Promise<void> {
   const { getDocument, VerbosityLevel } = await import('pdfjs-dist/legacy/build/pdf.mjs');
   const library = dirname(require.resolve('pdfjs-dist/package.json'));
+  const reading = await rangesOf(file, bytes);
   const loading = getDocument({
-    data: new Uint8Array(await readFile(path)),
+    range: reading.ranges,
+    rangeChunkSize: RANGE_BYTES,
+    disableAutoFetch: true,
+    disableStream: true,
     cMapUrl: `${library}/cmaps/`,
     cMapPacked: true,
     standardFontDataUrl: `${library}/standard_fonts/`,
@@ -37,11 +53,11 @@ export async function readPdf(path: string, bytes: number, output: SectionWriter
     verbosity: VerbosityLevel.ERRORS,
   });
   try {
-    const document = await loading.promise;
+    const document = await Promise.race([loading.promise, reading.failure]);
     let hasText = false;
     for (let number = 1; number <= document.numPages; number += 1) {
-      const page = await document.getPage(number);
-      const content = await page.getTextContent();
+      const page = await Promise.race([document.getPage(number), reading.failure]);
+      const content = await Promise.race([page.getTextContent(), reading.failure]);
       const text = pageText(content.items.filter((item) => 'str' in item));
       output.startSection({ page: number });
       output.write(text);
@@ -59,6 +75,20 @@ export async function readPdf(path: string, bytes: number, output: SectionWriter
   } finally {
     await loading.destroy();
   }
+}
+
+/** The parts of the file as pdf.js asks for them, so that it reads no more than it needs. `failure` rejects when the file cannot be read. */
+async function rangesOf(file: FileHandle, bytes: number) {
+  const { PDFDataRangeTransport } = await import('pdfjs-dist/legacy/build/pdf.mjs');
+  const { promise: failure, reject } = Promise.withResolvers<never>();
+  failure.catch(() => undefined); // it is waited for only while something is read
+  const ranges = new (class extends PDFDataRangeTransport {
+    override requestDataRange(begin: number, end: number): void {
+      const part = new Uint8Array(end - begin);
+      file.read(part, 0, part.length, begin).then(() => this.onDataRange(begin, part), reject);
+    }
+  })(bytes, null);
+  return { ranges, failure };
 }
 
 function readError(error: unknown): DocumentError {

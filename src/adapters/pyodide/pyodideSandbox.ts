@@ -83,7 +83,7 @@ class PyodideSandbox implements Sandbox {
       const { written, more } = await python.run(code, (bytes) => {
         if (!output.add(bytes)) python?.end('The code printed too much, and was stopped');
       });
-      await collect({ written: written.map((file) => ({ ...file, open: opener(python, file.path) })), more });
+      await collect({ written: written.map((file) => ({ ...file, open: opener(python, file) })), more });
     } catch (error) {
       // Nobody knows where in its work it is now.
       python?.end('The call failed');
@@ -243,8 +243,11 @@ class Output {
   }
 }
 
-function opener(python: PythonProcess | undefined, path: string): () => Promise<Readable> {
-  return async () => Readable.from(python?.read(path) ?? []);
+function opener(
+  python: PythonProcess | undefined,
+  { path, bytes }: { path: string; bytes: number },
+): () => Promise<Readable> {
+  return async () => Readable.from(python?.read(path, bytes) ?? []);
 }
 
 /** What is awaited, or the signal's reason as soon as it is aborted. */

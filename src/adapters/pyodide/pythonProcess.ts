@@ -141,13 +141,22 @@ export class PythonProcess {
     });
   }
 
-  /** The content of a file, to be read to its end before anything else is asked. */
-  async *read(path: string): AsyncGenerator<Buffer> {
+  /**
+   * The content of a file of that many bytes, to be read to its end before anything else is asked. Kills a process that gives more, since code can make its
+   * files endless.
+   */
+  async *read(path: string, bytes: number): AsyncGenerator<Buffer> {
+    let left = bytes;
     await this.#send(messageFrame({ type: 'read', path }));
     for (;;) {
       const frame = await this.#within(STEP_LIMIT_MS, 'Python did not answer in time', async () => this.#next());
       if (!('data' in frame)) throw new PythonEndedError('The Python process gave no file.');
       if (frame.data.length === 0) return;
+      left -= frame.data.length;
+      if (left < 0) {
+        this.end('A file that the code wrote is longer than it says, and the code was stopped');
+        throw await this.#ended();
+      }
       yield frame.data;
     }
   }

@@ -41,7 +41,7 @@ describe('azureBlobs', () => {
     const blobs = await open();
     await blobs.put('files/short', Readable.from([Buffer.from('12345')]));
     const opened = await blobs.open('files/short', 5);
-    expect(opened?.info).toEqual({ size: 5 });
+    expect(opened?.info).toMatchObject({ size: 5 });
     expect(await opened?.content.toArray()).toEqual([]);
   });
 

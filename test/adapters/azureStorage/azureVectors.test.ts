@@ -16,7 +16,7 @@ afterAll(async () => azurite.stop());
 
 describeVectorIndex('LanceDB in Azure Blob storage', async (place) => {
   const { address, options } = await azureVectors(azurite.account, run);
-  return lanceDbIndex(`${address}/${place}`, options);
+  return lanceDbIndex(`${address}/${place}`, { storageOptions: options });
 });
 
 describe('objectStoreOptions', () => {

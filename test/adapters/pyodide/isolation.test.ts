@@ -169,6 +169,27 @@ print(len(seen) > 10000, [str(thing)[:80] for thing in found])`;
   expect(output).toBe('True []\n');
 });
 
+it('hands on no file that code has made endless in the file system below Python', async () => {
+  const attack = `
+from pyodide.ffi import to_js
+Object = to_js({'a': 1}).constructor
+taken, endless = to_js([]), to_js([])
+trap = Object.fromEntries(to_js([['configurable', True]]))
+trap.set = taken.push.bind(taken)
+Object.defineProperty(Object.prototype, 'mount', trap)
+open('/mnt/data/first', 'w').close()
+del Object.prototype.mount
+taken[0].type.ops_table.file.stream.read = endless.push.bind(endless, 1)
+open('/mnt/data/endless', 'w').write('x')
+print('done')`;
+  let bytes = 0;
+  const output = await test.sandbox.run({ session: 'c', code: attack, files: [] }, async ({ written }) => {
+    for (const file of written) for await (const piece of await file.open()) bytes += Buffer.byteLength(piece);
+  });
+  expect(output).toMatch(/^done\n[^]*A file that the code wrote is longer than it says/);
+  expect(bytes).toBeLessThan(100);
+});
+
 it('runs no JavaScript that C functions are handed', async () => {
   await withServer(async (port) => {
     const script = `process.stderr.write("ran"); globalThis.ran = 1; require("net").connect(${port}, "127.0.0.1")`;

@@ -1,6 +1,6 @@
 /** Cron expressions in a time zone. */
 import { Cron } from 'croner';
-import { errors } from '../errors';
+import { errors } from './errors';
 
 /**
  * The first moment after `from` (both Unix seconds) that the expression names. Day of month and weekday are joined by "or" where both are given, as cron

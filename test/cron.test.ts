@@ -1,5 +1,5 @@
-import { nextMoment } from '../../src/schedules/cron';
-import { secondsOf } from '../support/schedules';
+import { nextMoment } from '../src/cron';
+import { secondsOf } from './support/schedules';
 
 /** The next `count` moments after `from`, as ISO times without milliseconds. */
 function moments(cron: string, timeZone: string, from: string, count = 3): string[] {

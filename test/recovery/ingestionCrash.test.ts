@@ -1,0 +1,120 @@
+/**
+ * The host is killed at random moments while it ingests batches of 200 files: every file is completed, with the right number of chunks.
+ * `CRASH_INGESTION_KILLS` is how often (3), `SEED` brings a printed seed back.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type OpenAI from 'openai';
+import { openVectors } from '../support/storage';
+import { chunkText } from '../../src/retrieval/chunkText';
+import { printedSeed, seededRandom } from '../conformance/seededRandom';
+import { startHost, type Host } from '../support/host';
+import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
+
+const KILLS = Number(process.env.CRASH_INGESTION_KILLS ?? 3);
+const FILES = 200;
+/** Longer than any job is left alone after a crash. */
+const PATIENCE_MILLISECONDS = 120_000;
+const chunking = { max_chunk_size_tokens: 100, chunk_overlap_tokens: 50 };
+
+interface Batch {
+  id: string;
+  storeId: string;
+}
+
+it(
+  `completes every file of batches of ${FILES}, with exactly its chunks, though the host is killed ${KILLS} times`,
+  async () => {
+    const random = seededRandom(printedSeed('kills while ingesting'));
+    const upstream = await startScriptedUpstream();
+    upstream.on((_body, { kind }) => (kind === 'embeddings' ? reply.slow(50 + random() * 500) : undefined));
+    const dataDir = await mkdtemp(join(tmpdir(), 'ingestion-kills-'));
+    const env = { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' };
+    let host: Host | undefined;
+    try {
+      host = await startHost({ dataDir, env });
+      const texts = Array.from(
+        { length: FILES },
+        (_, index) => `File ${index}. ${'Otters swim far and wide. '.repeat(1 + random() * 100)}`,
+      );
+      const fileIds = await uploadAll(host.openai(), texts);
+      const batches: Batch[] = [];
+      let interrupted = 0;
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const last = batches.at(-1);
+        if (!last || !(await isUnderWay(host.openai(), last))) batches.push(await begin(host.openai(), fileIds));
+        await sleep(random() * 2000);
+        const batch = batches.at(-1);
+        if (batch && (await isUnderWay(host.openai(), batch))) interrupted += 1;
+        await host.kill();
+        host = await startHost({ dataDir, env });
+      }
+      for (const batch of batches) await expectCompleted(host, batch);
+      await host.kill();
+      const expected = await Promise.all(texts.map(countChunks));
+      const index = await openVectors(dataDir);
+      for (const { storeId } of batches) {
+        const counted = await Promise.all(fileIds.map(async (id) => index.count(storeId, id)));
+        expect(counted).toEqual(expected);
+        expect(await index.count(storeId)).toBe(expected.reduce((sum, count) => sum + count));
+      }
+      await index.close();
+      process.stderr.write(`${batches.length} batches, killed ${interrupted} times at work\n`);
+      expect(interrupted).toBeGreaterThan(0);
+    } finally {
+      await host?.kill();
+      await upstream.close();
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  },
+  KILLS * 20_000 + PATIENCE_MILLISECONDS + 60_000,
+);
+
+async function uploadAll({ files }: OpenAI, texts: string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (let start = 0; start < texts.length; start += 20) {
+    const some = texts
+      .slice(start, start + 20)
+      .map(async (text, place) =>
+        files.create({ file: new File([text], `${start + place}.txt`), purpose: 'assistants' }),
+      );
+    for (const { id } of await Promise.all(some)) ids.push(id);
+  }
+  return ids;
+}
+
+async function begin({ vectorStores }: OpenAI, file_ids: string[]): Promise<Batch> {
+  const store = await vectorStores.create({});
+  const batch = await vectorStores.fileBatches.create(store.id, {
+    file_ids,
+    chunking_strategy: { type: 'static', static: chunking },
+  });
+  return { id: batch.id, storeId: store.id };
+}
+
+const statusOf = async ({ vectorStores }: OpenAI, { id, storeId }: Batch) =>
+  vectorStores.fileBatches.retrieve(id, { vector_store_id: storeId });
+
+const isUnderWay = async (client: OpenAI, batch: Batch): Promise<boolean> =>
+  (await statusOf(client, batch)).status === 'in_progress';
+
+async function expectCompleted(host: Host, batch: Batch): Promise<void> {
+  const client = host.openai();
+  const until = Date.now() + PATIENCE_MILLISECONDS;
+  while (await isUnderWay(client, batch)) {
+    const { file_counts: counts } = await statusOf(client, batch);
+    expect(counts.in_progress + counts.completed).toBe(FILES);
+    if (Date.now() > until) throw new Error(`${batch.id} does not end:\n${host.output().slice(-3000)}`);
+    await sleep(100);
+  }
+  const counts = { in_progress: 0, completed: FILES, failed: 0, cancelled: 0, total: FILES };
+  expect(await statusOf(client, batch)).toMatchObject({ status: 'completed', file_counts: counts });
+  expect((await client.vectorStores.retrieve(batch.storeId)).file_counts).toEqual(counts);
+}
+
+async function countChunks(text: string): Promise<number> {
+  const { max_chunk_size_tokens: maxChunkTokens, chunk_overlap_tokens: overlapTokens } = chunking;
+  return (await chunkText([{ text }], { maxChunkTokens, overlapTokens })).length;
+}

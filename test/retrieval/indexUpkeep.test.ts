@@ -1,0 +1,54 @@
+import { INDEX_UPKEEP_DUE } from '../../src/retrieval/indexUpkeep';
+import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+
+let test: TestRetrieval;
+
+beforeAll(async () => {
+  test = await testRetrieval();
+});
+afterAll(async () => test.close());
+
+const seconds = () => Math.floor(test.clock.milliseconds / 1000);
+const dueBy = async (at: number) =>
+  (await test.ports.records.due(at, 100)).filter(({ kind }) => kind === INDEX_UPKEEP_DUE);
+
+describe('upkeep of indexes', () => {
+  it('comes once, within ten minutes, for all small jobs and removals of that time', async () => {
+    const { retrieval, ports } = test;
+    const { store } = await retrieval.vectorStores.create(scope, {});
+    const ids: string[] = [];
+    for (const name of ['a.txt', 'b.txt', 'c.txt']) {
+      const { id } = await upload(retrieval, name, `whales of ${name}`);
+      ids.push(id);
+      const { job } = await retrieval.vectorStoreFiles.create(scope, store.id, { file_id: id });
+      await drive(retrieval, job);
+    }
+    await retrieval.vectorStoreFiles.remove(scope, store.id, ids[0] ?? '');
+    expect(await dueBy(seconds())).toEqual([]);
+    const due = await dueBy(seconds() + 600);
+    expect(due.map(({ id }) => id)).toEqual([store.id]);
+    const optimize = jest.spyOn(ports.index, 'optimize');
+    for (const each of due) await retrieval.indexUpkeep(each);
+    expect(optimize.mock.calls).toEqual([[store.id]]);
+    optimize.mockRestore();
+    expect(await dueBy(seconds() + 600)).toEqual([]);
+    expect(await ports.index.count(store.id)).toBe(2);
+  });
+
+  it('stays due when it fails, and is forgotten with a store that was deleted', async () => {
+    const { retrieval, ports } = test;
+    const { id } = await upload(retrieval, 'd.txt', 'whales');
+    const { store, job } = await retrieval.vectorStores.create(scope, { file_ids: [id] });
+    if (job) await drive(retrieval, job);
+    const [due] = await dueBy(seconds() + 600);
+    if (!due) throw new Error('Nothing is due.');
+    const optimize = jest.spyOn(ports.index, 'optimize').mockRejectedValueOnce(new Error('cut'));
+    await expect(retrieval.indexUpkeep(due)).rejects.toThrow('cut');
+    optimize.mockRestore();
+    expect(await dueBy(seconds() + 600)).toEqual([due]);
+    await retrieval.vectorStores.remove(scope, store.id);
+    await retrieval.indexUpkeep(due);
+    expect(await dueBy(seconds() + 600)).toEqual([]);
+    expect(await ports.index.count(store.id)).toBe(0);
+  });
+});
