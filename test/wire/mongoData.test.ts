@@ -1,5 +1,6 @@
 /** Chat on data in MongoDB over HTTP with the official SDK: Atlas and Azure Cosmos DB, on servers that speak their protocol. */
-import OpenAI, { APIError } from 'openai';
+import type OpenAI from 'openai';
+import { APIError } from 'openai';
 import { atlasSource, cosmosSource, startMongoLibrary, type MongoLibrary } from '../sources/mongoLibrary';
 import { startHost, type Host } from '../support/host';
 import { answerWith, contextOf, promptOf } from '../support/petStore';
