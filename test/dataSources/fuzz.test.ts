@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 import { startElasticsearch } from '../sources/elasticsearch';
+import type { MongoCollection } from '../sources/mongoSearch';
 import { startMongoServer } from '../sources/mongoServer';
 import { startRestServer } from '../sources/restServer';
 import { startHost } from '../support/host';
-import { startScriptedUpstream } from '../support/scriptedUpstream';
+import { startScriptedUpstream, wordVector } from '../support/scriptedUpstream';
 import { CONTENT, corpus } from '../adapters/dataSources/mongoFixtures';
 
 const BODIES = 2_000;
@@ -39,6 +40,12 @@ interface Addresses {
   /** Of the listener that nobody may reach. */
   forbiddenPort: number;
 }
+
+/** The corpus with vectors of the upstream's embeddings. */
+const wordPages = (): MongoCollection => ({
+  documents: corpus().documents.map((page) => ({ ...page, vector: [...wordVector(String(page.content))] })),
+  indexes: [{ name: 'vectors', path: 'vector', dimensions: wordVector('').length }],
+});
 
 /** A listener that counts who comes. */
 async function listener() {
@@ -143,6 +150,29 @@ function embeddingOf(random: Random, host: string): unknown {
 
 /** A source that is well made for the most part. */
 function sourceOf(random: Random, addresses: Addresses): Record<string, unknown> {
+  return random.oneIn(10) ? deepSource(random, addresses) : anySource(random, addresses);
+}
+
+/** One that is asked: only names inside it vary. */
+const deepSource = (random: Random, { allowed }: Addresses): Record<string, unknown> => ({
+  type: 'mongo_db',
+  parameters: {
+    authentication: { type: 'username_and_password', username: random.pick(['reader', 'nobody']), password: SECRET },
+    endpoint: `mongodb://${random.pick(allowed)}/`,
+    app_name: 'app',
+    database_name: random.pick(['library', 'library', 'library', 'no-such', 'a.b', '$x']),
+    collection_name: random.pick(['pages', 'system.users', '$cmd', '.', '\u0000']),
+    index_name: random.pick(['vectors', 'no-such', '$x', '\u0000']),
+    fields_mapping: {
+      content_fields: random.pick([['content'], CONTENT, ['_id'], ['vector'], ['a.0.b'], Array(100).fill('content')]),
+      vector_fields: random.pick([['vector'], ['title'], Array(100).fill('vector')]),
+    },
+    embedding_dependency: { type: 'deployment_name', deployment_name: 'embed' },
+    top_n_documents: random.pick([1, 100]),
+  },
+});
+
+function anySource(random: Random, addresses: Addresses): Record<string, unknown> {
   const host = hostOf(random, addresses);
   const type = random.pick([
     'azure_search',
@@ -206,7 +236,7 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
   const mongo = await startMongoServer({
     dialect: 'atlas',
     users: [{ name: 'reader', password: SECRET }],
-    collections: { 'library.pages': corpus() },
+    collections: { 'library.pages': wordPages() },
   });
   const liar = await startMongoServer({
     dialect: 'vcore',
