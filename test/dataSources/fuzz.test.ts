@@ -81,7 +81,7 @@ function hostOf(random: Random, { allowed, forbiddenPort }: Addresses): string {
     '[fd00::1]',
     'nowhere.invalid',
     'x.sock',
-    '%2Ftmp%2Fx.sock',
+    '%2Frun%2Fx.sock',
     '',
     ' ',
   ];
@@ -157,15 +157,19 @@ function sourceOf(random: Random, addresses: Addresses): Record<string, unknown>
 const deepSource = (random: Random, { allowed }: Addresses): Record<string, unknown> => ({
   type: 'mongo_db',
   parameters: {
-    authentication: { type: 'username_and_password', username: random.pick(['reader', 'nobody']), password: SECRET },
+    authentication: {
+      type: 'username_and_password',
+      username: random.pick(['reader', 'reader', 'reader', 'nobody']),
+      password: SECRET,
+    },
     endpoint: `mongodb://${random.pick(allowed)}/`,
     app_name: 'app',
     database_name: random.pick(['library', 'library', 'library', 'no-such', 'a.b', '$x']),
-    collection_name: random.pick(['pages', 'system.users', '$cmd', '.', '\u0000']),
-    index_name: random.pick(['vectors', 'no-such', '$x', '\u0000']),
+    collection_name: random.pick(['pages', 'pages', 'pages', 'pages', 'system.users', '$cmd', '.', '\u0000']),
+    index_name: random.pick(['vectors', 'vectors', 'vectors', 'no-such', '$x', '\u0000']),
     fields_mapping: {
       content_fields: random.pick([['content'], CONTENT, ['_id'], ['vector'], ['a.0.b'], Array(100).fill('content')]),
-      vector_fields: random.pick([['vector'], ['title'], Array(100).fill('vector')]),
+      vector_fields: random.pick([['vector'], ['vector'], ['title'], Array(100).fill('vector')]),
     },
     embedding_dependency: { type: 'deployment_name', deployment_name: 'embed' },
     top_n_documents: random.pick([1, 100]),
@@ -242,7 +246,7 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
     dialect: 'vcore',
     users: [{ name: 'reader', password: SECRET }],
     collections: {},
-    members: (own) => [own, `127.0.0.1:${forbidden.port}`, `localhost:${forbidden.port}`, '/tmp/x.sock'],
+    members: (own) => [own, `127.0.0.1:${forbidden.port}`, `localhost:${forbidden.port}`, '/run/x.sock'],
   });
   const redirect = await startRestServer(() => ({
     status: 302,
