@@ -27,7 +27,7 @@ interface Bounds {
   most: readonly number[];
 }
 
-const any = [0, 0, 0, 0, 0];
+const zero = [0, 0, 0, 0, 0];
 const unbounded = [Infinity, Infinity, Infinity, Infinity, Infinity];
 
 /**
@@ -41,11 +41,11 @@ const BOUNDS: Record<ScoreScale, Bounds> = {
   similarity: {
     least: [0, 0.03, 0.06, 0.15, 0.25],
     belowBest: [Infinity, 0.35, 0.25, 0.15, 0.08],
-    shareOfBest: any,
+    shareOfBest: zero,
     most: unbounded,
   },
-  text: { least: any, belowBest: unbounded, shareOfBest: [0, 0.1, 0.25, 0.4, 0.6], most: unbounded },
-  rank: { least: any, belowBest: unbounded, shareOfBest: any, most: [Infinity, 40, 20, 10, 5] },
+  text: { least: zero, belowBest: unbounded, shareOfBest: [0, 0.1, 0.25, 0.4, 0.6], most: unbounded },
+  rank: { least: zero, belowBest: unbounded, shareOfBest: zero, most: [Infinity, 40, 20, 10, 5] },
 };
 
 /** A semantic ranker scores from 0 (irrelevant) to 4; 2 is somewhat relevant, 3 relevant without details. */
