@@ -30,17 +30,30 @@ interface Forwarded {
   uploaded?: Promise<void>;
   /** Absent: those of calls to a model. */
   times?: PassThroughTimes;
+  /** Whether the answer may hold the services' keys, since they are looked for in it. */
+  showsKeys?: boolean;
 }
 
 /** Makes the call by the gateway, and answers with what comes. */
 export async function forward(call: Call, given: Forwarded): Promise<Response> {
-  const { operation, method = 'POST', model, body, streamed = false, estimatedTokens = 0, uploaded, times } = given;
+  const {
+    operation,
+    method = 'POST',
+    model,
+    body,
+    streamed = false,
+    estimatedTokens = 0,
+    uploaded,
+    times,
+    showsKeys,
+  } = given;
   const { gateway } = await services();
   return passThrough({
     connection: call.connection,
     streamed,
     uploaded,
     times,
+    maskKeys: showsKeys ? undefined : gateway.maskKeys,
     onFault: lateFault(call, operation),
     ask: async (signal) =>
       gateway.forward({

@@ -63,6 +63,7 @@ async function send(call: Call, { operation, model, body }: Minted): Promise<Res
   return forward(call, {
     operation,
     model,
+    showsKeys: true,
     body: {
       kind: 'stream',
       contentType: 'application/json',

@@ -9,7 +9,7 @@ import { createCircuitBreaker } from './circuitBreaker';
 import { GatewayCall, type CallContext } from './gatewayCall';
 import { ModelError } from './ports';
 import { defaultRetryPolicy, retryDelay, systemClock, type Clock, type RetryPolicy } from './retry';
-import { createScrub } from './scrub';
+import { createKeyMask, createScrub } from './scrub';
 import { createTenantLimiter, TenantLimitError, type Reservation } from './tenantLimits';
 import { UpstreamError, type Upstream } from './upstream';
 
@@ -99,6 +99,8 @@ export interface Gateway {
   health(): RouteHealth[];
   /** The text without the backends' keys, and whatever else looks like a credential. */
   scrub(text: string): string;
+  /** Writes stars over the backends' keys in an answer's bytes, in place. */
+  maskKeys(bytes: Buffer): void;
 }
 
 export interface GatewayPorts {
@@ -168,6 +170,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
       [...new Set(backends.flatMap(({ deployments }) => [...deployments.keys()]))].filter((name) => name !== '*'),
     health: () => breaker.report(),
     scrub,
+    maskKeys: createKeyMask(backends),
     async exchange(request, read) {
       const routes = routesFor(request);
       if (routes.length === 0)

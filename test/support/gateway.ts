@@ -20,7 +20,7 @@ const common = {
   idleTimeoutMs: 60_000,
 };
 
-export const openAiBackend = ({ url }: ScriptedUpstream, more: Partial<ModelBackend> = {}): ModelBackend => ({
+export const openAiBackend = ({ url }: Pick<ScriptedUpstream, 'url'>, more: Partial<ModelBackend> = {}): ModelBackend => ({
   ...common,
   name: 'openai',
   kind: 'openai',
