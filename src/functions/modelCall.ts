@@ -1,6 +1,7 @@
 /** How the operations of the model families reach the gateway, and how they are declared in both styles. */
 import { services, settings } from '../app';
 import { errors } from '../errors';
+import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
 import { passThrough, type PassThroughTimes } from '../http/passThrough';
@@ -55,8 +56,8 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     times,
     maskKeys: showsKeys ? undefined : gateway.maskKeys,
     onFault: lateFault(call, operation),
-    ask: async (signal) =>
-      gateway.forward({
+    ask: async (signal) => {
+      const answer = gateway.forward({
         operation,
         method,
         model,
@@ -66,7 +67,11 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
         repeatable: repeatable(operation),
         estimatedTokens,
         signal,
-      }),
+      });
+      // It holds the body until then, for repetitions.
+      bodyBudget.retain(call.request, answer);
+      return answer;
+    },
   });
 }
 
