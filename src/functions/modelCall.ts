@@ -52,6 +52,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
   return passThrough({
     connection: call.connection,
     streamed,
+    expectsJson: !streamed && !operation.startsWith('audio/'),
     uploaded,
     times,
     maskKeys: showsKeys ? undefined : gateway.maskKeys,

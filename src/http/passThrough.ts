@@ -41,6 +41,8 @@ export interface PassThroughOptions {
    * they come: what is cut over two pieces of a large body is not found.
    */
   maskKeys?: (bytes: Buffer) => void;
+  /** An answer that does not say what it is must be JSON: no sound, and no stream. */
+  expectsJson?: boolean;
   /** Told of faults that came after the answer had begun. */
   onFault: (error: unknown) => void;
   /** Resolves when the caller has sent all of its upload: the time for the answer counts from then. */
@@ -117,7 +119,8 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
   const type = answer.headers.get('content-type') ?? '';
   const encoded = answer.headers.has('content-encoding');
   if (/^text\/event-stream\b/i.test(type) && !encoded) return passEvents(answer, options, times.keepAliveMs);
-  const isJson = /^application\/(?:[\w.+-]*\+)?json\b/i.test(type) && !encoded;
+  const isUntold = type === '' && options.expectsJson === true;
+  const isJson = (isUntold || /^application\/(?:[\w.+-]*\+)?json\b/i.test(type)) && !encoded;
   const { pieces, complete } = await readHead(answer.body, isJson ? MAX_WHOLE_BYTES : 1);
   if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined });
   const bytes = Buffer.concat(pieces);
@@ -127,6 +130,7 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
     if (Number.isFinite(tokens)) answer.settleTokens(tokens);
   }
   const headers = new Headers(answer.headers);
+  if (isUntold) headers.set('content-type', 'application/json');
   headers.set('content-length', String(bytes.length));
   return new Response(bytes.length > 0 ? bytes : null, { status: answer.status, headers });
 }

@@ -48,6 +48,8 @@ describe('A model service that, asked for a whole answer,', () => {
     ['sends broken JSON', [reply.json('{"choices":[')], 502, 1],
     ['sends no JSON', [reply.json('<html>Sorry</html>')], 502, 1],
     ['sends nothing', [reply.json('')], 502, 1],
+    ['sends broken JSON without its type', [reply.wire('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{"cho')], 502, 1],
+    ['sends nothing without its type', [reply.wire('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')], 502, 1],
     ['has a status that is none', [reply.wire('HTTP/1.1 600 Odd\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
     ['has a status without a body', [reply.wire('HTTP/1.1 205 None\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
     [
