@@ -17,7 +17,7 @@ const repeatable = (operation: string): boolean => !/^(audio|images)\//.test(ope
 
 /** What every JSON body of the families may say. */
 interface JsonRequest {
-  model?: string;
+  model?: string | null;
   stream?: boolean | null;
 }
 
@@ -174,6 +174,6 @@ export const decodeSlashes = (name: string): string => name.replace(/%2f/gi, '/'
 /** The model that the call is for. Throws 400 where neither path nor body names one. */
 export function modelOf(deployment: string | undefined, body: JsonRequest): string {
   const model = deployment ?? body.model;
-  if (model === undefined) throw errors.missingParameter('model');
+  if (!model) throw errors.missingParameter('model');
   return model;
 }

@@ -36,6 +36,23 @@ it.each(['abc', '', '1e999'])("the speed '%s' of a form is refused as the text t
   expect(upstream.calls.other).toBe(0);
 });
 
+it.each([null, ''])('the model %j of a body counts for nothing where the path names the deployment', async (model) => {
+  const bodies = {
+    'chat/completions': hello,
+    completions: { prompt: 'x' },
+    embeddings: { input: 'x' },
+    'images/generations': { prompt: 'x' },
+    'audio/speech': { input: 'x', voice: 'alloy' },
+  };
+  upstream.on(() => reply.json({ object: 'list', data: [] }));
+  for (const [operation, body] of Object.entries(bodies)) {
+    const path = `../openai/deployments/mine/${operation}?api-version=2024-10-21`;
+    expect([operation, (await post(path, JSON.stringify({ ...body, model }))).status]).toEqual([operation, 200]);
+    expect(upstream.requests.at(-1)?.body.model).toBe('mine');
+    expect((await post(operation, JSON.stringify({ ...body, model }))).status).toBe(400);
+  }
+});
+
 it('a list of models that has no end is given up, and the answer goes without it', async () => {
   let taken = 0;
   function* endless() {
