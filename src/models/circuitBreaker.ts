@@ -2,6 +2,7 @@
  * What is known of the health of each backend and deployment, in this process. After five failures in a row, or five answers in a row that broke off, a route is left
  * alone for 15 s; then one call every five seconds probes it, until one is answered. A service that asked for patience rests for as long.
  */
+
 /** Failures in a row that open the circuit. */
 const FAILURES = 5;
 const OPEN_MS = 15_000;
@@ -62,6 +63,7 @@ export interface CircuitBreakerOptions {
   changed?: (id: string, isOpen: boolean) => void;
 }
 
+/** A breaker that knows of no failure yet. It remembers a thousand routes at most. */
 export function createCircuitBreaker({ now, maxRestMs = Infinity, changed }: CircuitBreakerOptions): CircuitBreaker {
   const states = new Map<string, State>();
 
