@@ -188,6 +188,7 @@ async function build(config: Config): Promise<Services> {
     records,
     observe: isOn ? observeModelCalls(config.telemetry) : undefined,
     logFault,
+    logState: (message) => console.warn(message),
   });
   const embeddings = embeddingModels(config, gateway, local);
   const localChat = localChatModel(local);

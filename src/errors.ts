@@ -179,6 +179,8 @@ export const errors = {
       'upstream_error',
       cause,
     ),
+  answerTooLarge: (maxBytes: number) =>
+    upstreamFailure(502, `The model service gave an answer of more than ${maxBytes} bytes.`, 'upstream_error'),
   answerHoldsKey: () =>
     upstreamFailure(
       502,

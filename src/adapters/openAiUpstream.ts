@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/identity';
 // The built-in fetch gives up after 300 s without headers and cannot be told otherwise; undici's `request` takes both timeouts per call.
 import { Agent } from 'undici';
 import type { ModelBackend } from '../modelBackends';
-import { UpstreamError, type Upstream } from '../models/upstream';
+import { UpstreamError, type Upstream, type UpstreamCall } from '../models/upstream';
 import { azureToken } from './azureToken';
 import { connectionFailure } from './openAiErrors';
 
@@ -53,9 +53,9 @@ export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
           origin,
           path: path + pathOf(backend, operation, model),
           method,
-          headers: { 'user-agent': 'azure-openai-functions', ...headers, ...credential },
+          headers: { 'user-agent': 'azure-openai-functions', ...lengthOf(body), ...headers, ...credential },
           // Undici takes any iterable, though its types name only Node's streams.
-          body: body as Uint8Array | undefined,
+          body: (isLarge(body) ? takenOnce(body) : body) as Uint8Array | undefined,
           headersTimeout: backend.headersTimeoutMs,
           bodyTimeout: backend.idleTimeoutMs,
           signal,
@@ -68,6 +68,26 @@ export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
       }
     },
   };
+}
+
+/** Undici holds bytes that it is given until the answer has ended, which may take minutes; of an iterable it lets go as it sends. */
+const MAX_HELD_BYTES = 16 * 1024;
+
+type Body = UpstreamCall['body'];
+const isLarge = (body: Body): body is Uint8Array => body instanceof Uint8Array && body.length > MAX_HELD_BYTES;
+const lengthOf = (body: Body): Record<string, string> =>
+  isLarge(body) ? { 'content-length': String(body.length) } : {};
+
+function takenOnce(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  let rest: Uint8Array | undefined = bytes;
+  const take = (): Uint8Array => {
+    const taken = rest ?? new Uint8Array();
+    rest = undefined;
+    return taken;
+  };
+  return (async function* () {
+    yield take();
+  })();
 }
 
 const usesV1 = ({ kind, apiVersion }: ModelBackend): boolean =>

@@ -33,7 +33,7 @@ export const embeddings = bothStyles({
     const model = modelOf(deployment, call.body);
     const { local } = await services();
     if (!local.servesEmbeddings(model)) return forwardJson(call, 'embeddings', model, call.body);
-    return orModelError(local.completions.embeddings(call.body, call.connection.signal));
+    return orModelError(local.completions.embeddings({ ...call.body, model }, call.connection.signal));
   },
 });
 

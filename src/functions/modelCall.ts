@@ -1,6 +1,7 @@
 /** How the operations of the model families reach the gateway, and how they are declared in both styles. */
 import { services, settings } from '../app';
 import { errors } from '../errors';
+import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
 import { passThrough, type PassThroughTimes } from '../http/passThrough';
@@ -16,7 +17,7 @@ const repeatable = (operation: string): boolean => !/^(audio|images)\//.test(ope
 
 /** What every JSON body of the families may say. */
 interface JsonRequest {
-  model?: string;
+  model?: string | null;
   stream?: boolean | null;
 }
 
@@ -30,20 +31,34 @@ interface Forwarded {
   uploaded?: Promise<void>;
   /** Absent: those of calls to a model. */
   times?: PassThroughTimes;
+  /** Whether the answer may hold the services' keys, since they are looked for in it. */
+  showsKeys?: boolean;
 }
 
 /** Makes the call by the gateway, and answers with what comes. */
 export async function forward(call: Call, given: Forwarded): Promise<Response> {
-  const { operation, method = 'POST', model, body, streamed = false, estimatedTokens = 0, uploaded, times } = given;
+  const {
+    operation,
+    method = 'POST',
+    model,
+    body,
+    streamed = false,
+    estimatedTokens = 0,
+    uploaded,
+    times,
+    showsKeys,
+  } = given;
   const { gateway } = await services();
   return passThrough({
     connection: call.connection,
     streamed,
+    expectsJson: !streamed && !operation.startsWith('audio/'),
     uploaded,
     times,
+    maskKeys: showsKeys ? undefined : gateway.maskKeys,
     onFault: lateFault(call, operation),
-    ask: async (signal) =>
-      gateway.forward({
+    ask: async (signal) => {
+      const answer = gateway.forward({
         operation,
         method,
         model,
@@ -53,7 +68,11 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
         repeatable: repeatable(operation),
         estimatedTokens,
         signal,
-      }),
+      });
+      // It holds the body until then, for repetitions.
+      bodyBudget.retain(call.request, answer);
+      return answer;
+    },
   });
 }
 
@@ -155,6 +174,6 @@ export const decodeSlashes = (name: string): string => name.replace(/%2f/gi, '/'
 /** The model that the call is for. Throws 400 where neither path nor body names one. */
 export function modelOf(deployment: string | undefined, body: JsonRequest): string {
   const model = deployment ?? body.model;
-  if (model === undefined) throw errors.missingParameter('model');
+  if (!model) throw errors.missingParameter('model');
   return model;
 }

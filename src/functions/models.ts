@@ -6,6 +6,7 @@ import type { Family } from '../http/family';
 import { defaultTimes } from '../http/passThrough';
 import { operation, pathParams, type Call } from '../http/operation';
 import { modelList, modelObject, type ModelObject } from '../wire/media';
+import { answerText } from './answerText';
 import { decodeSlashes, forward } from './modelCall';
 
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
@@ -44,24 +45,12 @@ async function listUpstream(call: Call): Promise<ModelObject[]> {
   try {
     const answer = await forward(call, { operation: 'models', method: 'GET', model: '*', times: LIST_TIMES });
     if (!answer.ok) throw new Error(`It answered ${answer.status}.`);
-    const { data } = listed.parse(JSON.parse(await textOf(answer)));
+    const { data } = listed.parse(JSON.parse(await answerText(answer, MAX_LIST_BYTES)));
     return data.map((model) => ({ ...named(model.id), ...model, object: 'model' }));
   } catch (error) {
     if (!call.connection.signal.aborted) call.invocation.warn('The model service does not list its models:', error);
     return [];
   }
-}
-
-/** The answer's text. Rejects where it is larger than a list of models is. */
-async function textOf({ body }: Response): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of body ?? []) {
-    bytes += piece.length;
-    if (bytes > MAX_LIST_BYTES) throw new Error(`Its list is larger than ${MAX_LIST_BYTES} bytes.`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }
 
 const getModel = operation({
@@ -72,9 +61,10 @@ const getModel = operation({
   response: modelObject,
   handle: async (call) => {
     const id = decodeSlashes(call.params.model);
-    const { gateway, local, backends } = await services();
+    const { gateway, local } = await services();
     if (gateway.names().includes(id) || local.names.includes(id)) return named(id);
-    if (backends.length !== 1 || !gateway.serves(id)) throw errors.modelNotFound(id);
+    if (!gateway.serves(id)) throw errors.modelNotFound(id);
+    // Of several services that take every name, the first that has the model.
     return forward(call, { operation: 'models/{model}', method: 'GET', model: id });
   },
 });

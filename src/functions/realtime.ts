@@ -13,9 +13,12 @@ import {
   realtimeSessionRequest,
   transcriptionSessionRequest,
 } from '../wire/media';
+import { answerText } from './answerText';
 import { forward } from './modelCall';
 import { currentSession, currentTranscription, sessionAnswer } from './realtimeSessions';
 
+/** Of an answer with a key: it repeats the session's settings, instructions and tools among them. */
+const MAX_KEY_BYTES = 1024 * 1024;
 const DEFAULT_MODEL = 'gpt-realtime';
 const DEFAULT_TRANSCRIBER = 'gpt-4o-transcribe';
 
@@ -63,6 +66,7 @@ async function send(call: Call, { operation, model, body }: Minted): Promise<Res
   return forward(call, {
     operation,
     model,
+    showsKeys: true,
     body: {
       kind: 'stream',
       contentType: 'application/json',
@@ -75,7 +79,7 @@ async function send(call: Call, { operation, model, body }: Minted): Promise<Res
 
 /** The answer's text. Throws 502 where it holds a key that lives long, or no ephemeral one. */
 async function readKey(answer: Response, shape: z.ZodType): Promise<string> {
-  const text = await answer.text();
+  const text = await answerText(answer, MAX_KEY_BYTES);
   const { secrets } = await services();
   if (secrets.some((secret) => text.includes(secret))) throw errors.answerHoldsKey();
   let value: unknown;

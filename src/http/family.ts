@@ -163,7 +163,7 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
         // What failed because nobody is there any more is no fault.
         throw connection.signal.aborted ? errors.callerLeft() : error;
       } finally {
-        bodyBudget.release(c.req.raw);
+        bodyBudget.end(c.req.raw);
       }
     });
   }

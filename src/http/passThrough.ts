@@ -36,6 +36,13 @@ export interface PassThroughOptions {
   ask: (signal: AbortSignal) => Promise<PassedAnswer>;
   /** The caller asked for a stream of events. */
   streamed: boolean;
+  /**
+   * Hides the credentials of model services in the bytes of an answer, in place. It gets whole events and, of other bodies, all that is sent at once, or the pieces as
+   * they come: what is cut over two pieces of a large body is not found.
+   */
+  maskKeys?: (bytes: Buffer) => void;
+  /** An answer that does not say what it is must be JSON: no sound, and no stream. */
+  expectsJson?: boolean;
   /** Told of faults that came after the answer had begun. */
   onFault: (error: unknown) => void;
   /** Resolves when the caller has sent all of its upload: the time for the answer counts from then. */
@@ -112,15 +119,18 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
   const type = answer.headers.get('content-type') ?? '';
   const encoded = answer.headers.has('content-encoding');
   if (/^text\/event-stream\b/i.test(type) && !encoded) return passEvents(answer, options, times.keepAliveMs);
-  const isJson = /^application\/(?:[\w.+-]*\+)?json\b/i.test(type) && !encoded;
+  const isUntold = type === '' && options.expectsJson === true;
+  const isJson = (isUntold || /^application\/(?:[\w.+-]*\+)?json\b/i.test(type)) && !encoded;
   const { pieces, complete } = await readHead(answer.body, isJson ? MAX_WHOLE_BYTES : 1);
-  if (!complete) return passBytes(answer, pieces, options);
+  if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined });
   const bytes = Buffer.concat(pieces);
+  if (isJson) options.maskKeys?.(bytes);
   if (isJson && answer.status < 300) {
     const tokens = checkedTokens(bytes);
     if (Number.isFinite(tokens)) answer.settleTokens(tokens);
   }
   const headers = new Headers(answer.headers);
+  if (isUntold) headers.set('content-type', 'application/json');
   headers.set('content-length', String(bytes.length));
   return new Response(bytes.length > 0 ? bytes : null, { status: answer.status, headers });
 }

@@ -217,7 +217,9 @@ async function* withModel(
   if (staysAsItIs(target, upload)) return yield* source;
   const { boundary } = upload;
   const scanner = new FormScanner(boundary);
-  yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${target.model}`);
+  // A header's characters are bytes, the boundary's too.
+  yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n`, 'latin1');
+  yield Buffer.from(target.model);
   let isDropped = true;
   let isFirst = true;
   for await (const piece of source) {

@@ -2,7 +2,7 @@
 import { finished, type Readable } from 'node:stream';
 import { errors } from '../errors';
 import type { Connection } from './connection';
-import type { PassedAnswer } from './passThrough';
+import type { PassedAnswer, PassThroughOptions } from './passThrough';
 
 /** Writes bytes to the reader; nothing once it is gone. */
 export type Emit = (bytes: Uint8Array) => void;
@@ -94,16 +94,22 @@ export function relay(
 export function passBytes(
   answer: PassedAnswer,
   head: Buffer[],
-  { connection, onFault }: { connection: Connection; onFault: (error: unknown) => void },
+  { connection, onFault, maskKeys }: Pick<PassThroughOptions, 'connection' | 'onFault' | 'maskKeys'>,
 ): Response {
   const body = relay(
     connection,
     (emit) => {
-      head.forEach(emit);
+      for (const piece of head) {
+        maskKeys?.(piece);
+        emit(piece);
+      }
       return answer.body;
     },
     {
-      data: (piece, emit) => emit(piece),
+      data: (piece, emit) => {
+        maskKeys?.(piece);
+        emit(piece);
+      },
       end: () => undefined,
       broken: (error) => {
         onFault(errors.answerBroken(error));

@@ -1,10 +1,9 @@
 /** Streams of server-sent events on their way from a model service to the caller: the same bytes, whole events, and comments in silence. */
 import type { Readable } from 'node:stream';
 import { errors } from '../errors';
-import type { Connection } from './connection';
 import { errorBody, toApiError } from './errorResponse';
 import { WholeEvents } from './eventBoundary';
-import type { PassedAnswer } from './passThrough';
+import type { PassedAnswer, PassThroughOptions } from './passThrough';
 import { relay, type Emit, type RelayHandlers } from './relay';
 import { lastTokens } from './usage';
 
@@ -18,10 +17,10 @@ const USAGE_BYTES = 4096;
 /** The stream of an answer that has begun, or, where a promise is given, of one that is still waited for. */
 export function passEvents(
   answer: PassedAnswer | Promise<PassedAnswer>,
-  { connection, onFault }: { connection: Connection; onFault: (error: unknown) => void },
+  { connection, onFault, maskKeys }: Pick<PassThroughOptions, 'connection' | 'onFault' | 'maskKeys'>,
   keepAliveMs: number,
 ): Response {
-  const handlers = new EventHandlers(keepAliveMs, onFault);
+  const handlers = new EventHandlers(keepAliveMs, onFault, maskKeys);
   const begin = (emit: Emit): Readable | Promise<Readable> => {
     handlers.begin(emit);
     return answer instanceof Promise ? answer.then((begun) => handlers.opened(begun)) : handlers.accept(answer);
@@ -45,7 +44,8 @@ class EventHandlers implements RelayHandlers {
 
   constructor(
     private readonly keepAliveMs: number,
-    private readonly onFault: (error: unknown) => void,
+    private readonly onFault: PassThroughOptions['onFault'],
+    private readonly maskKeys: PassThroughOptions['maskKeys'],
   ) {}
 
   begin(emit: Emit): void {
@@ -63,13 +63,14 @@ class EventHandlers implements RelayHandlers {
   async opened(answer: PassedAnswer): Promise<Readable> {
     const isEvents = /^text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '');
     if (answer.status < 300 && isEvents && !answer.headers.has('content-encoding')) return this.accept(answer);
-    throw new LateRefusal(await errorObjectOf(answer));
+    throw new LateRefusal(await errorObjectOf(answer, this.maskKeys));
   }
 
   data(piece: Buffer, emit: Emit): void {
     this.isEmpty = false;
     const whole = this.events.take(piece);
     if (!whole) return;
+    this.maskKeys?.(whole);
     this.keepAlive?.refresh();
     this.lastPieces = [this.lastPieces[1], whole];
     emit(whole);
@@ -79,6 +80,7 @@ class EventHandlers implements RelayHandlers {
     const rest = this.events.rest();
     if (rest.length === 0 && this.events.atBoundary && !this.isEmpty) return this.settle();
     if (this.isEmpty || !isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
+    this.maskKeys?.(rest);
     emit(rest);
     this.settle();
   }
@@ -123,7 +125,7 @@ function isWholeEvent(rest: Buffer): boolean {
   }
 }
 
-async function errorObjectOf({ body }: PassedAnswer): Promise<object> {
+async function errorObjectOf({ body }: PassedAnswer, maskKeys: PassThroughOptions['maskKeys']): Promise<object> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of body as AsyncIterable<Buffer>) {
@@ -132,7 +134,9 @@ async function errorObjectOf({ body }: PassedAnswer): Promise<object> {
     if (bytes > MAX_ERROR_BYTES) break;
   }
   try {
-    const value: unknown = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+    const bytes = Buffer.concat(pieces);
+    maskKeys?.(bytes);
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
     const error: unknown = typeof value === 'object' && value !== null && 'error' in value ? value.error : undefined;
     if (typeof error === 'object' && error !== null) return error;
   } catch {

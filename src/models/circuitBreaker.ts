@@ -2,7 +2,6 @@
  * What is known of the health of each backend and deployment, in this process. After five failures in a row, or five answers in a row that broke off, a route is left
  * alone for 15 s; then one call every five seconds probes it, until one is answered. A service that asked for patience rests for as long.
  */
-import type { RouteHealth } from './gateway';
 
 /** Failures in a row that open the circuit. */
 const FAILURES = 5;
@@ -26,9 +25,11 @@ interface State {
   /** Unix milliseconds in which the service asked to be left alone. */
   restsFrom: number;
   restsUntil: number;
+  /** It was told that the circuit opened, and not yet that the failures are over. */
+  isTold: boolean;
 }
 
-const well: State = { failures: 0, breaks: 0, openedAt: 0, probedAt: 0, restsFrom: 0, restsUntil: 0 };
+const well: State = { failures: 0, breaks: 0, openedAt: 0, probedAt: 0, restsFrom: 0, restsUntil: 0, isTold: false };
 
 export interface CircuitBreaker {
   /** Whether a call may begin now. */
@@ -51,15 +52,19 @@ export interface CircuitBreaker {
   restOf(id: string): number | undefined;
   /** Milliseconds until an open circuit lets a probe through, or undefined if it does so now or is not open. */
   openFor(id: string): number | undefined;
-  /** Every route that is not well. */
-  report(): RouteHealth[];
 }
 
-/**
- * @param now Unix milliseconds.
- * @param maxRestMs However much longer a service asks to be left alone: after so many milliseconds a call must find out.
- */
-export function createCircuitBreaker(now: () => number, maxRestMs = Infinity): CircuitBreaker {
+export interface CircuitBreakerOptions {
+  /** Unix milliseconds. */
+  now: () => number;
+  /** However much longer a service asks to be left alone: after so many milliseconds a call must find out. Default: no such limit. */
+  maxRestMs?: number;
+  /** Told once when a route's circuit opens, and once when its failures are over; between the two, probes that fail change nothing. */
+  changed?: (id: string, isOpen: boolean) => void;
+}
+
+/** A breaker that knows of no failure yet. It remembers a thousand routes at most. */
+export function createCircuitBreaker({ now, maxRestMs = Infinity, changed }: CircuitBreakerOptions): CircuitBreaker {
   const states = new Map<string, State>();
 
   const rest = ({ restsFrom, restsUntil }: State): number | undefined => {
@@ -67,9 +72,13 @@ export function createCircuitBreaker(now: () => number, maxRestMs = Infinity): C
     return ms > TOLERANCE_MS && now() < restsFrom + maxRestMs ? ms : undefined;
   };
   const change = (id: string, fields: Partial<State>): void => {
-    const state = { ...(states.get(id) ?? well), probedAt: 0, ...fields };
+    const before = states.get(id) ?? well;
+    const state = { ...before, probedAt: 0, ...fields };
+    const isFailing = state.failures > 0 || state.breaks > 0;
+    state.isTold = isFailing && (before.isTold || isOpen(state));
     states.delete(id);
-    if (state.failures > 0 || state.breaks > 0 || rest(state) !== undefined) states.set(id, state);
+    if (isFailing || rest(state) !== undefined) states.set(id, state);
+    if (state.isTold !== before.isTold) changed?.(id, state.isTold);
     // The one that was heard of longest ago.
     if (states.size > MAX_ROUTES) for (const oldest of states.keys()) return void states.delete(oldest);
   };
@@ -104,19 +113,7 @@ export function createCircuitBreaker(now: () => number, maxRestMs = Infinity): C
       const state = states.get(id);
       if (state) state.probedAt = 0;
     },
-    report: () =>
-      [...states].map(([id, state]) => {
-        const [backend = '', ...deployment] = id.split('/');
-        const failures = Math.max(state.failures, state.breaks);
-        return { backend, deployment: deployment.join('/'), state: stateOf(id, state), failures };
-      }),
   };
-
-  function stateOf(id: string, state: State): RouteHealth['state'] {
-    if (restOf(id) !== undefined) return 'resting';
-    if (!isOpen(state)) return 'failing';
-    return openFor(id) !== undefined && state.probedAt === 0 ? 'open' : 'half-open';
-  }
 }
 
 const isOpen = ({ failures, breaks }: State): boolean => failures >= FAILURES || breaks >= FAILURES;

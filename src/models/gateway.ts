@@ -9,7 +9,7 @@ import { createCircuitBreaker } from './circuitBreaker';
 import { GatewayCall, type CallContext } from './gatewayCall';
 import { ModelError } from './ports';
 import { defaultRetryPolicy, retryDelay, systemClock, type Clock, type RetryPolicy } from './retry';
-import { createScrub } from './scrub';
+import { createKeyMask, createScrub } from './scrub';
 import { createTenantLimiter, TenantLimitError, type Reservation } from './tenantLimits';
 import { UpstreamError, type Upstream } from './upstream';
 
@@ -69,15 +69,6 @@ export interface GatewayAnswer {
   settleTokens(tokens: number): void;
 }
 
-/** Whether a backend takes calls for a deployment, for the log. */
-export interface RouteHealth {
-  backend: string;
-  deployment: string;
-  state: 'open' | 'half-open' | 'failing' | 'resting';
-  /** Failures in a row. */
-  failures: number;
-}
-
 export interface Gateway {
   /** Whether a backend serves this name; cheap, makes no call. */
   serves(model: string): boolean;
@@ -95,10 +86,10 @@ export interface Gateway {
    * waited for as long as a service's would be. Throws ModelError in place of ApiError.
    */
   exchange<T>(request: GatewayRequest, read: (answer: GatewayAnswer) => Promise<T>): Promise<T>;
-  /** Backends and deployments that are not well. */
-  health(): RouteHealth[];
   /** The text without the backends' keys, and whatever else looks like a credential. */
   scrub(text: string): string;
+  /** Writes stars over the backends' keys in an answer's bytes, in place. */
+  maskKeys(bytes: Buffer): void;
 }
 
 export interface GatewayPorts {
@@ -113,6 +104,8 @@ export interface GatewayPorts {
   /** Absent: nobody is told of calls. */
   observe?: ObserveCall;
   logFault: (message: string, error: unknown) => void;
+  /** Told when a backend is left alone for its failures, and when it is well again. */
+  logState: (message: string) => void;
 }
 
 /** A gateway over the backends. */
@@ -120,7 +113,11 @@ export function createGateway(ports: GatewayPorts): Gateway {
   const { clock = systemClock, records, tenantLimits, logFault } = ports;
   const policy = { ...defaultRetryPolicy, ...ports.retry };
   const backends = ports.backends.toSorted((a, b) => a.priority - b.priority);
-  const breaker = createCircuitBreaker(() => clock.now(), policy.maxRetryAfterMs);
+  const breaker = createCircuitBreaker({
+    now: () => clock.now(),
+    maxRestMs: policy.maxRetryAfterMs,
+    changed: (id, isOpen) => ports.logState(stateLine(id, isOpen)),
+  });
   const limiter = createTenantLimiter({ limits: tenantLimits, records, now: () => clock.now(), logFault });
   const scrub = createScrub(backends);
   const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
@@ -166,8 +163,8 @@ export function createGateway(ports: GatewayPorts): Gateway {
     serves: (model) => routesOf(backends, model).length > 0,
     names: () =>
       [...new Set(backends.flatMap(({ deployments }) => [...deployments.keys()]))].filter((name) => name !== '*'),
-    health: () => breaker.report(),
     scrub,
+    maskKeys: createKeyMask(backends),
     async exchange(request, read) {
       const routes = routesFor(request);
       if (routes.length === 0)
@@ -189,6 +186,14 @@ export function createGateway(ports: GatewayPorts): Gateway {
       }
     },
   };
+}
+
+/** `id`: of a route. A caller may have chosen the deployment's name. */
+function stateLine(id: string, isOpen: boolean): string {
+  const name = JSON.stringify(id.slice(0, 200));
+  return isOpen
+    ? `The model service ${name} has failed several times in a row. It is left alone, but for single calls that try it.`
+    : `The model service ${name} is well again.`;
 }
 
 const asItIs = async (answer: GatewayAnswer): Promise<GatewayAnswer> => answer;

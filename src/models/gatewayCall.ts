@@ -304,7 +304,8 @@ export class GatewayCall<T> {
   }
 
   private answerOf({ backend }: Route, status: number, headers: Headers, body: Readable): GatewayAnswer {
-    const settleTokens = (tokens: number): void => this.reservation.settle(tokens);
+    // Lives as long as the answer's body, so it must not hold the call, which has what was sent.
+    const { reservation } = this;
     return {
       status,
       headers,
@@ -312,7 +313,7 @@ export class GatewayCall<T> {
       backend: backend.name,
       setting: backend.settings.address,
       attempts: this.attempts,
-      settleTokens,
+      settleTokens: (tokens) => reservation.settle(tokens),
     };
   }
 }

@@ -1,6 +1,17 @@
 /** Which headers pass the gateway, in either direction. Everything else stays on its side: credentials, cookies, and what belongs to one connection. */
 
-const toUpstream = ['accept', 'accept-language', 'content-type', 'idempotency-key', 'openai-beta'];
+const toUpstream = [
+  'accept',
+  'accept-language',
+  'content-type',
+  'idempotency-key',
+  'openai-beta',
+  // By these callers find their call in the service's log and in their trace. Telemetry, where it is on, joins the trace with its own span.
+  'traceparent',
+  'tracestate',
+  'x-client-request-id',
+  'x-ms-client-request-id',
+];
 
 /** The caller's headers that a model service is told. */
 export function upstreamHeaders(given: Headers): Record<string, string> {
@@ -22,7 +33,7 @@ const toCaller = new Set([
   'retry-after-ms',
   'x-should-retry',
 ]);
-const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azureml-)/;
+const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azureml-|ms-azureml-)/;
 /** They name the operator's account. */
 const ofOperator = new Set(['openai-organization', 'openai-project']);
 

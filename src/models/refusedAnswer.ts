@@ -29,13 +29,20 @@ export async function readRefusal(
   const text = scrub(await textOf(answer));
   const value = parsed(text);
   const headers: UpstreamAnswer['headers'] = {
-    ...answer.headers,
+    ...scrubbed(answer.headers, scrub),
     'content-length': undefined,
     'content-encoding': undefined,
   };
   if (value === undefined) headers['content-type'] = 'application/json';
   const body = Buffer.from(value === undefined ? JSON.stringify(inOurWords(status, text)) : text);
   return { status, headers, body, ...meaning(answer, value, now) };
+}
+
+function scrubbed(given: UpstreamAnswer['headers'], scrub: (text: string) => string): UpstreamAnswer['headers'] {
+  const headers: UpstreamAnswer['headers'] = {};
+  for (const [name, value] of Object.entries(given))
+    headers[name] = Array.isArray(value) ? value.map(scrub) : value && scrub(value);
+  return headers;
 }
 
 function meaning(

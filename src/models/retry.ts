@@ -23,6 +23,9 @@ export const defaultRetryPolicy: RetryPolicy = {
   maxRetryAfterMs: 60_000,
 };
 
+/** Share by which a wait that the service asked for may be longer. */
+const ASKED_JITTER = 0.1;
+
 /** Time and chance, so that tests can hold both. */
 export interface Clock {
   /** Unix milliseconds. */
@@ -54,7 +57,8 @@ export interface RetryHint {
 
 /**
  * Milliseconds to wait before the next call, or undefined if there is to be none. Where the service asks for no wait, it is exponential
- * with jitter: between half and the whole of the doubled delay.
+ * with jitter: between half and the whole of the doubled delay. A wait that the service asks for is never shorter, but up to a tenth longer, so that those who were
+ * refused together do not come back together.
  *
  * @param failed Calls that have failed so far, from 1.
  * @param elapsedMs Time since the first call began.
@@ -71,7 +75,9 @@ export function retryDelay(
   if (hint.afterMs !== undefined && hint.afterMs > policy.maxRetryAfterMs) return undefined;
   const backoff = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failed - 1)) * (0.5 + random / 2);
   const wait = hint.afterMs ?? backoff;
-  return elapsedMs + wait > policy.budgetMs ? undefined : wait;
+  const left = policy.budgetMs - elapsedMs;
+  if (wait > left) return undefined;
+  return hint.afterMs === undefined ? wait : Math.min(left, wait * (1 + random * ASKED_JITTER));
 }
 
 /**

@@ -8,6 +8,24 @@ const looksSecret: [RegExp, string][] = [
   [/((?:api|subscription|access)[-_ ]?key["']?\s*[:=]\s*["']?)[\w*.-]{8,}/gi, '$1***'],
 ];
 
+/** Shorter ones are placeholders, such as `none` and `ollama`, which may be words of an answer. */
+const MIN_KEY_BYTES = 16;
+
+/**
+ * A function that writes stars over the backends' keys where it finds them whole, for answers that go on as they are: other text, and the length, stay. It changes the
+ * bytes in place; a key that is cut by the end of a piece is not found.
+ */
+export function createKeyMask(backends: readonly ModelBackend[]): (bytes: Buffer) => void {
+  const given = new Set(backends.flatMap(({ apiKey }) => (apiKey ? [apiKey] : [])));
+  const keys = [...given].map((key) => Buffer.from(key)).filter(({ length }) => length >= MIN_KEY_BYTES);
+  return (bytes) => {
+    for (const key of keys) {
+      for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + key.length))
+        bytes.fill('*', at, at + key.length);
+    }
+  };
+}
+
 /** A function that replaces the backends' keys, and whatever looks like a credential, by `***`. */
 export function createScrub(backends: readonly ModelBackend[]): (text: string) => string {
   const keys = backends.flatMap(({ apiKey }) => (apiKey ? [apiKey] : []));

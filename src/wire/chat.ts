@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 
-/** Named by every body of the OpenAI paths; in deployment paths the path names the deployment. */
 export const modelName = z.string().min(1);
+
+/** Named by every body of the OpenAI paths; in deployment paths the path names the deployment, and the body's name, null or empty too, counts for nothing. */
+export const modelBesidePath = z.string().nullish();
 
 const stream = z.boolean().nullish();
 const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() }).nullish();
@@ -26,7 +28,7 @@ const message = z.looseObject({
 });
 
 const chatFields = z.looseObject({
-  model: modelName.optional(),
+  model: modelBesidePath,
   messages: z.array(message).min(1),
   stream,
   stream_options: streamOptions,
@@ -63,7 +65,7 @@ const texts = z.array(z.string());
 /** Body of operation 1. */
 export const completionRequest = z
   .looseObject({
-    model: modelName.optional(),
+    model: modelBesidePath,
     prompt: z.union([z.string(), texts, z.array(token), z.array(z.array(token))]),
     stream,
     stream_options: streamOptions,
@@ -86,7 +88,7 @@ const MAX_INPUTS = 2048;
 
 /** Body of operation 2. */
 export const embeddingsRequest = z.looseObject({
-  model: modelName.optional(),
+  model: modelBesidePath,
   input: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1), tokens, z.array(tokens).min(1)])
     .superRefine((input, { addIssue }) => {

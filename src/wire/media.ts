@@ -1,10 +1,10 @@
 /** What the edge must know of the bodies of audio, images, moderations, realtime and models (operations 4 to 8, 47, 48 and those beside them). */
 import { z } from 'zod';
-import { modelName } from './chat';
+import { modelBesidePath, modelName } from './chat';
 
 /** Body of operation 6. */
 export const speechRequest = z.looseObject({
-  model: modelName.optional(),
+  model: modelBesidePath,
   input: z.string().min(1).max(4096),
   voice: z.union([z.string().min(1), z.looseObject({})]),
   speed: z.number().min(0.25).max(4).nullish(),
@@ -12,7 +12,7 @@ export const speechRequest = z.looseObject({
 
 /** Body of operation 7. */
 export const imageRequest = z.looseObject({
-  model: modelName.optional(),
+  model: modelBesidePath,
   prompt: z.string().min(1).max(32_000),
   n: z.int().min(1).max(10).nullish(),
   stream: z.boolean().nullish(),

@@ -19,12 +19,57 @@ it('bodies that are too many together are refused with 503 and the time to wait,
       details: expect.objectContaining({ code: 'server_busy', headers: { 'retry-after': '2' } }),
     }),
   );
-  budget.release(first);
-  budget.release(first);
+  budget.end(first);
+  budget.end(first);
   budget.hold(second, 60);
   expect(() => budget.hold(first, 1)).toThrow();
-  budget.release(second);
+  budget.end(second);
   budget.hold(first, 100);
+});
+
+describe('Bytes of a request that is over while work needs them', () => {
+  const open = () => {
+    const budget = createBodyBudget(100);
+    const [first, second] = [request(), request()];
+    budget.hold(first, 100);
+    return { budget, first, hasRoom: () => expect(() => budget.hold(second, 1)), free: () => budget.end(second) };
+  };
+
+  it('count until the last of it has settled, by success or failure', async () => {
+    const { budget, first, hasRoom } = open();
+    const [one, two] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    budget.retain(first, one.promise);
+    budget.retain(first, two.promise);
+    budget.end(first);
+    one.reject(new Error('The call failed.'));
+    await Promise.allSettled([one.promise]);
+    hasRoom().toThrow();
+    two.resolve();
+    await two.promise;
+    hasRoom().not.toThrow();
+  });
+
+  it('count until the request is over, where the work was faster', async () => {
+    const { budget, first, hasRoom } = open();
+    budget.retain(first, Promise.resolve());
+    await Promise.resolve();
+    hasRoom().toThrow();
+    budget.end(first);
+    hasRoom().not.toThrow();
+  });
+
+  it('are given back at once where they have been let go of, and not once more when the work ends', async () => {
+    const { budget, first, hasRoom, free } = open();
+    const work = Promise.withResolvers<void>();
+    budget.retain(first, work.promise);
+    budget.release(first);
+    hasRoom().not.toThrow();
+    free();
+    budget.hold(first, 100);
+    work.resolve();
+    await work.promise;
+    hasRoom().toThrow();
+  });
 });
 
 describe('A host', () => {

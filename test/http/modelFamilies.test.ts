@@ -36,6 +36,23 @@ it.each(['abc', '', '1e999'])("the speed '%s' of a form is refused as the text t
   expect(upstream.calls.other).toBe(0);
 });
 
+it.each([null, ''])('the model %j of a body counts for nothing where the path names the deployment', async (model) => {
+  const bodies = {
+    'chat/completions': hello,
+    completions: { prompt: 'x' },
+    embeddings: { input: 'x' },
+    'images/generations': { prompt: 'x' },
+    'audio/speech': { input: 'x', voice: 'alloy' },
+  };
+  upstream.on(() => reply.json({ object: 'list', data: [] }));
+  for (const [operation, body] of Object.entries(bodies)) {
+    const path = `../openai/deployments/mine/${operation}?api-version=2024-10-21`;
+    expect([operation, (await post(path, JSON.stringify({ ...body, model }))).status]).toEqual([operation, 200]);
+    expect(upstream.requests.at(-1)?.body.model).toBe('mine');
+    expect((await post(operation, JSON.stringify({ ...body, model }))).status).toBe(400);
+  }
+});
+
 it('a list of models that has no end is given up, and the answer goes without it', async () => {
   let taken = 0;
   function* endless() {
@@ -51,8 +68,24 @@ it('a list of models that has no end is given up, and the answer goes without it
   expect(data.map(({ id }) => id)).toContain('local-extractive');
   await eventually(
     'the log says so',
-    async () => host.output().includes('Its list is larger than 4194304 bytes.') || undefined,
+    async () => host.output().includes('an answer of more than 4194304 bytes') || undefined,
   );
+  await upstream.until(() => upstream.abandoned === 1);
+  expect(taken).toBeLessThan(1_000);
+});
+
+it('a key in an answer that has no end is a 502, and the answer is not read on', async () => {
+  let taken = 0;
+  function* endless() {
+    yield '{"client_secret":{"value":"ek","expires_at":1},"note":"';
+    for (;;) {
+      taken += 1;
+      yield 'x'.repeat(60_000);
+    }
+  }
+  upstream.on(() => reply.raw(endless(), { headers: { 'content-type': 'application/json' } }));
+  const answer = await post('realtime/sessions', '{}');
+  expect([answer.status, await answer.json()]).toMatchObject([502, { error: { code: 'upstream_error' } }]);
   await upstream.until(() => upstream.abandoned === 1);
   expect(taken).toBeLessThan(1_000);
 });

@@ -85,6 +85,28 @@ describe('An answer that is not streamed', () => {
     await expect(failed).rejects.not.toThrow(/10\.0\.0\.7/);
   });
 
+  describe('without a type', () => {
+    const untold = (text: string) => {
+      const given = answer(Readable.from([Buffer.from(text)]), '').passed;
+      given.headers.delete('content-type');
+      return given;
+    };
+
+    it('is taken for JSON, which its caller is told', async () => {
+      const response = await pass(untold('{"a":1}'), { expectsJson: true });
+      expect([await response.text(), response.headers.get('content-type')]).toEqual(['{"a":1}', 'application/json']);
+    });
+
+    it('is a 502 where it is no JSON', async () => {
+      await expect(pass(untold('<html>'), { expectsJson: true })).rejects.toMatchObject({ status: 502 });
+    });
+
+    it('may be anything where no JSON is asked for', async () => {
+      const response = await pass(untold('sound'));
+      expect([await response.text(), response.headers.get('content-type')]).toEqual(['sound', null]);
+    });
+  });
+
   it('that is an error passes as it is, JSON or not', async () => {
     const response = await pass(
       answer(Readable.from([Buffer.from('{"broken')]), 'application/json', { status: 400 }).passed,

@@ -9,8 +9,8 @@ const FILE = part('file', 'sound\r\n--b-\r\n--b-1x\r\n', '; filename="a.wav"\r\n
 const MODEL = part('model', 'mine');
 const END = '--b-1--\r\n';
 
-function requestOf(text: string, size = 1_000_000, type = TYPE): Request {
-  const bytes = Buffer.from(text);
+function requestOf(text: string | Buffer, size = 1_000_000, type = TYPE): Request {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
   let at = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -43,6 +43,17 @@ it("the form stays byte for byte where its model is the target's, or is not read
   const text = `preamble\r\n${MODEL}${FILE}${END}epilogue`;
   expect(await sent(text, inBody('mine'), 7)).toBe(text);
   expect(await sent(text, { model: 'theirs', modelInBody: false }, 7)).toBe(text);
+});
+
+it('the model goes in behind the very bytes of a boundary that is not ASCII', async () => {
+  const type = 'multipart/form-data; boundary="b-\u00fc"';
+  const text = Buffer.from((FILE + END).replaceAll('b-1', 'b-\u00fc'), 'latin1');
+  const form = await readForm(requestOf(text, 7, type), RULES);
+  const body = Buffer.concat(await form.body.open(inBody('mod\u00e8le')).toArray());
+  const expected = [inserted(''), FILE + END].map((part) => part.replaceAll('b-1', 'b-\u00fc'));
+  expect(body.toString('latin1')).toBe(
+    expected.join('').replace('"model"\r\n\r\n', `$&${Buffer.from('mod\u00e8le').toString('latin1')}`),
+  );
 });
 
 it('any content comes through, however it is cut', async () => {

@@ -1,51 +1,69 @@
 import { createCircuitBreaker } from '../../src/models/circuitBreaker';
 
 it('remembers at most a thousand routes, forgetting those first that it heard of longest ago', () => {
-  let time = 0;
-  const breaker = createCircuitBreaker(() => time);
-  for (let route = 0; route < 5_000; route++) breaker.failed(`one/${route}`);
-  expect(breaker.report()).toHaveLength(1_000);
-  expect(breaker.report()[0]).toEqual({ backend: 'one', deployment: '4000', state: 'failing', failures: 1 });
-  time += 1;
-  breaker.answered('one/4000');
-  expect(breaker.report()).toHaveLength(999);
+  const breaker = createCircuitBreaker({ now: () => 0 });
+  for (let failure = 0; failure < 4; failure++)
+    for (let route = 0; route < 1_001; route++) breaker.failed(`one/${route}`);
+  // Each was forgotten before its next failure.
+  for (let route = 0; route < 1_001; route++) expect(breaker.admits(`one/${route}`)).toBe(true);
+  for (let failure = 0; failure < 4; failure++)
+    for (let route = 1; route < 1_001; route++) breaker.failed(`one/${route}`);
+  for (let route = 1; route < 1_001; route++) expect(breaker.admits(`one/${route}`)).toBe(false);
 });
 
-it('tells the state of each route', () => {
+it('tells of a route once when its circuit opens, and once when its failures are over', () => {
   let time = 0;
-  const breaker = createCircuitBreaker(() => time);
-  for (let failure = 0; failure < 5; failure++) breaker.failed('one/a/b');
+  const told: [string, boolean][] = [];
+  const breaker = createCircuitBreaker({ now: () => time, changed: (...change) => void told.push(change) });
+  for (let failure = 0; failure < 4; failure++) breaker.failed('one/a/b');
+  expect([told, breaker.admits('one/a/b')]).toEqual([[], true]);
+  for (let failure = 0; failure < 3; failure++) breaker.failed('one/a/b');
   breaker.rests('two/x', 1_000);
-  expect(breaker.report()).toEqual([
-    { backend: 'one', deployment: 'a/b', state: 'open', failures: 5 },
-    { backend: 'two', deployment: 'x', state: 'resting', failures: 0 },
-  ]);
+  expect(told).toEqual([['one/a/b', true]]);
   expect([breaker.admits('one/a/b'), breaker.admits('two/x'), breaker.admits('three/x')]).toEqual([false, false, true]);
   time += 15_000;
   expect(breaker.admits('one/a/b')).toBe(true);
   breaker.begin('one/a/b');
-  expect(breaker.report()[0]).toMatchObject({ state: 'half-open' });
   expect(breaker.admits('one/a/b')).toBe(false);
   breaker.abandoned('one/a/b');
   expect(breaker.admits('one/a/b')).toBe(true);
+  breaker.begin('one/a/b');
+  breaker.failed('one/a/b');
+  expect(told).toHaveLength(1);
+  breaker.answered('one/a/b');
+  breaker.completed('one/a/b');
+  breaker.answered('one/a/b');
+  expect(told.slice(1)).toEqual([['one/a/b', false]]);
+});
+
+it('does not tell that a route is well again while its answers still break off', () => {
+  const told: boolean[] = [];
+  const breaker = createCircuitBreaker({ now: () => 0, changed: (_id, isOpen) => void told.push(isOpen) });
+  for (let answer = 0; answer < 8; answer++) {
+    breaker.answered('a');
+    breaker.brokeOff('a');
+  }
+  expect(told).toEqual([true]);
+  breaker.answered('a');
+  breaker.completed('a');
+  expect(told).toEqual([true, false]);
 });
 
 it('leaves a route alone for as long as its service asks, but tries it after the longest rest, and tells what was asked for', () => {
   let time = 5;
-  const breaker = createCircuitBreaker(() => time, 60_000);
+  const breaker = createCircuitBreaker({ now: () => time, maxRestMs: 60_000 });
   breaker.rests('a', 3_600_000);
   time += 59_999;
   expect([breaker.admits('a'), breaker.restOf('a')]).toEqual([false, 3_540_001]);
   time += 1;
   expect([breaker.admits('a'), breaker.restOf('a')]).toEqual([true, undefined]);
   breaker.answered('a');
-  expect(breaker.report()).toEqual([]);
 });
 
 /** A breaker whose route `a` has just begun to be probed. */
 function probed() {
   const clock = { time: 0 };
-  const breaker = createCircuitBreaker(() => clock.time);
+  const breaker = createCircuitBreaker({ now: () => clock.time });
   for (let failure = 0; failure < 5; failure++) breaker.failed('a');
   clock.time += 15_000;
   breaker.begin('a');
@@ -63,7 +81,7 @@ it('admits another probe every five seconds while the first has no answer', () =
   breaker.answered('a');
   expect(breaker.admits('a')).toBe(true);
   breaker.failed('a');
-  expect(breaker.report()).toMatchObject([{ state: 'failing', failures: 1 }]);
+  expect(breaker.admits('a')).toBe(true);
 });
 
 it('is open for the whole time again once one of the probes fails', () => {
@@ -76,7 +94,7 @@ it('is open for the whole time again once one of the probes fails', () => {
 
 it('opens after five answers in a row that broke off, though each had begun, and again after the next that does', () => {
   let time = 0;
-  const breaker = createCircuitBreaker(() => time);
+  const breaker = createCircuitBreaker({ now: () => time });
   const breakOff = () => {
     breaker.begin('a');
     breaker.answered('a');
@@ -96,5 +114,6 @@ it('opens after five answers in a row that broke off, though each had begun, and
   breaker.begin('a');
   breaker.answered('a');
   breaker.completed('a');
-  expect(breaker.report()).toEqual([]);
+  for (let answer = 0; answer < 4; answer++) breakOff();
+  expect(breaker.admits('a')).toBe(true);
 });

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { ModelBackend } from '../../src/modelBackends';
 import type { GatewayRequest, GatewayTarget } from '../../src/models/gateway';
 import {
@@ -15,6 +17,7 @@ import {
   type GatewayOptions,
 } from '../support/gateway';
 import { manualClock, type ManualClock } from '../support/manualClock';
+import { eventually } from '../support/polling';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
 
 const hello = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] };
@@ -135,6 +138,24 @@ describe('where a call goes', () => {
     }
     expect(calls()).toEqual([0, 0]);
   });
+});
+
+it('nothing of what was sent is held while the answer goes on', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect !== 'function') throw new Error('There is no collector to call.');
+  first.enqueue(reply.stallAfter(1));
+  const gateway = over([openAiBackend(first)]);
+  const ask = async () => {
+    const request = chatCall({ ...hello, stream: true, more: 'x'.repeat(100_000) });
+    if (request.body?.kind !== 'json') throw new Error('It has no body.');
+    return { sent: new WeakRef(request.body.bytes), answer: await gateway.forward(request) };
+  };
+  const { sent, answer } = await ask();
+  await once(answer.body, 'readable');
+  await eventually('the body is let go of', async () => (collect(), sent.deref() === undefined || undefined));
+  expect(answer.settleTokens).toBeDefined();
+  answer.body.on('error', () => undefined).destroy();
 });
 
 describe('what passes', () => {
@@ -399,8 +420,8 @@ describe('a body that is a stream', () => {
         })(),
       );
     const gateway = over([backend]);
-    await expect(gateway.forward(chatCall(hello, form(open)))).rejects.toBe(broken);
-    expect(gateway.health()).toEqual([]);
+    for (let call = 0; call < 6; call++)
+      await expect(gateway.forward(chatCall(hello, form(open)))).rejects.toBe(broken);
   });
 
   it('of 300 MB passes in constant memory', async () => {

@@ -91,7 +91,6 @@ describe('failover', () => {
     const gateway = over(ordered());
     const from = async () => (await gateway.forward(chatCall(hello))).backend;
     expect([await from(), await from()]).toEqual(['two', 'two']);
-    expect(gateway.health()).toEqual([{ backend: 'one', deployment: 'gpt-4o', state: 'resting', failures: 0 }]);
     clock.time += 30_000;
     expect(await from()).toBe('one');
     expect(calls()).toEqual([2, 2]);
@@ -181,9 +180,11 @@ describe('the circuit', () => {
     for (let call = 0; call < times; call++) await gateway.forward(chatCall(hello));
   };
 
-  it('opens after five failures in a row, answers 503 without a call, and lets one probe through after 15 s', async () => {
+  it('opens after five failures in a row, answers 503 without a call, and lets one probe through after 15 s; the log tells the first and the last of it', async () => {
     first.on(() => reply.status(500));
-    const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });
+    const states: string[] = [];
+    const logState = (message: string) => void states.push(message);
+    const gateway = over([openAiBackend(first)], { retry: { tries: 1 }, logState });
     await fail(gateway, 5);
     expect(await apiError(gateway.forward(chatCall(hello)))).toMatchObject({
       status: 503,
@@ -195,9 +196,11 @@ describe('the circuit', () => {
     expect((await apiError(gateway.forward(chatCall(hello)))).status).toBe(503);
     expect(calls()).toEqual([6, 0]);
     clock.time += 15_000;
+    expect(states).toEqual([expect.stringMatching(/"openai\/gpt-4o" has failed several times/)]);
     first.on(() => reply.default());
-    expect((await gateway.forward(chatCall(hello))).status).toBe(200);
-    expect(gateway.health()).toEqual([]);
+    await textOf(await gateway.forward(chatCall(hello)));
+    await textOf(await gateway.forward(chatCall(hello)));
+    expect(states.slice(1)).toEqual(['The model service "openai/gpt-4o" is well again.']);
   });
 
   it('ends the retries of the call that opens it', async () => {
@@ -265,7 +268,7 @@ describe('the circuit', () => {
       answer.body.on('error', () => undefined).destroy();
       await first.until(() => first.abandoned === call + 1);
     }
-    expect(gateway.health()).toEqual([]);
+    expect(calls()).toEqual([6, 0]);
   });
 
   it.each([400, 401, 403, 404, 413, 422, 429, 501])(
@@ -275,7 +278,6 @@ describe('the circuit', () => {
       const gateway = over([openAiBackend(first)], { retry: { tries: 1 } });
       for (let call = 0; call < 6; call++) await gateway.forward(chatCall(hello)).catch(() => undefined);
       expect(calls()).toEqual([6, 0]);
-      expect(gateway.health()).toEqual([]);
     },
   );
 

@@ -1,6 +1,17 @@
-import { callerHeaders } from '../../src/models/headers';
+import { callerHeaders, upstreamHeaders } from '../../src/models/headers';
 
 const passed = (headers: Record<string, string | string[]>) => Object.fromEntries(callerHeaders(headers));
+
+it("the caller's own ids of its request and its trace go to the service, credentials and what belongs to the connection do not", () => {
+  const ids = { 'x-ms-client-request-id': 'a', 'x-client-request-id': 'b', traceparent: 'c', tracestate: 'd' };
+  const own = { authorization: 'Bearer x', 'api-key': 'y', cookie: 'z', connection: 'close', 'x-request-id': 'e' };
+  expect(upstreamHeaders(new Headers({ ...ids, ...own }))).toEqual(ids);
+});
+
+it("Azure's headers of the deployment's machine learning endpoint pass", () => {
+  const headers = { 'azureml-model-session': 'd009', 'ms-azureml-model-error-reason': 'model_error' };
+  expect(passed(headers)).toEqual(headers);
+});
 
 it('what names the account of the operator stays here', () => {
   const headers = { 'openai-organization': 'org-1', 'openai-project': 'proj_1', 'openai-version': '2020-10-01' };

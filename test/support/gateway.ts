@@ -20,7 +20,10 @@ const common = {
   idleTimeoutMs: 60_000,
 };
 
-export const openAiBackend = ({ url }: ScriptedUpstream, more: Partial<ModelBackend> = {}): ModelBackend => ({
+export const openAiBackend = (
+  { url }: Pick<ScriptedUpstream, 'url'>,
+  more: Partial<ModelBackend> = {},
+): ModelBackend => ({
   ...common,
   name: 'openai',
   kind: 'openai',
@@ -48,6 +51,7 @@ export interface GatewayOptions {
   tenantLimits?: TenantLimits;
   observe?: ObserveCall;
   logFault?: (message: string, error: unknown) => void;
+  logState?: (message: string) => void;
 }
 
 /** Without records, no tenant may have a limit. */
@@ -64,6 +68,7 @@ export function gatewayOver(backends: ModelBackend[], options: GatewayOptions = 
     retry,
     observe: options.observe,
     logFault: options.logFault ?? ((message, error) => console.error(message, error)),
+    logState: options.logState ?? (() => undefined),
   });
 }
 

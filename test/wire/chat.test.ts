@@ -204,6 +204,8 @@ describe('What is refused before a model service is called', () => {
     ['audio without anything', { messages, modalities: ['text', 'audio'] }, 'audio.format'],
     ['data_sources', { messages, data_sources: [{ type: 'oracle', parameters: {} }] }, 'data_sources[0].type'],
     ['no model where the path has none', { messages, model: undefined }, 'model'],
+    ['null for a model where the path has none', { messages, model: null }, 'model'],
+    ['an empty model where the path has none', { messages, model: '' }, 'model'],
   ])('%s, by 400 that names it', async (_what, body, param) => {
     const answer = await fetch(`${hosts.openai.url}/openai/v1/chat/completions`, {
       method: 'POST',

@@ -48,6 +48,8 @@ describe('A model service that, asked for a whole answer,', () => {
     ['sends broken JSON', [reply.json('{"choices":[')], 502, 1],
     ['sends no JSON', [reply.json('<html>Sorry</html>')], 502, 1],
     ['sends nothing', [reply.json('')], 502, 1],
+    ['sends broken JSON without its type', [reply.wire('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{"cho')], 502, 1],
+    ['sends nothing without its type', [reply.wire('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')], 502, 1],
     ['has a status that is none', [reply.wire('HTTP/1.1 600 Odd\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
     ['has a status without a body', [reply.wire('HTTP/1.1 205 None\r\ncontent-length: 2\r\n\r\n{}')], 502, 1],
     [
@@ -112,6 +114,38 @@ describe('A model service that, asked for a whole answer,', () => {
     expect(answer.headers.get('retry-after')).toBe('300');
     expect(answer.headers.get('x-ratelimit-remaining-tokens')).toBe('0');
     expect(upstream.calls.chat).toBe(1);
+  });
+});
+
+describe('A model service that tells its key', () => {
+  const error = { error: { message: `The key ${UPSTREAM_KEY} is blocked.`, type: 'x' } };
+  const events = [`data: {"choices":[]}\n\n`, `data: ${JSON.stringify(error)}\n\n`];
+  const large = JSON.stringify({ ...error, more: 'x'.repeat(1_200_000) });
+  it.each<[what: string, reply: Reply, stream: boolean, status: number]>([
+    ['in an error inside of a stream', reply.raw(events), true, 200],
+    ['in an event cut into pieces', reply.raw(events.join('').match(/.{1,7}/gs) ?? [], { delayMs: 1 }), true, 200],
+    ['in an event that lacks its end', reply.raw(events.join('').trimEnd()), true, 200],
+    ['in JSON, asked for a stream', reply.json(error), true, 200],
+    ['in an answer', reply.json(error), false, 200],
+    ['in a large answer', reply.json(large), false, 200],
+    [
+      'in the headers of a refusal',
+      reply.status(400, { headers: { 'x-ms-note': `Bearer ${UPSTREAM_KEY}` } }),
+      false,
+      400,
+    ],
+  ])('%s does not tell it to the caller', async (_what, scripted, stream, status) => {
+    upstream.enqueue(scripted);
+    const answer = await chat({ stream });
+    const text = [...answer.headers].join('\n') + (await answer.text());
+    expect(answer.status).toBe(status);
+    expect(text).not.toContain(UPSTREAM_KEY);
+    expect(text).toContain('***');
+    if (scripted.kind === 'raw' && status === 200)
+      expect(text.endsWith([...scripted.pieces].join('').replace(UPSTREAM_KEY, '*'.repeat(UPSTREAM_KEY.length)))).toBe(
+        true,
+      );
+    expect(host.output()).not.toContain(UPSTREAM_KEY);
   });
 });
 

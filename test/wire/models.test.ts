@@ -57,6 +57,35 @@ describe('With a model service', () => {
   });
 });
 
+describe('With several model services', () => {
+  const error = '{"error":{"message":"No such model.","code":"model_not_found"}}';
+  let services: ScriptedMedia[];
+  let host: Host;
+  beforeAll(async () => {
+    services = await Promise.all([startScriptedMedia(), startScriptedMedia()]);
+    const backends = services.map(({ url }, priority) => ({
+      name: `backend-${priority}`,
+      kind: 'openai',
+      base_url: url,
+      priority,
+      deployments: { '*': '*' },
+    }));
+    host = await startHost({ env: { MODEL_BACKENDS: JSON.stringify(backends) } });
+  });
+  afterAll(async () => {
+    await host.stop();
+    for (const service of services) await service.close();
+  });
+
+  it('that take every name, a model is got from the first that has it, and is 404 where none has', async () => {
+    services[0]?.on(() => ({ status: 404, body: error }));
+    expect(await host.openai().models.retrieve('gpt-4o')).toMatchObject({ id: 'gpt-4o', owned_by: 'openai' });
+    expect(services.map(({ requests }) => requests.length)).toEqual([1, 1]);
+    services[1]?.on(() => ({ status: 404, body: error }));
+    await expect(host.openai().models.retrieve('gpt-4o')).rejects.toMatchObject({ status: 404 });
+  });
+});
+
 describe('Without a model service', () => {
   let host: Host;
   beforeAll(async () => {
