@@ -60,7 +60,7 @@ export const chatCompletions = bothStyles({
 async function localChat(
   call: Call,
   local: Services['local']['completions'],
-  request: ChatCompletionRequest,
+  request: ChatCompletionRequest & { model: string },
 ): Promise<unknown> {
   const { connection, invocation } = call;
   if (!request.stream) return orModelError(local.chatCompletion(request, connection.signal));
