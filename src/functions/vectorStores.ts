@@ -155,9 +155,9 @@ const getContent = operation({
   summary: 'Get the parsed content of a file of a vector store',
   params: fileParams,
   response: fileContentPage,
-  handle: async ({ scope, params, connection }) => {
+  handle: async ({ scope, params }) => {
     const { vectorStoreFiles } = (await services()).retrieval;
-    const data = await vectorStoreFiles.content(scope, params.vector_store_id, params.file_id, connection.signal);
+    const data = await vectorStoreFiles.content(scope, params.vector_store_id, params.file_id);
     return { object: 'vector_store.file_content.page', data, has_more: false, next_page: null };
   },
 });

@@ -83,24 +83,28 @@ function* ingestGroups(
 ): Generator<Task, string[], unknown> {
   const { df } = context;
   const faulty: string[] = [];
-  const waiting = [...groups];
-  const running: Task[] = [];
-  while (waiting.length + running.length > 0) {
-    for (const fileIds of waiting.splice(0, GROUPS_AT_ONCE - running.length)) {
-      running.push(df.callActivity(INGEST_FILES, { job, fileIds } satisfies FilesInput));
-    }
-    // The library never ends a wait for tasks of which one has ended before.
-    const ended = (yield df.Task.any(cancelled.isCompleted ? running : [...running, cancelled])) as Task;
-    if (ended === cancelled) {
-      waiting.length = 0;
-      continue;
-    }
-    running.splice(running.indexOf(ended), 1);
-    const answer = ended.result as FilesAnswer;
-    faulty.push(...answer.faulty);
-    showProgress(context, answer.counts);
+  for (let start = 0; start < groups.length && !cancelled.isCompleted; start += GROUPS_AT_ONCE) {
+    const some = groups.slice(start, start + GROUPS_AT_ONCE);
+    const atWork = df.Task.all(
+      some.map((fileIds) => df.callActivity(INGEST_FILES, { job, fileIds } satisfies FilesInput)),
+    );
+    // Never two `any` over the same activities: the second would start those again that are still at work. To wait for `atWork` itself starts nothing.
+    yield df.Task.any([atWork, cancelled]);
+    const answers = (yield atWork) as FilesAnswer[];
+    faulty.push(...answers.flatMap((answer) => answer.faulty));
+    showProgress(context, fewestLeft(answers));
   }
   return faulty;
+}
+
+/** The counts of the group that was done last. */
+function fewestLeft(answers: FilesAnswer[]): FileCounts | undefined {
+  return answers
+    .flatMap(({ counts }) => counts ?? [])
+    .reduce<FileCounts | undefined>(
+      (last, counts) => (last && last.in_progress < counts.in_progress ? last : counts),
+      undefined,
+    );
 }
 
 /** Lets files fail whose faults did not pass. */

@@ -97,7 +97,7 @@ export function createIngestion(
 
   /** Ingests those of the files that are pending in the job. Rejects on faults of storage that concern all of them. */
   async function ingest(job: IngestionJob, fileIds: string[], signal?: AbortSignal): Promise<IngestedGroup> {
-    return withPlace(async () => {
+    return (await placeFor(job, fileIds))(async () => {
       const store = await records.get<StoreRecord>(storeKey(job.scope, job.storeId));
       const group: IngestedGroup = { faulty: [], faults: [] };
       if (!store) return group;
@@ -115,14 +115,23 @@ export function createIngestion(
           group.faults.push(...(await uploadFailures.note(files, outcomes)));
         }
       };
-      const isLarge = files.some(({ bytes }) => bytes > GROUP_BYTES);
-      await (isLarge ? withLargePlace(work) : work()).catch((error: unknown) => {
+      await work().catch((error: unknown) => {
         if (!(error instanceof JobEnded)) throw error;
       });
       const { counts } = group;
       if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, group.faults);
       return group;
     });
+  }
+
+  /** A large file, which is alone in its group, waits for its turn before it takes a place from others. */
+  async function placeFor({ scope, storeId, jobId }: IngestionJob, fileIds: string[]): Promise<typeof withPlace> {
+    const [id, second] = fileIds;
+    if (id === undefined || second !== undefined) return withPlace;
+    const partition = storePartition(scope, storeId);
+    const pending = await records.get<PendingFile>({ partition, list: pendingOf(jobId), id });
+    if (!pending || pending.value.bytes <= GROUP_BYTES) return withPlace;
+    return async (work) => withLargePlace(async () => withPlace(work));
   }
 
   /** Embeds what was read and writes its chunks; returns what became of the files. */

@@ -66,6 +66,9 @@ export interface RankingWeights {
   text: number;
 }
 
+/** Results of a search whose order is the same whatever its limit up to here is; and so it is of any limit beyond. */
+export const STEADY_RESULTS = 51;
+
 export interface ChunkSearch {
   text: string;
   vector: Float32Array;

@@ -4,7 +4,7 @@ import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import type { Attributes, Filter, SearchRequest, SearchResultsPage } from '../wire/vectorStores';
 import { passesFilter } from './attributeFilter';
-import type { RankingWeights, ScoredChunk } from './ports';
+import { STEADY_RESULTS, type RankingWeights, type ScoredChunk } from './ports';
 import type { RetrievalPorts } from './retrievalPorts';
 import {
   FILES,
@@ -150,16 +150,18 @@ export function createSearch(
   ): Promise<SearchResultsPage> {
     const start = request.page === undefined ? 0 : startOf(request.page);
     const end = start + request.max_num_results;
-    const options: SearchOptions = {
-      // One more tells whether there is more.
-      limit: Math.min(end, MAX_PAGED_RESULTS) + 1,
+    const options = {
       scoreThreshold: request.ranking_options?.score_threshold ?? 0,
       filters: request.filters,
       weights: weightsOf(request.ranking_options),
     };
     try {
       const queries = await searchQueries(request, signal);
-      const passages = await search(scope, [storeId], queries, options, signal);
+      // One more tells whether there is more.
+      const count = Math.min(end, MAX_PAGED_RESULTS) + 1;
+      const passages = await inSteadyOrder(count, async (limit) =>
+        search(scope, [storeId], queries, { ...options, limit }, signal),
+      );
       const hasMore = passages.length > end && end < MAX_PAGED_RESULTS;
       return {
         object: 'vector_store.search_results.page',
@@ -187,6 +189,21 @@ export function createSearch(
   return { search, page };
 }
 
+/**
+ * The first `count` passages that `find` finds, in an order that does not depend on `count`, so that no page repeats or leaves out what another has: those that a small
+ * search finds, and behind them what only a large one does.
+ */
+async function inSteadyOrder(count: number, find: (limit: number) => Promise<FoundPassage[]>): Promise<FoundPassage[]> {
+  const first = await find(Math.min(count, STEADY_RESULTS));
+  const last = first.at(-1);
+  if (count <= STEADY_RESULTS || first.length < STEADY_RESULTS || !last) return first;
+  const given = new Set(first.map(placeOf));
+  const others = (await find(count + STEADY_RESULTS)).filter((passage) => !given.has(placeOf(passage)));
+  return [...first, ...others.map((passage) => ({ ...passage, score: Math.min(passage.score, last.score) }))];
+}
+
+const placeOf = ({ fileId, ordinal }: FoundPassage): string => `${fileId}#${ordinal}`;
+
 /** Where the page begins. Throws 400 for a token that no answer gave. */
 function startOf(token: string): number {
   const start = /^[1-9]\d{0,3}$/.test(token) ? Number(token) : MAX_PAGED_RESULTS;
@@ -208,7 +225,7 @@ function resultOf({ fileId, filename, score, attributes, text }: FoundPassage): 
 function best(passages: FoundPassage[], limit: number): FoundPassage[] {
   const unique = new Map<string, FoundPassage>();
   for (const passage of passages.sort((a, b) => b.score - a.score)) {
-    const key = `${passage.fileId}#${passage.ordinal}`;
+    const key = placeOf(passage);
     if (!unique.has(key)) unique.set(key, passage);
     if (unique.size === limit) break;
   }

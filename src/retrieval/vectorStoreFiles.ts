@@ -10,7 +10,7 @@ import type {
   VectorStoreFileObject,
 } from '../wire/vectorStores';
 import type { AttachFiles } from './attachFiles';
-import { fileBlob, type Files } from './files';
+import type { Files } from './files';
 import { indexUpkeepDue } from './indexUpkeep';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
@@ -37,7 +37,7 @@ export function createVectorStoreFiles(
   attachFiles: AttachFiles,
   writeStore: WriteStore,
 ) {
-  const { records, blobs, index, parser, now } = ports;
+  const { records, index, now } = ports;
 
   async function requireFile(scope: Scope, storeId: string, id: string): Promise<StoredRecord<StoreFile>> {
     await requireStore(records, scope, storeId);
@@ -101,22 +101,11 @@ export function createVectorStoreFiles(
     });
   }
 
-  /** The parsed text, section by section; none while the file is not ingested. Throws 404 if the file itself was deleted. */
-  async function content(
-    scope: Scope,
-    storeId: string,
-    id: string,
-    signal?: AbortSignal,
-  ): Promise<{ type: 'text'; text: string }[]> {
+  /** The parsed text as it is searched, chunk by chunk, overlaps included; none while the file is not ingested. */
+  async function content(scope: Scope, storeId: string, id: string): Promise<{ type: 'text'; text: string }[]> {
     const { value: file } = await requireFile(scope, storeId, id);
     if (file.status !== 'completed') return [];
-    const open = async () => {
-      const blob = await blobs.open(fileBlob(scope, id));
-      if (!blob) throw errors.noFile(id);
-      return blob.content;
-    };
-    const sections = await parser.parse({ filename: file.filename, bytes: file.bytes, open }, signal);
-    return sections.map(({ text }) => ({ type: 'text', text }));
+    return (await index.chunksOf(storeId, id)).map(({ text }) => ({ type: 'text', text }));
   }
 
   /** Takes the file out of the store with its chunks; the file itself stays. */

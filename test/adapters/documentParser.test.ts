@@ -199,6 +199,19 @@ describe('PDF', () => {
     expect(await textOf('a.pdf', pdfFile([['<65E5672C8A9E>']]))).toBe('日本語');
   });
 
+  it.each([
+    // The page shows the last letter of a word leftmost; X and V are glyphs for two characters each.
+    ['a ligature', 'MXS', 'سلام'],
+    ['ligatures of several words', 'NXF MXS', 'سلام فلان'],
+    ['a letter that has its mark with it', 'NV', 'فَن'],
+    ['presentation forms', 'MP', 'لام'],
+    ['words among others', 'The word MXS is a greeting, NXF is not', 'The word سلام is a greeting, فلان is not'],
+  ])('reads %s of a script from right to left in the order of reading', async (_what, line, expected) => {
+    const meanings = { M: 'م', S: 'س', N: 'ن', F: 'ف', X: 'لا', V: 'فَ', P: '\ufefb' };
+    const itself = Object.fromEntries([...line].map((glyph) => [glyph, glyph]));
+    expect(await textOf('a.pdf', pdfFile([[line]], { meanings: { ...itself, ...meanings } }))).toBe(expected);
+  });
+
   it.each<[string, Buffer, string]>([
     [
       'without text',
@@ -481,8 +494,8 @@ if (existsSync(realDocuments)) {
       ['pdf/GeoTopo-komprimiert.pdf', 'Dieses Skript wurde im Wintersemester 2013/2014 von Martin Thoma geschrieben'],
       ['pdf/crazyones-pdfa.pdf', 'The round pegs in the square holes'],
       ['pdf/google-doc-document.pdf', 'Beautiful is better than ugly.'],
-      ['pdf/habibi.pdf', 'habibi'],
-      ['pdf/habibi-rotated.pdf', 'habibi'],
+      ['pdf/habibi.pdf', 'habibi حَبيبي'],
+      ['pdf/habibi-rotated.pdf', 'habibi حَبيبي'],
       ['pdf/inline-image.pdf', 'Test'],
       ['pdf/libreoffice-form.pdf', 'Agree to privacy policy'],
       ['pdf/minimal-document.pdf', 'Lorem ipsum dolor sit amet'],

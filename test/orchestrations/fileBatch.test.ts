@@ -26,7 +26,10 @@ function fakeOrchestration(input: FileBatchInput = { job }) {
     callActivity: (name: string, given: unknown): FakeTask => ({ name, input: given }),
     createTimer: (at: Date): FakeTask => ({ name: 'timer', input: at.getTime() }),
     waitForExternalEvent: (name: string): FakeTask => ({ name }),
-    Task: { any: (tasks: FakeTask[]): FakeTask => ({ name: 'any', input: tasks }) },
+    Task: {
+      any: (tasks: FakeTask[]): FakeTask => ({ name: 'any', input: tasks }),
+      all: (tasks: FakeTask[]): FakeTask => ({ name: 'all', input: tasks }),
+    },
     setCustomStatus: (status: unknown) => void statuses.push(status),
     continueAsNew: (next: unknown) => void continued.push(next),
   };
@@ -34,16 +37,14 @@ function fakeOrchestration(input: FileBatchInput = { job }) {
   let step = run.next();
   const next = (value?: unknown) => (step = run.next(value));
   /** What is waited for together: the groups at work, and the event. */
-  const waited = (): FakeTask[] => (step.value as FakeTask).input as FakeTask[];
-  /** Lets the waited task at that place end. */
-  const end = (place: number, result?: unknown) => {
-    const [task] = waited().slice(place);
-    if (!task) throw new Error('Nothing to end there.');
-    Object.assign(task, { isCompleted: true, result });
-    return next(task);
+  const waited = (): [atWork: FakeTask, cancelled: FakeTask] => step.value?.input as [FakeTask, FakeTask];
+  /** Lets the groups at work end with these answers. */
+  const end = (...answers: unknown[]) => {
+    const [all] = waited();
+    expect(next(all)).toEqual({ done: false, value: all });
+    return next(answers);
   };
-  const atWork = () =>
-    waited().flatMap(({ name, input }) => (name === 'ingestFiles' ? [(input as { fileIds: string[] }).fileIds] : []));
+  const atWork = () => (waited()[0].input as FakeTask[]).map(({ input }) => (input as { fileIds: string[] }).fileIds);
   return { first: step, next, end, atWork, waited, statuses, continued };
 }
 
@@ -52,17 +53,16 @@ const timer = (milliseconds: number) => ({ value: { name: 'timer', input: millis
 const fine = { faulty: [] };
 
 describe('fileBatch', () => {
-  it('plans until nothing is left, keeps four groups at work, and shows its progress after each', () => {
+  it('plans until nothing is left, has four groups at work, and shows its progress after them', () => {
     const { first, next, end, atWork, statuses } = fakeOrchestration();
     expect(first).toMatchObject(plan);
     next({ groups: [['a'], ['b'], ['c'], ['d'], ['e', 'f']], counts: counts(6, 6) });
     expect(atWork()).toEqual([['a'], ['b'], ['c'], ['d']]);
-    end(1, { ...fine, counts: counts(6, 5) });
-    expect(atWork()).toEqual([['a'], ['c'], ['d'], ['e', 'f']]);
-    for (const open of [4, 3, 1]) end(0, { ...fine, counts: counts(6, open) });
-    expect(end(0, fine)).toMatchObject(plan);
+    end(...[4, 2, 3, 5].map((open) => ({ ...fine, counts: counts(6, open) })));
+    expect(atWork()).toEqual([['e', 'f']]);
+    expect(end(fine)).toMatchObject(plan);
     expect(next({ groups: [], counts: counts(6, 0) })).toEqual({ done: true, value: undefined });
-    expect(statuses.map((status) => (status as { done: number }).done)).toEqual([0, 1, 2, 3, 5, 6]);
+    expect(statuses.map((status) => (status as { done: number }).done)).toEqual([0, 4, 6]);
   });
 
   it('ends at once for a job that is gone', () => {
@@ -72,13 +72,12 @@ describe('fileBatch', () => {
   });
 
   it('begins no group any more when it is cancelled, and waits for those at work', () => {
-    const { next, end, atWork, waited } = fakeOrchestration();
+    const { next, waited } = fakeOrchestration();
     next({ groups: [['a'], ['b'], ['c'], ['d'], ['e']] });
-    end(4); // the event
-    expect(atWork()).toEqual([['a'], ['b'], ['c'], ['d']]);
-    expect(waited()).toHaveLength(4);
-    for (let groups = 0; groups < 3; groups += 1) end(0, fine);
-    expect(end(0, fine)).toMatchObject(plan);
+    const [all, cancelled] = waited();
+    cancelled.isCompleted = true;
+    expect(next(cancelled)).toEqual({ done: false, value: all });
+    expect(next([fine, fine, fine, fine])).toMatchObject(plan);
     expect(next({ groups: [] }).done).toBe(true);
   });
 
@@ -86,12 +85,11 @@ describe('fileBatch', () => {
     const { next, end } = fakeOrchestration();
     for (const wait of [1000, 2000, 4000, 8000, 16_000]) {
       next({ groups: [['a'], ['b', 'c']] });
-      end(0, fine);
-      expect(end(0, { faulty: ['b'] })).toMatchObject(timer(wait));
+      expect(end(fine, { faulty: ['b'] })).toMatchObject(timer(wait));
       expect(next()).toMatchObject(plan);
     }
     next({ groups: [['b']] });
-    expect(end(0, { faulty: ['b'] })).toMatchObject({
+    expect(end({ faulty: ['b'] })).toMatchObject({
       value: { name: 'failFiles', input: { job, fileIds: ['b'] } },
     });
     expect(next(fine)).toMatchObject(plan);
@@ -102,10 +100,10 @@ describe('fileBatch', () => {
     const { next, end } = fakeOrchestration();
     for (let times = 0; times < 4; times += 1) {
       next({ groups: [['a']] });
-      expect(end(0, { faulty: ['a'] })).toMatchObject(timer(1000));
+      expect(end({ faulty: ['a'] })).toMatchObject(timer(1000));
       next();
       next({ groups: [['a']] });
-      expect(end(0, fine)).toMatchObject(plan);
+      expect(end(fine)).toMatchObject(plan);
     }
   });
 
@@ -121,7 +119,7 @@ describe('fileBatch', () => {
   it('fails when files cannot even be given up', () => {
     const { next, end } = fakeOrchestration({ job, faultyRounds: 5 });
     next({ groups: [['a']] });
-    end(0, { faulty: ['a'] });
+    end({ faulty: ['a'] });
     expect(() => next({ faulty: ['a'] })).toThrow('cannot be written');
   });
 
@@ -129,10 +127,10 @@ describe('fileBatch', () => {
     const { next, end, continued } = fakeOrchestration();
     for (let round = 0; round < 19; round += 1) {
       next({ groups: [['a']] });
-      end(0, fine);
+      end(fine);
     }
     next({ groups: [['a']] });
-    end(0, { faulty: ['a'] });
+    end({ faulty: ['a'] });
     expect(next()).toEqual({ done: true, value: undefined });
     expect(continued).toEqual([{ job, faultyRounds: 1 }]);
   });

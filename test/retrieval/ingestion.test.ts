@@ -161,6 +161,26 @@ describe('ingesting', () => {
     expect(batch).toMatchObject({ status: 'cancelled', file_counts: { cancelled: 1, total: 1 } });
   });
 
+  it('lets small files pass the large ones that wait for their turn', async () => {
+    const gate = Promise.withResolvers<void>();
+    const parse = async ({ bytes }: { bytes: number }) => {
+      if (bytes > 4_000_000) await gate.promise;
+      return [{ text: 'whale' }];
+    };
+    const retrieval = test.restart({ parser: { parse }, maxFileBytes: 5_000_000 });
+    const large = await batchOf(
+      Array.from({ length: 5 }, () => 'x '.repeat(2_200_000)),
+      retrieval,
+    );
+    const small = await batchOf(['whale'], retrieval);
+    const atWork = large.ids.map(async (id) => retrieval.ingestion.ingest(large.job, [id]));
+    expect((await retrieval.ingestion.ingest(small.job, small.ids)).counts).toMatchObject({ completed: 1 });
+    expect(await countsOf(large.storeId)).toMatchObject({ in_progress: 5 });
+    gate.resolve();
+    await Promise.all(atWork);
+    expect(await countsOf(large.storeId)).toMatchObject({ completed: 5 });
+  });
+
   it('leaves files pending that met a fault of storage, and the rest done', async () => {
     const { storeId, ids, job } = await batchOf(['a', 'b']);
     jest.spyOn(test.ports.blobs, 'info').mockRejectedValueOnce(new Error('disk'));

@@ -112,6 +112,38 @@ describe('search', () => {
     }
   });
 
+  it.each<[string, string | string[]]>([
+    ['one query', 'penguin island 3'],
+    ['several queries', ['penguin 5', 'island 2 fish 9']],
+  ])(
+    'pages of any size give the same order, for %s with more results than a small search brings',
+    async (_what, query) => {
+      const { store } = await test.retrieval.vectorStores.create(scope, {});
+      const file_ids: string[] = [];
+      for (let number = 0; number < 130; number += 1) {
+        const text = `Penguin number ${number} lives on island ${number % 7} with fish ${number % 11}.`;
+        file_ids.push((await upload(test.retrieval, `${number}.txt`, text)).id);
+      }
+      await drive(test.retrieval, (await test.retrieval.fileBatches.create(scope, store.id, { file_ids })).job);
+      const inPagesOf = async (max_num_results: number) => {
+        const found: { filename: string; score: number }[] = [];
+        for (let page: string | undefined, more = true; more;) {
+          const part = await test.retrieval.search.page(scope, store.id, { ...request, query, max_num_results, page });
+          found.push(...part.data);
+          page = part.next_page ?? undefined;
+          more = part.has_more;
+        }
+        return found;
+      };
+      const all = await inPagesOf(7);
+      const scores = all.map(({ score }) => score);
+      expect(new Set(all.map(({ filename }) => filename)).size).toBe(130);
+      expect(all).toHaveLength(130);
+      expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+      expect(await inPagesOf(40)).toEqual(all);
+    },
+  );
+
   it('weighs vectors and full text as the ranking options say, else as suits the embedding model', async () => {
     const spy = jest.spyOn(test.ports.index, 'search');
     const hybrid_search = { embedding_weight: 0.3, text_weight: 0.7 };

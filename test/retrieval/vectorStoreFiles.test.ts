@@ -101,14 +101,26 @@ describe('files of a vector store', () => {
     ]);
   });
 
-  it('give their parsed text once they are ingested', async () => {
+  it('give their parsed text chunk by chunk once they are ingested, also without the file itself', async () => {
     const { vectorStoreFiles, files } = test.retrieval;
-    const { storeId, id, job } = await storeWith('<h1>Title</h1><p>Body</p>', 'a.html');
-    expect(await vectorStoreFiles.content(scope, storeId, id)).toEqual([]);
+    const sentences = Array.from({ length: 60 }, (_, number) => `Sentence ${number} is about whales in the sea.`);
+    const file = await upload(test.retrieval, 'a.html', `<h1>Title</h1><p>${sentences.join(' ')}</p>`);
+    const { store } = await test.retrieval.vectorStores.create(scope, {});
+    const { job } = await vectorStoreFiles.create(scope, store.id, {
+      file_id: file.id,
+      chunking_strategy: { type: 'static', static: { max_chunk_size_tokens: 100, chunk_overlap_tokens: 0 } },
+    });
+    expect(await vectorStoreFiles.content(scope, store.id, file.id)).toEqual([]);
     await drive(test.retrieval, job);
-    const text = (await vectorStoreFiles.content(scope, storeId, id)).map((part) => part.text).join('\n');
-    expect(text).toMatch(/Title[^<]*Body/s);
-    await files.remove(scope, id);
-    await expect(vectorStoreFiles.content(scope, storeId, id)).rejects.toMatchObject({ status: 404 });
+    await files.remove(scope, file.id);
+    const parts = await vectorStoreFiles.content(scope, store.id, file.id);
+    expect(parts).toHaveLength(await test.ports.index.count(store.id, file.id));
+    expect(parts.length).toBeGreaterThan(5);
+    expect(
+      parts
+        .map(({ text }) => text)
+        .join(' ')
+        .replace(/\s+/g, ' '),
+    ).toBe(`Title ${sentences.join(' ')}`);
   });
 });

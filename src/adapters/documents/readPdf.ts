@@ -1,8 +1,11 @@
 /** PDF: a section for every page, by Mozilla's pdf.js. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { PDFPageProxy } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import { z } from 'zod';
 import { DocumentError } from '../../retrieval/ports';
 import { MAX_PDF_BYTES, megabytes } from './limits';
+import { hasRightToLeft, inReadingOrder } from './rightToLeft';
 import type { SectionWriter } from './sectionWriter';
 
 /** Lines further apart than this many times the height of their text begin a paragraph. */
@@ -14,6 +17,7 @@ const RANGE_BYTES = 256 * 1024;
 /** A piece of a page's text, as pdf.js gives it. */
 interface TextItem {
   str: string;
+  dir: string;
   hasEOL: boolean;
   /** The last of the six numbers is the baseline's height on the page. */
   transform: unknown[];
@@ -50,6 +54,8 @@ async function readPages(file: FileHandle, bytes: number, output: SectionWriter)
     standardFontDataUrl: `${library}/standard_fonts/`,
     disableFontFace: true,
     useSystemFonts: false,
+    // No image is needed.
+    maxImageSize: 1,
     verbosity: VerbosityLevel.ERRORS,
   });
   try {
@@ -58,7 +64,10 @@ async function readPages(file: FileHandle, bytes: number, output: SectionWriter)
     for (let number = 1; number <= document.numPages; number += 1) {
       const page = await Promise.race([document.getPage(number), reading.failure]);
       const content = await Promise.race([page.getTextContent(), reading.failure]);
-      const text = pageText(content.items.filter((item) => 'str' in item));
+      const items = content.items.filter((item) => 'str' in item);
+      const needsOrder = items.some(({ str }) => hasRightToLeft(str));
+      const glyphs = needsOrder ? await Promise.race([glyphsOf(page), reading.failure]) : [];
+      const text = pageText(needsOrder ? withTexts(items, inReadingOrder(items, glyphs)) : items);
       output.startSection({ page: number });
       output.write(text);
       hasText ||= text.trim() !== '';
@@ -76,6 +85,23 @@ async function readPages(file: FileHandle, bytes: number, output: SectionWriter)
     await loading.destroy();
   }
 }
+
+/** The texts of the page's glyphs in the order in which they are drawn. */
+async function glyphsOf(page: PDFPageProxy): Promise<string[]> {
+  const { AnnotationMode, OPS } = await import('pdfjs-dist/legacy/build/pdf.mjs');
+  const { fnArray, argsArray } = await page.getOperatorList({ annotationMode: AnnotationMode.DISABLE });
+  return fnArray.flatMap((operation, place) => {
+    if (operation !== OPS.showText) return [];
+    const [shown = []] = shownGlyphs.parse(argsArray[place]);
+    return shown.flatMap((glyph) => (typeof glyph === 'object' && glyph !== null ? [glyph.unicode] : []));
+  });
+}
+
+/** Glyphs, with the moves between them as numbers and word gaps as null. */
+const shownGlyphs = z.array(z.array(z.union([z.number(), z.null(), z.object({ unicode: z.string() })])));
+
+const withTexts = (items: TextItem[], texts: string[]): TextItem[] =>
+  items.map((item, place) => ({ ...item, str: texts[place] ?? item.str }));
 
 /** The parts of the file as pdf.js asks for them, so that it reads no more than it needs. `failure` rejects when the file cannot be read. */
 async function rangesOf(file: FileHandle, bytes: number) {

@@ -1,15 +1,16 @@
 /** Searches of a store's table: by vectors, by full text, and by both fused by rank. */
 import { MatchQuery, type Table } from '@lancedb/lancedb';
 import { z } from 'zod';
-import type { Chunk, ChunkSearch, ScoredChunk } from '../../retrieval/ports';
+import { STEADY_RESULTS, type Chunk, type ChunkSearch, type ScoredChunk } from '../../retrieval/ports';
 import { fuseByRank, type Ranking } from '../../retrieval/rankFusion';
 import { nearestTo, USUAL_SETTINGS, vectorSearchSettings, type VectorSearchSettings } from './approximateIndex';
 import { CHUNK_COLUMNS, chunkRow, ofFiles, ofRows, rowId, TEXT_INDEX } from './rows';
 
 /** What of a query reaches the full-text search; terms beyond make it slow and no better. */
 const MAX_QUERY_CHARACTERS = 2_000;
-/** Candidates that each of two rankings brings, at least. */
-const MIN_CANDIDATES = 50;
+/** Candidates that each of two rankings brings, for few results and for more: not by the limit, so that the order of the results does not depend on it. */
+const CANDIDATES = 2 * STEADY_RESULTS;
+const MORE_CANDIDATES = 2_200;
 /** The BM25 of a chunk that counts as half close: a few words of the query that are rare in the store. */
 const HALF_CLOSE_BM25 = 8;
 /** Rows that may be searched before any is in the full-text index; the first compaction comes long before. */
@@ -127,7 +128,7 @@ async function ranked(
   way: Way,
   { limit }: ChunkSearch,
 ): Promise<{ ranking: Ranking; places: Iterable<[id: string, place: bigint]> }> {
-  const asked = Math.max(limit * 2, MIN_CANDIDATES);
+  const asked = limit <= STEADY_RESULTS ? CANDIDATES : Math.max(limit, MORE_CANDIDATES);
   const query = await way.query(asked);
   const rows = await query.select(['id', way.measure]).withRowId().toArrow();
   // By column: a hundred row objects of Arrow's cost more than the query.
