@@ -145,7 +145,7 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     purpose: 'assistants' | 'assistants_output' = 'assistants',
   ): Promise<FileObject> {
     const { size } = await store(scope, id, content);
-    return save(scope, { id, filename: usableName(filename), bytes: size, purpose });
+    return save(scope, { id, filename: usablePath(filename), bytes: size, purpose });
   }
 
   async function list(scope: Scope, { purpose, ...page }: ListFilesQuery) {
@@ -173,6 +173,12 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
   }
 
   return { create, put, get, findAll, list, content, remove };
+}
+
+/** A name with the folders it has in a container, each segment as {@link usableName}. */
+function usablePath(given: string): string {
+  const segments = given.split('/').filter((segment) => segment.trim() !== '');
+  return segments.length > 1 ? segments.map(usableName).join('/') : usableName(given);
 }
 
 /** The last segment of the name without control characters. Throws 400 if that is empty or over 255 characters. */

@@ -54,7 +54,10 @@ describe('blob uploads', () => {
     expect(data).toMatchObject([
       { id: uploadFileId(store.id, 'reports/2024/a.txt'), status: 'completed', usage_bytes: 14 },
     ]);
-    expect(await files.get(owner, data[0]?.id ?? '')).toMatchObject({ filename: 'a.txt', bytes: 14 });
+    expect(await files.get(owner, data[0]?.id ?? '')).toMatchObject({
+      filename: 'reports/2024/a.txt',
+      bytes: 14,
+    });
     const chunks = await test.ports.index.chunksOf(store.id, data[0]?.id ?? '');
     expect(chunks.map((chunk) => chunk.text)).toEqual(['second version']);
   });
