@@ -52,7 +52,7 @@ describe('a sync', () => {
     const { reference, storeId } = await newSync();
     const none = { added: 0, changed: 0, removed: 0, failed_count: 0, failed: [], error: null };
     expect((await syncNow(reference)).report).toMatchObject({ ...none, added: 2 });
-    expect(await held(storeId)).toEqual(['a.txt', 'b.txt']);
+    expect(await held(storeId)).toEqual(['a.txt', 'deep/er/b.txt']);
 
     await put('a.txt', 'Otters wake up at night.');
     await drop('deep/er/b.txt');
@@ -73,10 +73,10 @@ describe('a sync', () => {
     for (const name of ['docs/a.txt', 'docs-old/b.txt', 'other/docs/c.txt']) await put(name, name);
     const { reference, storeId } = await newSync({ prefix: 'docs/' });
     await syncNow(reference);
-    expect(await held(storeId)).toEqual(['a.txt']);
+    expect(await held(storeId)).toEqual(['docs/a.txt']);
     const loose = await newSync({ prefix: 'docs' });
     await syncNow(loose.reference);
-    expect(await held(loose.storeId)).toEqual(['a.txt', 'b.txt']);
+    expect(await held(loose.storeId)).toEqual(['docs-old/b.txt', 'docs/a.txt']);
   });
 
   it('goes by portions of a hundred blobs, of which a crash repeats at most one', async () => {
