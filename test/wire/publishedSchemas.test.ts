@@ -40,7 +40,9 @@ it('answers operations 9 to 13 on assistants', async () => {
   });
   await assistants.list();
   await assistants.retrieve(made.id);
-  expect((await assistants.update(made.id, { response_format: { type: 'json_object' } })).name).toBe('Otters');
+  expect((await assistants.update(made.id, { tools: [weather], response_format: { type: 'json_object' } })).name).toBe(
+    'Otters',
+  );
   expect((await assistants.delete(made.id)).deleted).toBe(true);
   await expect(assistants.retrieve(made.id)).rejects.toMatchObject({ status: 404 });
 });
