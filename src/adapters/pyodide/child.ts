@@ -137,7 +137,7 @@ function start(files: FileSystem, pyodide: Pyodide.PyodideAPI): (source: string)
   }
   const runCell: (source: string) => void = pyodide.runPython(cellRunner, { globals: pyodide.toPy({}) });
   randomFillSync(new Uint8Array(1)); // loads what Python's random numbers come from
-  lockDown();
+  lockDown([...Object.values(pyodide.ffi), Object.getPrototypeOf(runCell)]);
   return runCell;
 }
 
