@@ -241,6 +241,13 @@ it('hands on no file that is longer than the process said', async () => {
   await python.exited;
 });
 
+it('tells nothing of the lockdown when code makes the process end', async () => {
+  const { output } = await test.run('import ctypes\nctypes.CDLL(None).abort()', { session: 'c' });
+  expect(output).toContain('The Python process ended unexpectedly');
+  expect(test.faults.at(-1)).toMatch(/session c/);
+  expect(test.faults.at(-1)).not.toMatch(/Refused|not allow|UnhandledRejection/);
+});
+
 it('runs no JavaScript that C functions are handed', async () => {
   await withServer(async (port) => {
     const script = `process.stderr.write("ran"); globalThis.ran = 1; require("net").connect(${port}, "127.0.0.1")`;
