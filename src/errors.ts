@@ -21,7 +21,11 @@ export class ApiError extends Error {
   }
 }
 
-const notFound = (kind: string) => (id: string) => new ApiError(404, `No ${kind} found with id '${id.slice(0, 128)}'.`);
+/** `param` is where the request names the object, if its path does not. */
+const notFound =
+  (kind: string) =>
+  (id: string, param: string | null = null) =>
+    new ApiError(404, `No ${kind} found with id '${id.slice(0, 128)}'.`, { param });
 const invalid = (message: string, code: string | null, param: string | null = null) =>
   new ApiError(400, message, { code, param });
 

@@ -6,6 +6,7 @@ import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { PageRequest } from '../storage/ports';
 import type { AssistantObject, CreateAssistantRequest, ModifyAssistantRequest } from '../wire/assistants';
+import { checkTools } from './newRun';
 import type { AssistantsPorts } from './ports';
 import { checkToolResources, withToolResources } from './toolResources';
 
@@ -14,7 +15,10 @@ const keyOf = (scope: Scope, id: string) => ({ partition: partitionOf(scope, LIS
 
 export type Assistants = ReturnType<typeof createAssistants>;
 
-/** The assistants of a scope. Methods throw 404 for an id that is not there, also of a file or vector store that a request names. */
+/**
+ * The assistants of a scope. Methods throw 404 for an id that is not there, also of a file or vector store that a request names, and 400 for tools that do not go
+ * together.
+ */
 export function createAssistants(ports: AssistantsPorts) {
   const { records, now } = ports;
 
@@ -25,6 +29,7 @@ export function createAssistants(ports: AssistantsPorts) {
   }
 
   async function create(scope: Scope, body: CreateAssistantRequest): Promise<AssistantObject> {
+    checkTools(body.tools ?? [], body.response_format ?? 'auto');
     await checkToolResources(ports, scope, body.tool_resources);
     const assistant: AssistantObject = {
       id: newId('asst_'),
@@ -54,6 +59,7 @@ export function createAssistants(ports: AssistantsPorts) {
       const found = await records.get<AssistantObject>(key);
       if (!found) throw errors.noAssistant(id);
       const assistant = modified(found.value, body);
+      checkTools(assistant.tools, assistant.response_format);
       await records.write(key.partition, [
         { op: 'replace', list: key.list, id, value: assistant, ifMatch: found.etag },
       ]);

@@ -86,14 +86,14 @@ function unescaped(part: string): string {
   return ESCAPES[character] ?? character;
 }
 
-/** The code in arguments of another form: another order of members, a JSON string, or code that only begins like JSON. */
+/** The code in arguments of another form: another order of members, a JSON string, or code that only begins like JSON. None in an object without it. */
 function codeIn(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'string') return value;
     if (typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string')
       return value.code;
-    return text;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? '' : text;
   } catch {
     return text;
   }

@@ -1,5 +1,6 @@
 /** A run while one owner drives it: lease, fenced writes, and the signal that stops the work. */
 import { randomUUID } from 'node:crypto';
+import { laterKey } from '../storage/keys';
 import { ConflictError, type Change, type DueChanges, type StoredRecord } from '../storage/ports';
 import type { RunObject } from '../wire/threads';
 import type { AssistantsPorts } from './ports';
@@ -175,10 +176,10 @@ export class DrivenRun {
   private async writeNow(update: (run: RunObject) => RunObject, changes: Change[]): Promise<RunObject> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const next = update(this.run);
-      const thread = isTerminal(next.status) ? await this.freedThread() : undefined;
+      const freed = isTerminal(next.status) ? await this.lockedThread() : undefined;
       const due = isTerminal(next.status) ? { remove: [runDue(this.reference, this.stored.value.due_at)] } : {};
       try {
-        await this.replace(next, thread ? [...changes, thread] : changes, due);
+        await this.replace(next, changes, due, freed);
         return next;
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
@@ -188,13 +189,27 @@ export class DrivenRun {
     throw new Error(`Run ${this.reference.runId} is changed too often to be written.`);
   }
 
-  private async replace(run: RunObject, changes: Change[], due: DueChanges): Promise<void> {
+  /** `freed` is the thread that the run's end unlocks. */
+  private async replace(
+    run: RunObject,
+    changes: Change[],
+    due: DueChanges,
+    freed?: StoredRecord<ThreadRecord>,
+  ): Promise<void> {
     const released = isTerminal(run.status) || run.status === 'requires_action';
     const lease = released ? null : { owner: this.owner, until: this.ports.now() + LEASE_MILLISECONDS };
-    const value: RunRecord = { ...this.stored.value, run, lease };
+    let last_order = this.stored.value.last_order ?? '';
+    // Another instance, with a clock of its own, may have written what stands before.
+    const ordered = changes.map((change) => {
+      if (change.op !== 'create') return change;
+      last_order = laterKey(change.order, last_order);
+      return { ...change, order: last_order };
+    });
+    const value: RunRecord = { ...this.stored.value, run, lease, last_order };
+    const last: Change[] = freed ? [freedThread(freed, last_order)] : [];
     const [etag = ''] = await this.ports.records.write(
       this.partition,
-      [{ op: 'replace', list: RUNS, id: run.id, value, ifMatch: this.stored.etag }, ...changes],
+      [{ op: 'replace', list: RUNS, id: run.id, value, ifMatch: this.stored.etag }, ...ordered, ...last],
       due,
     );
     this.stored = { ...this.stored, value, etag };
@@ -208,18 +223,11 @@ export class DrivenRun {
     this.stored = found;
   }
 
-  /** The change that unlocks the thread; none if the thread is gone or another run's. */
-  private async freedThread(): Promise<Change | undefined> {
+  /** The thread that this run locks; none if the thread is gone or another run's. */
+  private async lockedThread(): Promise<StoredRecord<ThreadRecord> | undefined> {
     const { scope, threadId, runId } = this.reference;
     const thread = await this.ports.records.get<ThreadRecord>(threadKey(scope, threadId));
-    if (thread?.value.active_run_id !== runId) return undefined;
-    return {
-      op: 'replace',
-      list: 'thread',
-      id: threadId,
-      value: { ...thread.value, active_run_id: null },
-      ifMatch: thread.etag,
-    };
+    return thread?.value.active_run_id === runId ? thread : undefined;
   }
 
   /** Ends the watch. The lease lapses by itself unless the last write released it. */
@@ -227,4 +235,10 @@ export class DrivenRun {
     for (const timer of this.timers) clearInterval(timer);
     this.timers = [];
   }
+}
+
+/** The change that unlocks the thread. */
+function freedThread({ value, etag }: StoredRecord<ThreadRecord>, last_order: string): Change {
+  const free: ThreadRecord = { ...value, active_run_id: null, last_order };
+  return { op: 'replace', list: 'thread', id: value.thread.id, value: free, ifMatch: etag };
 }

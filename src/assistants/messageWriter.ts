@@ -44,6 +44,15 @@ export function stepChange(record: StepRecord, stored: boolean, now: number): Ch
     : { op: 'create', list, id, order: orderKey(now), value: record };
 }
 
+/** What takes back a message, and its step, that a crashed owner began. */
+export function removalOf({ message, step }: { message: MessageObject; step: RunStepObject }): Change[] {
+  return [
+    { op: 'delete', list: MESSAGES, id: message.id },
+    { op: 'delete', list: runMessagesList(step.run_id), id: message.id },
+    { op: 'delete', list: stepsList(step.run_id), id: step.id },
+  ];
+}
+
 export class MessageWriter {
   private readonly reader: CitationReader;
   private message: MessageObject;

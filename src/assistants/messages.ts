@@ -35,9 +35,10 @@ export function runMessage(run: { id: string; thread_id: string; assistant_id: s
 
 /**
  * The change that stores a new message; `now`, in milliseconds, is its place among the others: its second is too coarse where another process wrote within it.
+ * `after` is the thread's `last_order`.
  */
-export function creationOf(message: MessageObject, now: number): Extract<Change, { op: 'create' }> {
-  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(now), value: message };
+export function creationOf(message: MessageObject, now: number, after?: string): Extract<Change, { op: 'create' }> {
+  return { op: 'create', list: MESSAGES, id: message.id, order: orderKey(now, after), value: message };
 }
 
 function emptyMessage(threadId: string, at: number): MessageObject {

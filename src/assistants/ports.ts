@@ -38,8 +38,8 @@ export type BeginIngestion = (job: IngestionJob) => Promise<void>;
 
 /** The vector stores that tool resources may name, and those that threads have for files attached to messages. */
 export interface AttachableVectorStores {
-  /** Throws 404 if one does not exist. */
-  check(scope: Scope, ids: string[]): Promise<void>;
+  /** Throws 404 if one does not exist; `param` is where the request names them. */
+  check(scope: Scope, ids: string[], param: string): Promise<void>;
   /** Makes a store of these files, which expires seven days after its last use. The job waits to be begun. */
   createForThread(scope: Scope, fileIds: string[]): Promise<IngestionJob>;
   /** Adds files to a store. The job waits to be begun. Throws 404 for a store that is not there, 400 for an expired one. */

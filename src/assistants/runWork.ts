@@ -1,13 +1,14 @@
 /** The work of a run while it is driven: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
+import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import type { Change } from '../storage/ports';
 import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
 import { withImageData } from './messageImages';
-import { MessageWriter, type MessageSources } from './messageWriter';
+import { MessageWriter, removalOf, type MessageSources } from './messageWriter';
 import { patientAnswer } from './modelCall';
 import type { AssistantsPorts } from './ports';
-import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
 import { ended, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type StepRecord } from './threadRecords';
@@ -222,8 +223,10 @@ export class RunWork {
   /** Calls the server's tools and stores what they brought; the run, if the caller must answer the rest. */
   private async useTools(tools: ToolCallStep): Promise<RunObject | undefined> {
     this.tools = tools;
+    // A message that a crashed owner began would stand before these calls, which come first this time.
     if (tools.runsCode) {
-      await this.driven.write((same) => same, [tools.change()]);
+      await this.driven.write((same) => same, [tools.change(), ...this.removalOfBegun()]);
+      this.begun = undefined;
       tools.wasStored();
     }
     await tools.execute(serverTools(this.ports, this.driven));
@@ -234,8 +237,9 @@ export class RunWork {
     };
     const run = await this.driven.write(
       (same) => (calls.length > 0 ? { ...same, status: 'requires_action', required_action } : same),
-      [tools.change()],
+      [tools.change(), ...this.removalOfBegun()],
     );
+    this.begun = undefined;
     this.tools = undefined;
     this.steps.push(tools.record);
     if (calls.length === 0) {
@@ -244,6 +248,10 @@ export class RunWork {
     }
     await this.sink('thread.run.requires_action', run);
     return run;
+  }
+
+  private removalOfBegun(): Change[] {
+    return this.begun ? removalOf(this.begun) : [];
   }
 
   private async answer(writer: MessageWriter, finish: Finish): Promise<RunObject> {

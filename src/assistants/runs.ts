@@ -108,22 +108,30 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       const run = { ...newRun(ports, assistant, joined, body, ownResources), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
+      const order = orderKey(now(), thread.value.last_order);
+      let last_order = order;
+      const creations = messages.map((message) => {
+        const creation = creationOf(message, now(), last_order);
+        last_order = creation.order;
+        return creation;
+      });
       const record: RunRecord = {
         run,
         additional_instructions: body.additional_instructions ?? null,
         lease: null,
         due_at: due.at,
+        last_order,
       };
       const changes: Change[] = [
         {
           op: 'replace',
           list: 'thread',
           id: threadId,
-          value: { thread: joined, active_run_id: run.id },
+          value: { thread: joined, active_run_id: run.id, last_order },
           ifMatch: thread.etag,
         },
-        { op: 'create', list: RUNS, id: run.id, order: orderKey(now()), value: record },
-        ...messages.map((message) => creationOf(message, now())),
+        { op: 'create', list: RUNS, id: run.id, order, value: record },
+        ...creations,
       ];
       await records.write(threadPartition(scope, threadId), changes, { add: [due] });
       return run;

@@ -36,7 +36,10 @@ export function createThreadMessages(
           thread === value.thread
             ? { op: 'check', list: 'thread', id: threadId, ifMatch: etag }
             : { op: 'replace', list: 'thread', id: threadId, value: { ...value, thread }, ifMatch: etag };
-        await records.write(threadPartition(scope, threadId), [threadChange, creationOf(message, now())]);
+        await records.write(threadPartition(scope, threadId), [
+          threadChange,
+          creationOf(message, now(), value.last_order),
+        ]);
         return message;
       }),
     );

@@ -8,6 +8,11 @@ export interface ThreadRecord {
   thread: ThreadObject;
   /** The run that locks the thread; set and cleared in the same write as the run's own change. */
   active_run_id: string | null;
+  /**
+   * Sort key of the last record that a run, or the thread's creation, added: what follows sorts behind it, also where another instance's clock is behind. A
+   * message of a caller does not write the thread's record, so that between two of them the clocks decide.
+   */
+  last_order?: string;
 }
 
 /** Who drives a run now. A write of the run that another has leased since fails by its etag. */
@@ -23,6 +28,8 @@ export interface RunRecord {
   lease: Lease | null;
   /** `at` of the due record that was written with the run. */
   due_at: number;
+  /** Sort key of the last message or step of the run, or of what was there before it. */
+  last_order?: string;
 }
 
 export interface StepRecord {

@@ -26,6 +26,8 @@ import { checkToolResources, withToolResources } from './toolResources';
 const STAGED_CHANGES = 32;
 const STAGED_BYTES = MAX_WRITE_BYTES / 2;
 
+type Creation = Extract<Change, { op: 'create' }>;
+
 /** A creation that takes longer gives up, long before the sweep takes it for dead. */
 const CREATION_SECONDS = 600;
 const SWEEP_CREATION_SECONDS = 3600;
@@ -85,7 +87,7 @@ export function createThreads(ports: AssistantsPorts) {
   }
 
   /** The entry first: one whose thread is not there is passed over. So are messages of such a thread: the last write publishes all of them. */
-  async function publish(scope: Scope, thread: ThreadObject, messages: Change[]): Promise<void> {
+  async function publish(scope: Scope, thread: ThreadObject, messages: Creation[]): Promise<void> {
     const { id } = thread;
     const partition = threadPartition(scope, id);
     const began = seconds();
@@ -97,7 +99,7 @@ export function createThreads(ports: AssistantsPorts) {
     const groups = writable(messages);
     for (const group of groups.slice(0, -1)) await records.write(partition, group);
     if (seconds() > began + CREATION_SECONDS) throw errors.tooManyConflicts();
-    const value: ThreadRecord = { thread, active_run_id: null };
+    const value: ThreadRecord = { thread, active_run_id: null, last_order: messages.at(-1)?.order };
     await records.write(
       partition,
       [{ op: 'create', list: 'thread', id, order: orderKey(now()), value }, ...(groups.at(-1) ?? [])],
@@ -146,8 +148,8 @@ export function createThreads(ports: AssistantsPorts) {
 }
 
 /** Splits creations into groups that an atomic write takes. */
-function writable(changes: Change[]): Change[][] {
-  const groups: Change[][] = [];
+function writable(changes: Creation[]): Creation[][] {
+  const groups: Creation[][] = [];
   let bytes = Infinity;
   for (const change of changes) {
     const size = Buffer.byteLength(JSON.stringify(change));

@@ -31,6 +31,11 @@ const MAX_QUERY_CHARACTERS = 4000;
 /** Bytes of all arguments, and of all results, of one step: both must fit into a write of the store. */
 const MAX_ARGUMENT_BYTES = 512 * 1024;
 const MAX_RESULT_BYTES = 768 * 1024;
+const NO_CODE: CodeResult = {
+  logs: 'No code was given: call the tool with a JSON object whose member "code" is the Python code to run.',
+  images: [],
+  files: [],
+};
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 
@@ -164,7 +169,7 @@ export class ToolCallStep {
   }
 
   private async ran(call: OpenCall, index: number, { runCode }: ServerTools): Promise<StepToolCall> {
-    const { logs, images, files } = await runCode(call.code.code);
+    const { logs, images, files } = await (call.code.code.trim() === '' ? NO_CODE : runCode(call.code.code));
     this.files[call.id] = [...images, ...files].map(({ fileId, path }): WrittenFile => ({
       fileId,
       path: path.startsWith('/') ? path : `/mnt/data/${path}`,

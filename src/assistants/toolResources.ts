@@ -13,7 +13,8 @@ export async function checkToolResources(
   const fileIds = asked?.code_interpreter?.file_ids ?? [];
   const missing = await files.firstMissing(scope, fileIds);
   if (missing !== undefined) throw errors.noFile(missing, 'tool_resources.code_interpreter.file_ids');
-  await vectorStores.check(scope, asked?.file_search?.vector_store_ids ?? []);
+  const storeIds = asked?.file_search?.vector_store_ids ?? [];
+  await vectorStores.check(scope, storeIds, 'tool_resources.file_search.vector_store_ids');
 }
 
 /**

@@ -105,10 +105,15 @@ export const jobKey = ({ scope, storeId, jobId }: IngestionJob): RecordKey => ({
   id: jobId,
 });
 
-/** The store's record. Throws 404. */
-export async function requireStore(records: Records, scope: Scope, id: string): Promise<StoredRecord<StoreRecord>> {
+/** The store's record. Throws 404, with `param` if it is not the request's path that names the store. */
+export async function requireStore(
+  records: Records,
+  scope: Scope,
+  id: string,
+  param?: string,
+): Promise<StoredRecord<StoreRecord>> {
   const found = await records.get<StoreRecord>(storeKey(scope, id));
-  if (!found) throw errors.noVectorStore(id);
+  if (!found) throw errors.noVectorStore(id, param);
   return found;
 }
 

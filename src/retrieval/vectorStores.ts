@@ -76,9 +76,9 @@ export function createVectorStores(
     return storeObject((await requireStore(records, scope, id)).value, seconds());
   }
 
-  /** Throws 404 for the first of the stores that is not there. */
-  async function check(scope: Scope, ids: string[]): Promise<void> {
-    for (const id of ids) await requireStore(records, scope, id);
+  /** Throws 404 for the first of the stores that is not there; `param` is where the request names them. */
+  async function check(scope: Scope, ids: string[], param?: string): Promise<void> {
+    for (const id of ids) await requireStore(records, scope, id, param);
   }
 
   /** The scope that a store belongs to; undefined if there is no such store. For blobs, whose path names no tenant. */

@@ -28,8 +28,22 @@ export function newId(prefix: string): string {
 let lastMilliseconds = 0;
 let sequence = 0;
 
-/** A sort key for a record made now: later calls of this process sort later, and across processes the clock decides. */
-export function orderKey(now: number): string {
+/**
+ * A sort key for a record made now: later calls of this process sort later, and across processes the clock decides. Where clocks must not decide, `after` is a key
+ * behind which this one sorts.
+ */
+export function orderKey(now: number, after = ''): string {
+  return laterKey(keyOf(now), after);
+}
+
+/** The key, or the next one behind `after` if it does not sort there. */
+export function laterKey(key: string, after: string): string {
+  if (key > after) return key;
+  const [milliseconds = '', count] = after.split('-');
+  return `${milliseconds}-${String(Number(count) + 1).padStart(8, '0')}`;
+}
+
+function keyOf(now: number): string {
   if (now > lastMilliseconds) {
     lastMilliseconds = now;
     sequence = 0;

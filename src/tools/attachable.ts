@@ -9,7 +9,7 @@ export const THREAD_STORE_EXPIRY = { anchor: 'last_active_at' as const, days: 7 
 /** The vector stores that tool resources may name, and those of threads. */
 export function attachableVectorStores({ vectorStores, vectorStoreFiles }: Retrieval): AttachableVectorStores {
   return {
-    check: async (scope, ids) => vectorStores.check(scope, ids),
+    check: async (scope, ids, param) => vectorStores.check(scope, ids, param),
     async createForThread(scope, fileIds) {
       const { job } = await vectorStores.create(scope, { file_ids: fileIds, expires_after: THREAD_STORE_EXPIRY });
       if (!job) throw new Error('A store for attached files needs at least one file.');

@@ -34,18 +34,29 @@ it('escaped characters beyond the basic plane arrive whole, however they are tor
   }
 });
 
-it.each(['print(1)', '  for x in range(3):\n    print(x)', '"a string" + "another"', '{"a": 1, "b": 2}', '{1, 2}'])(
-  'bare code is taken as it is: %j',
-  (code) => {
-    expect(read([...code])).toBe(code);
-  },
-);
+it.each([
+  'print(1)',
+  '  for x in range(3):\n    print(x)',
+  '"a string" + "another"',
+  '{"a": 1, 2: 3}',
+  '{1, 2}',
+  '[1, 2]',
+])('bare code is taken as it is: %j', (code) => {
+  expect(read([...code])).toBe(code);
+});
 
 it('code is found behind other members, in a JSON string, and with raw line breaks', () => {
   expect(read(['{"language":"python","code":"x = 1"}'])).toBe('x = 1');
   expect(read(['"x = 1"'])).toBe('x = 1');
   expect(read(['{"code":"x = 1\ny = 2"}'])).toBe('x = 1\ny = 2');
 });
+
+it.each(['{}', '{"language":"python"}', '{"code":null}', '{"code":["x = 1"]}', ''])(
+  'arguments without code give none: %j',
+  (json) => {
+    expect(read([...json])).toBe('');
+  },
+);
 
 it('arguments that break off give the code so far', () => {
   expect(read(['{"code":"x = 1', '\\'])).toBe('x = 1\\');

@@ -147,6 +147,23 @@ it('takes bare code from models that send it', async () => {
   expect(open.requests[1]?.messages.at(-1)).toMatchObject({ content: 'The code printed nothing.' });
 });
 
+it.each(['{}', '{"language":"python"}', '{"code":" "}', ''])(
+  'tells the model where it gives no code: %j',
+  async (given) => {
+    open.turns.push(calls({ id: 'call_code', name: 'code_interpreter', arguments: given }), says('Sorry.'));
+    const { reference } = await open.start({ tools });
+    expect((await open.advance(reference))?.run.status).toBe('completed');
+    expect(open.codeCalls).toEqual([]);
+    const told = expect.stringMatching(/^No code was given: .*"code"/);
+    expect(open.requests[1]?.messages.at(-1)).toEqual({ role: 'tool', tool_call_id: 'call_code', content: told });
+    const outputs = [{ type: 'logs', logs: told }];
+    expect((await stepsOf(reference))[0]).toMatchObject({
+      status: 'completed',
+      step_details: { tool_calls: [{ code_interpreter: { outputs } }] },
+    });
+  },
+);
+
 it('links in a later run find the files that an earlier one gave', async () => {
   open.turns.push(runsCode('write()'), says('[a](sandbox:/mnt/data/a.txt)'), says('Again: sandbox:/mnt/data/a.txt'));
   open.codeResults.push({ ...nothing, files: [{ fileId: 'file-a', path: '/mnt/data/a.txt' }] });

@@ -6,12 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type OpenAI from 'openai';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 import { storeWithFile } from '../support/assistantFixtures';
 import { startHost, type Host } from '../support/host';
 import { startScriptedUpstream } from '../support/scriptedUpstream';
-import { LoadClient, noteTool, planOf, plannedModel, textsOf } from './crashLoad';
+import { LoadClient, noteTool, planOf, plannedModel } from './crashLoad';
+import { faultsOf } from './loadFaults';
 
 const KILLS = Number(process.env.CRASH_KILLS ?? 5);
 const CLIENTS = 12;
@@ -91,41 +91,3 @@ it(
 );
 
 const withoutLife = (call: string): string => call.replace(/, Bearer .*/, '');
-
-/** What is wrong with the client's run as it is now and as the client saw it. */
-async function faultsOf({ plan, seen, threadId, runId }: LoadClient, openai: OpenAI): Promise<string[]> {
-  const { runs, messages } = openai.beta.threads;
-  const faults: string[] = [];
-  const check = (isRight: boolean, what: string, found: unknown): void => {
-    if (!isRight) faults.push(`${plan.name} (${plan.turns.join(', ')}): ${what}: ${JSON.stringify(found)}`);
-  };
-  const listed = (await runs.list(threadId)).data;
-  const run = await runs.retrieve(runId, { thread_id: threadId });
-  const steps = (await runs.steps.list(runId, { thread_id: threadId, order: 'asc', limit: 100 })).data;
-  const written = (await messages.list(threadId, { run_id: runId, order: 'asc', limit: 100 })).data;
-  const texts = written.map(({ content: [part] }) => (part?.type === 'text' ? part.text.value : undefined));
-
-  check(listed.length === 1, 'the thread has one run', listed.length);
-  check(run.status === 'completed' || (plan.cancelled && run.status === 'cancelled'), 'it ended well', run);
-  check([...seen.statuses].join() === run.status, 'it had one terminal status', [...seen.statuses]);
-  check(seen.ends <= 1, 'its end was streamed once', seen.ends);
-  check(seen.askedAgain.length === 0, 'outputs that were taken are not asked for again', seen.askedAgain);
-  const tasks = [...seen.asked.values()];
-  check(new Set(tasks).size === tasks.length, 'a call is handed out once', tasks);
-  const named = steps.flatMap(({ step_details: details }) =>
-    details.type === 'message_creation' ? [details.message_creation.message_id] : [],
-  );
-  const ids = written.map(({ id }) => id);
-  check(named.join() === ids.join(), 'each step that writes has its message', { named, ids });
-  check(!steps.some(({ status }) => status === 'in_progress'), 'no step is left open', steps);
-  if (run.status === 'completed') {
-    check(texts.join() === textsOf(plan).join(), 'it says what the model said, once', texts);
-    const toolSteps = steps.filter(({ type, status }) => type === 'tool_calls' && status === 'completed').length;
-    check(toolSteps === plan.turns.length - 1, 'each tool turn is one step', toolSteps);
-    const functionTurns = plan.turns.filter((turn) => turn.includes('functions')).length;
-    check(seen.asked.size === functionTurns, 'each function turn was handed out once', tasks);
-  }
-  const free = await messages.create(threadId, { role: 'user', content: 'Thanks.' }).catch(String);
-  check(typeof free !== 'string', 'the thread is free', free);
-  return faults;
-}

@@ -26,9 +26,9 @@ export function attachables() {
     },
   };
   const storePort: AttachableVectorStores = {
-    check(_scope, ids) {
+    check(_scope, ids, param) {
       const missing = ids.find((id) => !stores.has(id));
-      return missing === undefined ? Promise.resolve() : Promise.reject(errors.noVectorStore(missing));
+      return missing === undefined ? Promise.resolve() : Promise.reject(errors.noVectorStore(missing, param));
     },
     createForThread(scope, fileIds) {
       const id = `vs_${stores.size + 1}_${(jobs += 1)}`;

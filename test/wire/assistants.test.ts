@@ -129,12 +129,12 @@ it('makes and attaches a vector store that an assistant describes', async () => 
   expect(store).toMatchObject({ metadata: { about: 'otters' }, file_counts: { total: 1 } });
 });
 
-it('refuses a vector store that is not there', async () => {
+it('refuses a vector store that is not there, naming the parameter', async () => {
   const call = suite.client().beta.assistants.create({
     model: 'gpt-4.1',
     tool_resources: { file_search: { vector_store_ids: ['vs_nothing'] } },
   });
-  await expect(call).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+  await expect(call).rejects.toMatchObject({ status: 404, param: 'tool_resources.file_search.vector_store_ids' });
 });
 
 it('keeps files for code_interpreter, and the resources of tools that a modification does not name', async () => {

@@ -11,6 +11,17 @@ import { publishedExceptions } from '../support/publishedExceptions';
 import { reply } from '../support/scriptedUpstream';
 
 const LEAST_SCHEMAS = 30;
+/** Those of code_interpreter: its calls and outputs, and what an answer does with the files. */
+const CODE_SCHEMAS = [
+  ...['', 'OutputLogs', 'OutputImage'].flatMap((part) => [
+    `RunStepDetailsToolCallsCode${part}Object`,
+    `RunStepDeltaStepDetailsToolCallsCode${part}Object`,
+  ]),
+  ...['ImageFile', 'TextAnnotationsFilePath'].flatMap((part) => [
+    `MessageContent${part}Object`,
+    `MessageDeltaContent${part}Object`,
+  ]),
+];
 const suite = contractSuite();
 const client = () => suite.client();
 const question = { role: 'user', content: 'Where do otters sleep?' } as const;
@@ -40,7 +51,9 @@ it('answers operations 9 to 13 on assistants', async () => {
   });
   await assistants.list();
   await assistants.retrieve(made.id);
-  expect((await assistants.update(made.id, { response_format: { type: 'json_object' } })).name).toBe('Otters');
+  expect((await assistants.update(made.id, { tools: [weather], response_format: { type: 'json_object' } })).name).toBe(
+    'Otters',
+  );
   expect((await assistants.delete(made.id)).deleted).toBe(true);
   await expect(assistants.retrieve(made.id)).rejects.toMatchObject({ status: 404 });
 });
@@ -137,13 +150,37 @@ it('streams runs that complete, need outputs, end early, fail and are cancelled'
   expect([...new Set(heard)]).toEqual(expect.arrayContaining(events));
 });
 
+it('answers and streams runs whose code prints, draws an image and writes a file that the answer links to', async () => {
+  const { assistants, threads } = client().beta;
+  const { id: assistant_id } = await assistants.create({ model: 'gpt-4.1', tools: [{ type: 'code_interpreter' }] });
+  const code = `open('/mnt/data/dot.png', 'wb').write(bytes.fromhex('89504e470d0a1a0a'))
+open('/mnt/data/places.csv', 'w').write('place')
+print('drawn')`;
+  const answers = () => [
+    reply.toolCalls([{ name: 'code_interpreter', arguments: { code } }]),
+    reply.text('Here: [places](sandbox:/mnt/data/places.csv).'),
+  ];
+  const parts = [{ type: 'image_file' }, { type: 'text', text: { annotations: [{ type: 'file_path' }] } }];
+  suite.upstream.enqueue(...answers());
+  const run = await threads.createAndRunPoll({ assistant_id, thread: { messages: [question] } }, soon);
+  const { thread_id } = run;
+  const [message] = (await threads.messages.list(thread_id)).data;
+  expect(message?.content).toMatchObject(parts);
+  const steps = await threads.runs.steps.list(run.id, { thread_id, order: 'asc' });
+  const outputs = [{ type: 'logs', logs: 'drawn\n' }, { type: 'image' }];
+  expect(steps.data[0]?.step_details).toMatchObject({ tool_calls: [{ code_interpreter: { outputs } }] });
+  suite.upstream.enqueue(...answers());
+  const stream = threads.createAndRunStream({ assistant_id, thread: { messages: [question] } });
+  expect((await stream.finalMessages())[0]?.content).toMatchObject(parts);
+}, 60_000);
+
 if (publishedSchemas) {
   const published = publishedSchemas;
   it(`met at least ${LEAST_SCHEMAS} of the published schemas, every answer, and every exception`, () => {
     const met = [...published.exercised].sort();
     process.stderr.write(`${met.length} published schemas: ${met.join(', ')}\n`);
     expect(met.length).toBeGreaterThanOrEqual(LEAST_SCHEMAS);
-    expect(met).toEqual(expect.arrayContaining(published.answerNames));
+    expect(met).toEqual(expect.arrayContaining([...published.answerNames, ...CODE_SCHEMAS]));
     expect([...published.exceptionsUsed].sort()).toEqual(publishedExceptions.map(({ name }) => name).sort());
   });
 

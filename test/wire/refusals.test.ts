@@ -101,14 +101,41 @@ describe('tool_choice', () => {
   });
 });
 
-it('two tools of one name are refused', async () => {
-  const client = host.openai();
-  const tools = [{ type: 'file_search' }, { type: 'file_search' }] as const;
-  const assistant = await client.beta.assistants.create({ model: 'gpt', tools: [...tools] });
-  const thread = await client.beta.threads.create();
-  expect(await post(`/threads/${thread.id}/runs`, { assistant_id: assistant.id })).toMatchObject({
-    status: 400,
-    error: { param: 'tools' },
+describe('tools that do not go together are refused, by an assistant, by its modification and by a run:', () => {
+  const weather = { type: 'function', function: { name: 'weather' } };
+  it.each<[string, object, string, RegExp]>([
+    ['one tool twice', { tools: [{ type: 'file_search' }, { type: 'file_search' }] }, 'tools', /named 'file_search'/],
+    ['two functions of one name', { tools: [weather, weather] }, 'tools', /named 'weather'/],
+    [
+      'json_object beside a tool of the server',
+      { tools: [weather, { type: 'file_search' }], response_format: { type: 'json_object' } },
+      'response_format',
+      /all tools must be of type `function`/,
+    ],
+  ])('%s', async (_what, body, param, message) => {
+    const client = host.openai();
+    const assistant = await client.beta.assistants.create({ model: 'gpt' });
+    const thread = await client.beta.threads.create();
+    for (const [path, named] of [
+      ['/assistants', { model: 'gpt' }],
+      [`/assistants/${assistant.id}`, {}],
+      [`/threads/${thread.id}/runs`, { assistant_id: assistant.id }],
+    ] as const) {
+      const refusal = { status: 400, error: { param, message: expect.stringMatching(message) } };
+      expect(await post(path, { ...named, ...body })).toMatchObject(refusal);
+    }
+    expect(await client.beta.assistants.retrieve(assistant.id)).toEqual(assistant);
+  });
+
+  it('json_object for an assistant that has a tool of the server', async () => {
+    const { assistants } = host.openai().beta;
+    const { id } = await assistants.create({ model: 'gpt', tools: [{ type: 'file_search' }] });
+    const refusal = { status: 400, param: 'response_format' };
+    const jsonObject = { response_format: { type: 'json_object' } } as const;
+    await expect(assistants.update(id, jsonObject)).rejects.toMatchObject(refusal);
+    expect((await assistants.update(id, { ...jsonObject, tools: [] })).response_format).toEqual({
+      type: 'json_object',
+    });
   });
 });
 

@@ -116,10 +116,10 @@ it('makes a store that a thread describes, which expires seven days after its la
 
 it.each([
   [{ code_interpreter: { file_ids: ['file-nothing'] } }, 'tool_resources.code_interpreter.file_ids', 404],
-  [{ file_search: { vector_store_ids: ['vs_nothing'] } }, null, 404],
+  [{ file_search: { vector_store_ids: ['vs_nothing'] } }, 'tool_resources.file_search.vector_store_ids', 404],
   [{ code_interpreter: { file_ids: Array(21).fill('file-1') } }, 'tool_resources.code_interpreter.file_ids', 400],
   [{ file_search: { vector_store_ids: ['vs_1', 'vs_2'] } }, 'tool_resources.file_search.vector_store_ids', 400],
-] as [object, string | null, number][])('refuses the tool resources %j', async (tool_resources, param, status) => {
+] as [object, string, number][])('refuses the tool resources %j', async (tool_resources, param, status) => {
   const { threads } = suite.client().beta;
   const { id } = await threads.create();
   await expect(threads.create({ tool_resources })).rejects.toMatchObject({ status, param });

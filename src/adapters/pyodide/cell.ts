@@ -7,13 +7,13 @@ export const WHEEL_FOLDER = '/wheels';
 
 /**
  * Run once, before any user code; its value is `run_cell(source)`.
- * - The modules that reach JavaScript are taken out.
+ * - The modules that reach JavaScript are taken out, and so is what makes an object of it.
  * - `asyncio` gets an event loop that waits in Python, since the process does nothing else meanwhile.
  * - A wheel is unpacked when something that it holds is imported for the first time.
  */
 export const cellRunner = `
-import ast, asyncio, gc, importlib.abc, importlib.machinery, inspect, linecache, os, site, sys, time, traceback, zipfile
-import __main__
+import ast, asyncio, ctypes, gc, importlib.abc, importlib.machinery, inspect, linecache, os, site, sys, time, traceback, zipfile
+import __main__, _pyodide_core, _testinternalcapi
 import pyodide.code, pyodide.ffi, pyodide.webloop
 from _pyodide._importhook import JsLoader, jsfinder
 
@@ -22,6 +22,32 @@ for loader in [object for object in gc.get_objects() if isinstance(object, JsLoa
     loader.jsproxy = None
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not jsfinder]
 del pyodide.code.run_js
+
+
+def refuse(*args, **kwargs):
+    raise PermissionError('The sandbox does not allow this.')
+
+
+converters = _pyodide_core.Py2JsConverter, _pyodide_core.Js2PyConverter, _pyodide_core.JsFuncSignature
+makers = [value for value in gc.get_objects() if isinstance(value, converters)]
+for value in makers:
+    # The runtime itself keeps these.
+    ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(value))
+for value in vars(_pyodide_core).values():
+    if inspect.isbuiltin(value) or isinstance(value, converters):
+        makers.append(value)
+for maker in makers:
+    for holder in gc.get_referrers(maker):
+        if isinstance(holder, dict):
+            holder.update((name, refuse) for name, value in list(holder.items()) if value is maker)
+del maker, makers, holder, value
+_pyodide_core.JsException.__new__ = refuse
+# Nor is the module made anew when it is imported again: it is no longer kept, and it loses its name in the table of built-in modules.
+_testinternalcapi.clear_extension('_pyodide_core', '_pyodide_core')
+entry = ctypes.c_void_p.in_dll(ctypes.pythonapi, 'PyImport_Inittab').value
+while ctypes.string_at(name := ctypes.c_void_p.from_address(entry).value) != b'_pyodide_core':
+    entry += 2 * ctypes.sizeof(ctypes.c_void_p)
+ctypes.memset(name, 0, 1)
 for module in list(sys.modules.values()):
     for name, value in list(vars(module).items()) if isinstance(module, type(sys)) else []:
         if isinstance(value, pyodide.ffi.JsProxy):

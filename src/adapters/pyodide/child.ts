@@ -22,7 +22,8 @@ const PIECE_BYTES = 64 * 1024;
 
 // Taken hold of before `lockDown`, which leaves nobody else a way to files.
 const { constants, readSync, writeSync } = fs;
-const end = process.exit.bind(process);
+/** `process.exit()` by what it ends in: it itself calls what `lockDown` takes away. */
+const end: (code: number) => never = Reflect.get(process, 'reallyExit').bind(process);
 
 const [, , pyodideFile = '', wasmMegabytes = ''] = process.argv;
 
@@ -137,7 +138,7 @@ function start(files: FileSystem, pyodide: Pyodide.PyodideAPI): (source: string)
   }
   const runCell: (source: string) => void = pyodide.runPython(cellRunner, { globals: pyodide.toPy({}) });
   randomFillSync(new Uint8Array(1)); // loads what Python's random numbers come from
-  lockDown();
+  lockDown([...Object.values(pyodide.ffi), Object.getPrototypeOf(runCell)]);
   return runCell;
 }
 
@@ -184,6 +185,7 @@ async function main(): Promise<void> {
   const files: FileSystem = pyodide.FS;
   files.mkdirTree(WHEEL_FOLDER);
   files.mkdirTree(DATA_FOLDER);
+  const { PythonError } = pyodide.ffi; // cannot be had any more once Pyodide has failed
   const runCell = start(files, pyodide);
   answer(messageFrame({ type: 'ready' }));
   for (;;) {
@@ -201,7 +203,7 @@ async function main(): Promise<void> {
         runCell(code);
       } catch (error) {
         // Code can break what tells of its exceptions.
-        if (!(error instanceof pyodide.ffi.PythonError)) throw error;
+        if (!(error instanceof PythonError)) throw error;
         output.write(Buffer.from(error.message));
       }
       output.end();

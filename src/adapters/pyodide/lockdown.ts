@@ -1,8 +1,9 @@
 /**
- * Takes from the sandbox's process what it does not need, for the case that code gets from Python to JavaScript. The first fence is that Python has no
- * way there, the second is Node's permission model; this one also covers what that leaves open: the network and signals.
+ * Takes from the sandbox's process what it does not need, for the case that code gets from Python to JavaScript. The first fence is that Python is left no
+ * way there (`cell.ts`; only `ctypes` can make one), the second is Node's permission model; this one also covers what that leaves open: the network and signals.
  */
 import Module, { createRequire, syncBuiltinESMExports } from 'node:module';
+import { freezeBuiltIns } from './frozenBuiltIns';
 
 /** What Pyodide or Node itself calls on `process` while code runs. */
 const neededOfProcess = new Set(['constructor', 'nextTick', 'emitWarning', 'hrtime', 'memoryUsage', 'cwd', 'uptime']);
@@ -38,8 +39,8 @@ const refuse = (): never => {
   throw new Refused('The sandbox does not allow this.');
 };
 
-/** Cannot be undone. After it, the process can use only what its own code has taken hold of before. */
-export function lockDown(): void {
+/** Cannot be undone. After it, the process can use only what its own code has taken hold of before. `classes` are frozen with JavaScript's own. */
+export function lockDown(classes: unknown[] = []): void {
   const load = createRequire(__filename);
   const names = Module.builtinModules.filter((name) => !harmlessModules.test(name) && !name.startsWith('_'));
   const updateImports = syncBuiltinESMExports;
@@ -61,6 +62,7 @@ export function lockDown(): void {
     Object.defineProperty(Object.getPrototypeOf(kind), 'constructor', { value: undefined });
   }
   Object.defineProperty(Error, 'prepareStackTrace', { value: undefined, writable: false, configurable: false });
+  freezeBuiltIns(classes);
 }
 
 /** Replaces every function of the holder, and the methods of every class in it. */

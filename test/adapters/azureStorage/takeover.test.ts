@@ -1,4 +1,8 @@
 /** Two hosts on one storage account: what one leaves behind, the other takes over. */
+import OpenAI from 'openai';
+import { LoadClient, noteTool, planOf, plannedModel } from '../../recovery/crashLoad';
+import { faultsOf } from '../../recovery/loadFaults';
+import { printedSeed, seededRandom } from '../../conformance/seededRandom';
 import { assistantWithThread, OTTERS, storeWithFile, textOf } from '../../support/assistantFixtures';
 import { startAzurite, type Azurite } from '../../support/azurite';
 import { startHost, type Host } from '../../support/host';
@@ -8,20 +12,31 @@ let azurite: Azurite;
 let upstream: ScriptedUpstream;
 let hosts: Host[];
 
+const start = async (prefix: string, key: string): Promise<Host> =>
+  startHost({
+    env: {
+      STORAGE: 'azure',
+      STORAGE_PREFIX: prefix,
+      AzureWebJobsStorage: azurite.connectionString,
+      OPENAI_BASE_URL: upstream.url,
+      // Tells the model which host asks.
+      OPENAI_API_KEY: key,
+    },
+  });
+
 beforeAll(async () => {
   azurite = await startAzurite();
   upstream = await startScriptedUpstream();
-  const env = {
-    STORAGE: 'azure',
-    STORAGE_PREFIX: azurite.newPrefix(),
-    AzureWebJobsStorage: azurite.connectionString,
-    OPENAI_BASE_URL: upstream.url,
-    OPENAI_API_KEY: 'up',
-  };
-  hosts = await Promise.all([startHost({ env }), startHost({ env })]);
 }, 60_000);
-afterAll(async () => {
+beforeEach(async () => {
+  const prefix = azurite.newPrefix();
+  hosts = await Promise.all(['first', 'second'].map(async (key) => start(prefix, key)));
+}, 60_000);
+afterEach(async () => {
   await Promise.all(hosts.map(async (host) => host.stop()));
+  upstream.reset();
+});
+afterAll(async () => {
   await upstream.close();
   await azurite.stop();
 });
@@ -54,3 +69,58 @@ it('the other host sees files and vector stores, and finishes the run of one tha
   expect(data.map((message) => textOf(message).value)).toEqual(['Afloat.']);
   expect(upstream.calls.chat).toBe(calls + 2);
 }, 90_000);
+
+const RUNS = 30;
+const CLIENTS = 10;
+
+/** A client whose requests go to the hosts in turn, also to one that is dead. */
+function roundRobin(): OpenAI {
+  const [first] = hosts;
+  let requests = 0;
+  return new OpenAI({
+    baseURL: `${first?.url}/v1`,
+    apiKey: first?.key(),
+    maxRetries: 0,
+    fetch: async (input, init) => {
+      const { pathname, search } = new URL(input instanceof Request ? input.url : input);
+      requests += 1;
+      return fetch(`${hosts[requests % hosts.length]?.url}${pathname}${search}`, init);
+    },
+  });
+}
+
+it(`two hosts share ${RUNS} runs, and where one is killed halfway, each run ends once, with its answer, and no host asks twice`, async () => {
+  const seed = printedSeed('two hosts');
+  const [first, second] = hosts;
+  if (!first || !second) throw new Error('Two hosts are needed.');
+  const { store } = await storeWithFile(first.openai());
+  const assistant = await first.openai().beta.assistants.create({
+    model: 'gpt',
+    tools: [noteTool, { type: 'file_search' }],
+    tool_resources: { file_search: { vector_store_ids: [store.id] } },
+  });
+  const model = plannedModel(seededRandom(seed));
+  upstream.on(model.handler);
+  const openai = roundRobin();
+  const clients = Array.from({ length: RUNS }, (_, number) => new LoadClient(planOf(number), openai, assistant.id));
+  const waiting = [...clients];
+  let ended = 0;
+  const loop = async (): Promise<void> => {
+    for (let client = waiting.shift(); client; client = waiting.shift()) {
+      await client.work();
+      ended += 1;
+      if (ended === RUNS / 2) await first.kill();
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, loop));
+
+  expect([...model.calls].filter(([, count]) => count > 1)).toEqual([]);
+  const faults: string[] = [];
+  for (const client of clients) faults.push(...(await faultsOf(client, second.openai())));
+  expect(faults).toEqual([]);
+  // Both were at work, and what one left the other took over.
+  const askedBy = (host: string) => [...model.calls.keys()].filter((call) => call.endsWith(`Bearer ${host}`));
+  const turnsOf = (host: string) => askedBy(host).map((call) => call.replace(/, Bearer .*/, ''));
+  const taken = turnsOf('second').filter((turn) => turnsOf('first').includes(turn));
+  expect([askedBy('first').length > 5, askedBy('second').length > 5, taken.length > 0]).toEqual([true, true, true]);
+}, 240_000);

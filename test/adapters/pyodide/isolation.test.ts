@@ -5,7 +5,10 @@ import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { PythonProcess } from '../../../src/adapters/pyodide/pythonProcess';
 import { permissionFlags } from '../../../src/adapters/pyodide/permissionFlags';
 import { sandboxUnderTest, type SandboxUnderTest } from './sandboxUnderTest';
 
@@ -157,37 +160,92 @@ it('finds no way to JavaScript: neither a module, nor a function, nor an object 
   const search = `
 import gc
 from pyodide.ffi import JsProxy
+makers = 'Py2JsConverter', 'Js2PyConverter', 'JsFuncSignature'
 seen, stack, found = set(), gc.get_objects(), []
 while stack:
     thing = stack.pop()
     if id(thing) in seen: continue
     seen.add(id(thing))
-    if isinstance(thing, JsProxy): found.append(thing)
+    isMaker = type(thing).__name__ in makers or callable(thing) and type(thing) is type(len) and thing.__module__ == '_pyodide_core'
+    if isinstance(thing, JsProxy) or isMaker: found.append(thing)
     else: stack.extend(gc.get_referents(thing))
 print(len(seen) > 10000, [str(thing)[:80] for thing in found])`;
   const { output } = await test.run(search, { session: 'b' });
   expect(output).toBe('True []\n');
 });
 
-it('hands on no file that code has made endless in the file system below Python', async () => {
-  const attack = `
-from pyodide.ffi import to_js
-Object = to_js({'a': 1}).constructor
-taken, endless = to_js([]), to_js([])
-trap = Object.fromEntries(to_js([['configurable', True]]))
-trap.set = taken.push.bind(taken)
-Object.defineProperty(Object.prototype, 'mount', trap)
-open('/mnt/data/first', 'w').close()
-del Object.prototype.mount
-taken[0].type.ops_table.file.stream.read = endless.push.bind(endless, 1)
-open('/mnt/data/endless', 'w').write('x')
-print('done')`;
-  let bytes = 0;
-  const output = await test.sandbox.run({ session: 'c', code: attack, files: [] }, async ({ written }) => {
-    for (const file of written) for await (const piece of await file.open()) bytes += Buffer.byteLength(piece);
-  });
-  expect(output).toMatch(/^done\n[^]*A file that the code wrote is longer than it says/);
-  expect(bytes).toBeLessThan(100);
+it('makes no JavaScript object: what makes one is gone, and cannot be imported, loaded or found again', async () => {
+  // What an attempt breaks must not be what stops the next.
+  await test.run('import sys\nmodules = dict(sys.modules)');
+  const made = (code: string) =>
+    `sys.modules.update(modules)\n${code}\nprint("made", getattr(value, "js_error", value).constructor)`;
+  const core = 'import _pyodide_core as core\n';
+  const attempts = [
+    ...['to_js([])', 'create_proxy(print)', 'create_once_callable(print)', 'JsException("Error", "x")'].flatMap(
+      (call) => [
+        `import pyodide.ffi\nvalue = pyodide.ffi.${call}`,
+        `${core}value = core.${call}`,
+        `import importlib, pyodide.ffi\nvalue = importlib.reload(pyodide.ffi).${call}`,
+        `${core}del sys.modules["_pyodide_core"]\nimport _pyodide_core\nvalue = _pyodide_core.${call}`,
+        `import importlib\n${core}value = importlib.reload(core).${call}`,
+      ],
+    ),
+    `import _imp, importlib.machinery as machinery
+spec = machinery.ModuleSpec("_pyodide_core", machinery.BuiltinImporter, origin="built-in")
+value = _imp.create_builtin(spec).to_js([])`,
+    'for name in [name for name in sys.modules if "pyodide" in name]: del sys.modules[name]\nfrom pyodide.ffi import to_js\nvalue = to_js([])',
+    `${core}del core.JsException.__new__\nvalue = core.JsException("Error", "x").js_error`,
+    `${core}value = BaseException.__new__(core.JsException).js_error`,
+    `${core}value = core.py2js_deep.py2js_convert([1])`,
+    `${core}value = core.Py2JsConverter.py2js_convert(core.py2js_deep, [1])`,
+  ].map(made);
+  for (const [index, output] of (await attempt(...attempts)).entries())
+    expect([attempts[index], output]).toEqual([attempts[index], expect.stringMatching(/Error(?!.*made)/s)]);
+});
+
+it('changes no class of JavaScript, even where ctypes makes anew the module that makes JavaScript objects', async () => {
+  const { output: got } = await test.run(
+    `import ctypes
+init = ctypes.pythonapi.PyInit__pyodide_core
+init.restype = ctypes.py_object
+core = init()
+array, object = core.to_js([1]), core.to_js({'a': 1})
+print(array.constructor.name, object.constructor.name)`,
+    { session: 'd' },
+  );
+  expect(got).toBe('Array Object\n');
+  const attempts = [
+    'array.constructor.prototype.push = print',
+    'array.constructor.isArray = 1',
+    'object.constructor.prototype.mount = 1',
+    'object.constructor.prototype.toString = 1',
+    'object.constructor.keys = 1',
+    'object.constructor.keys.__proto__.call = 1',
+    'del array.constructor.prototype.push',
+  ];
+  for (const code of attempts) {
+    const { output } = await test.run(code, { session: 'd' });
+    expect([code, output]).toEqual([code, expect.stringMatching(/Error: Cannot (assign|add|delete)/)]);
+  }
+  const { written } = await test.run("open('/mnt/data/after', 'w').write('works')", { session: 'd' });
+  expect(written).toEqual({ '/mnt/data/after': 'works' });
+});
+
+it('hands on no file that is longer than the process said', async () => {
+  const python = await PythonProcess.start([], { timeLimitMs: 60_000, memoryLimitMb: 512 });
+  const { written } = await python.run("open('/mnt/data/long', 'w').write('0123456789')", () => undefined);
+  expect(written).toEqual([{ path: '/mnt/data/long', bytes: 10 }]);
+  expect(await text(Readable.from(python.read('/mnt/data/long', 10)))).toBe('0123456789');
+  const reading = text(Readable.from(python.read('/mnt/data/long', 9)));
+  await expect(reading).rejects.toThrow('A file that the code wrote is longer than it says');
+  await python.exited;
+});
+
+it('tells nothing of the lockdown when code makes the process end', async () => {
+  const { output } = await test.run('import ctypes\nctypes.CDLL(None).abort()', { session: 'c' });
+  expect(output).toContain('The Python process ended unexpectedly');
+  expect(test.faults.at(-1)).toMatch(/session c/);
+  expect(test.faults.at(-1)).not.toMatch(/Refused|not allow|UnhandledRejection/);
 });
 
 it('runs no JavaScript that C functions are handed', async () => {
@@ -202,7 +260,7 @@ it('runs no JavaScript that C functions are handed', async () => {
   });
 });
 
-it('leaves JavaScript in the process, should code ever get there, without files, processes, network, signals and code from strings', async () => {
+it('leaves JavaScript in the process, should code ever get there, without files, processes, network, signals, code from strings and a way to change its classes', async () => {
   await withVictim(async (pid) => {
     await withServer(async (port) => {
       const script = join(await realpath(folder), 'inside.js');
@@ -309,6 +367,16 @@ const attempts = {
   Function: () => new Function('return 1'),
   constructor: () => (() => 0).constructor('return 1')(),
   asyncConstructor: () => (async () => 0).constructor('return 1')(),
+  setter: () => Object.defineProperty(Object.prototype, 'mount', { set: () => 0 }),
+  method: () => Object.defineProperty(Array.prototype, 'push', { value: () => 0 }),
+  bytes: () => Object.defineProperty(Object.getPrototypeOf(Uint8Array.prototype), 'subarray', { value: () => 0 }),
+  buffer: () => Object.defineProperty(Buffer, 'concat', { value: () => 0 }),
+  iterator: () => Object.defineProperty(Object.getPrototypeOf([].values()), 'next', { value: () => 0 }),
+  apply: () => Object.defineProperty(Reflect, 'apply', { value: () => 0 }),
+  toJSON: () => Object.defineProperty(String.prototype, 'toJSON', { value: () => 0 }),
+  then: () => Object.defineProperty(Promise.prototype, 'then', { value: () => 0 }),
+  memory: () => Object.defineProperty(WebAssembly.Memory.prototype, 'grow', { value: () => 0 }),
+  prototype: () => Object.setPrototypeOf(Map.prototype, { get: () => 0 }),
   stackFrames: () => { Error.prepareStackTrace = (_, frames) => frames; if (Array.isArray(new Error().stack)) return 1; throw new Error('refused'); },
 };
 const results = {};
