@@ -180,7 +180,7 @@ describe('the package with its state in the account', () => {
         return found.length > 0 ? found : undefined;
       });
       expect(first).toMatchObject({
-        filename: 'otters.txt',
+        filename: 'notes/otters.txt',
         attributes: { team: 'otters' },
         content: [{ text: 'Otters sleep on the water.' }],
       });
