@@ -5,11 +5,11 @@ import { atlasSource, cosmosSource, startMongoLibrary } from './mongoLibrary';
 import { startPinecone } from './pinecone';
 
 async function main(): Promise<void> {
-  const search = await startAzureSearch(5081);
-  const elastic = await startElasticsearch(5082);
-  const pinecone = await startPinecone(5083);
-  const atlas = await startMongoLibrary('atlas', 5084);
-  const cosmos = await startMongoLibrary('vcore', 5085);
+  const search = await startAzureSearch({ port: 5081 });
+  const elastic = await startElasticsearch({ port: 5082 });
+  const pinecone = await startPinecone({ port: 5083 });
+  const atlas = await startMongoLibrary('atlas', { port: 5084 });
+  const cosmos = await startMongoLibrary('vcore', { port: 5085 });
   const content = { content_fields: ['content'], title_field: 'title', url_field: 'url', filepath_field: 'filepath' };
   const sources = [
     {
