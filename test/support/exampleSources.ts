@@ -1,8 +1,8 @@
 /** Local counterparts of the sources that the contract's examples name. */
-import { createServer, type Server } from 'node:http';
 import type { SourceType } from '../../src/wire/dataSources';
 import { startAzureSearch } from '../sources/azureSearch';
 import { startElasticsearch } from '../sources/elasticsearch';
+import { startIdentity } from '../sources/identity';
 import type { Corpus } from '../sources/library';
 import { atlasSource, cosmosSource, startMongoLibrary } from '../sources/mongoLibrary';
 import { startPinecone } from '../sources/pinecone';
@@ -38,7 +38,7 @@ const corpusOf = ({ content, title, url, filepath }: ExampleDocument): Corpus =>
 async function searchSource(document: ExampleDocument, printed: Printed): Promise<ExampleSource> {
   const search = await startAzureSearch({ corpus: corpusOf(document) });
   const isKey = printed.authentication.type === 'api_key';
-  const identity = await startIdentity(search.token);
+  const identity = await startIdentity(() => search.token);
   return {
     parameters: {
       endpoint: search.url,
@@ -81,26 +81,6 @@ async function mongoSource(dialect: 'atlas' | 'vcore', document: ExampleDocument
     parameters: { ...parameters, embedding_dependency: printed.embedding_dependency },
     env: { DATA_SOURCE_ALLOWED_HOSTS: library.host },
     close: () => library.close(),
-  };
-}
-
-/** The identity endpoint of App Service: learn.microsoft.com/azure/app-service/overview-managed-identity. */
-async function startIdentity(token: string) {
-  const server: Server = createServer((request, response) => {
-    const isKnown = request.headers['x-identity-header'] === 'identity-header';
-    response.writeHead(isKnown ? 200 : 400, { 'content-type': 'application/json' });
-    const expires_on = String(Math.floor(Date.now() / 1_000) + 3_600);
-    response.end(JSON.stringify(isKnown ? { access_token: token, expires_on, token_type: 'Bearer' } : {}));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  return {
-    env: { IDENTITY_ENDPOINT: `http://127.0.0.1:${port}/msi/token`, IDENTITY_HEADER: 'identity-header' },
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }
 
