@@ -5,7 +5,14 @@
  */
 import { z } from 'zod';
 import { odataFilter } from './odataFilter';
-import { indexedText, storedFields, wordCorpus, type Corpus, type LibraryDocument, type SourceOptions } from './library';
+import {
+  indexedText,
+  storedFields,
+  wordCorpus,
+  type Corpus,
+  type LibraryDocument,
+  type SourceOptions,
+} from './library';
 import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
 import { bm25, cosine, fused, ranked, type Scored } from './textScore';
 
@@ -104,7 +111,8 @@ function answerTo(request: RestRequest, corpus: Corpus): RestAnswer {
   if (index !== INDEX) {
     return refuse(404, '', `The index '${index ?? ''}' for service 'loopback' was not found.`);
   }
-  if (request.method === 'GET' && rest === '') return { status: 200, body: { ...definition, fields: fields.map((field) => described(field, corpus)) } };
+  if (request.method === 'GET' && rest === '')
+    return { status: 200, body: { ...definition, fields: fields.map((field) => described(field, corpus)) } };
   if (request.method === 'POST' && rest === '/docs/search.post.search') return search(request.body, corpus);
   return refuse(404, '', 'No such operation.');
 }
@@ -155,7 +163,9 @@ function search(body: unknown, corpus: Corpus): RestAnswer {
   const value = found.slice(0, asked.top).map(({ item, score, rerank }) => ({
     '@search.score': score,
     ...(rerank !== undefined && { '@search.rerankerScore': rerank }),
-    ...Object.fromEntries(Object.entries(storedFields(item)).filter(([name]) => selected.includes('*') || selected.includes(name))),
+    ...Object.fromEntries(
+      Object.entries(storedFields(item)).filter(([name]) => selected.includes('*') || selected.includes(name)),
+    ),
   }));
   return { status: 200, body: { value } };
 }
@@ -183,7 +193,11 @@ function textMatches(documents: LibraryDocument[], query: string): Scored<Librar
 }
 
 /** One list a field, each with the score 1 / (1 + distance). */
-function neighbours(documents: LibraryDocument[], embed: Corpus['embed'], query: VectorQuery): Scored<LibraryDocument>[][] {
+function neighbours(
+  documents: LibraryDocument[],
+  embed: Corpus['embed'],
+  query: VectorQuery,
+): Scored<LibraryDocument>[][] {
   return query.fields.split(',').map((name) => {
     const field = fields.find((each) => each.name === name.trim());
     if (!field) return bad(`Unknown field '${name}' in vector field list.`, 'vector.fields');

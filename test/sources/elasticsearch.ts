@@ -3,7 +3,14 @@
  * elastic/elasticsearch answers them (its yamlRestTest suites search.vectors and issues), every answer with the product header that clients check.
  */
 import { z } from 'zod';
-import { indexedText, storedFields, wordCorpus, type Corpus, type LibraryDocument, type SourceOptions } from './library';
+import {
+  indexedText,
+  storedFields,
+  wordCorpus,
+  type Corpus,
+  type LibraryDocument,
+  type SourceOptions,
+} from './library';
 import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
 import { bm25, cosine, ranked, type Scored } from './textScore';
 
@@ -53,7 +60,10 @@ const refuse = (status: number, type: string, reason: string): never => {
   throw new Refusal({ status, headers: product, body: { error: { root_cause: [cause], ...cause }, status } });
 };
 
-export async function startElasticsearch({ port, corpus = wordCorpus }: SourceOptions = {}): Promise<ElasticsearchServer> {
+export async function startElasticsearch({
+  port,
+  corpus = wordCorpus,
+}: SourceOptions = {}): Promise<ElasticsearchServer> {
   const server = await startRestServer((request) => answerTo(request, corpus), port);
   return { ...server, indexName: INDEX, key: KEY, keyId: KEY_ID, encodedApiKey: ENCODED, modelId: MODEL };
 }

@@ -42,7 +42,8 @@ function answerTo(request: RestRequest, url: string, corpus: Corpus): RestAnswer
   const [, name] = /^\/indexes\/([^/]+)$/.exec(request.path) ?? [];
   if (request.method === 'GET' && name !== undefined) return describe(name, url, corpus.embed('').length);
   const [, index] = /^\/data\/([^/]+)\/query$/.exec(request.path) ?? [];
-  if (request.method === 'POST' && index !== undefined) return nearest(request.body, metrics[index] ?? 'cosine', corpus);
+  if (request.method === 'POST' && index !== undefined)
+    return nearest(request.body, metrics[index] ?? 'cosine', corpus);
   throw new Refusal({ status: 404, body: { code: 5, message: 'Not Found', details: [] } });
 }
 

@@ -178,7 +178,9 @@ const matrix = Object.entries(tables).flatMap(([type, { base, queryTypes, authen
     ),
   ),
 );
-console.log(`data sources over HTTP: ${matrix.length} combinations of source, query type, authentication, vectorization and form`);
+console.log(
+  `data sources over HTTP: ${matrix.length} combinations of source, query type, authentication, vectorization and form`,
+);
 
 it.each(matrix)('finds the right document: $title', async ({ source, stream }) => {
   const body: OpenAI.ChatCompletionCreateParamsNonStreaming & { data_sources: object[] } = {

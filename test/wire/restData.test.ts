@@ -194,7 +194,7 @@ describe.each(cases)('$type, $form', ({ type, form }) => {
     const before = server.requests.length;
     server.faults.push({ status: from, body: { message: `Not with ${secret}.` } });
     const error = await errorOf(ask(type));
-    expect(error).toMatchObject({ status, code, param: `data_sources[0]${param ? `.parameters.${param}` : ""}` });
+    expect(error).toMatchObject({ status, code, param: `data_sources[0]${param ? `.parameters.${param}` : ''}` });
     expect(error.message).toContain(name);
     expect(error.message).toContain(`'${type}'`);
     expect(error.message).not.toContain(secret);
