@@ -5,21 +5,31 @@ const text = z.string().min(1);
 
 // 6.3 Authentication
 
-const apiKey = z.looseObject({ type: z.literal('api_key'), key: text });
-const accessToken = z.looseObject({ type: z.literal('access_token'), access_token: text });
-const systemIdentity = z.looseObject({ type: z.literal('system_assigned_managed_identity') });
-const userIdentity = z.looseObject({
-  type: z.literal('user_assigned_managed_identity'),
-  managed_identity_resource_id: text,
-});
-const connectionString = z.looseObject({ type: z.literal('connection_string'), connection_string: text });
-const keyAndKeyId = z.looseObject({ type: z.literal('key_and_key_id'), key: text, key_id: text });
-const encodedApiKey = z.looseObject({ type: z.literal('encoded_api_key'), encoded_api_key: text });
-const usernameAndPassword = z.looseObject({
-  type: z.literal('username_and_password'),
-  username: text,
-  password: text,
-});
+/** Fields of all types: one that is not of the given type would be a second credential, and which one is meant is not ours to say. */
+const CREDENTIALS =
+  'key key_id access_token managed_identity_resource_id connection_string encoded_api_key username password'.split(' ');
+
+const alone = <Schema extends z.ZodObject>(schema: Schema): Schema =>
+  schema.superRefine((given, context) => {
+    for (const name of CREDENTIALS) {
+      if (name in schema.shape || given[name] === undefined) continue;
+      const message = `'${name}' is of another type of authentication than '${String(given.type)}'; give one of them alone`;
+      context.addIssue({ code: 'custom', path: [name], message });
+    }
+  });
+
+const apiKey = alone(z.looseObject({ type: z.literal('api_key'), key: text }));
+const accessToken = alone(z.looseObject({ type: z.literal('access_token'), access_token: text }));
+const systemIdentity = alone(z.looseObject({ type: z.literal('system_assigned_managed_identity') }));
+const userIdentity = alone(
+  z.looseObject({ type: z.literal('user_assigned_managed_identity'), managed_identity_resource_id: text }),
+);
+const connectionString = alone(z.looseObject({ type: z.literal('connection_string'), connection_string: text }));
+const keyAndKeyId = alone(z.looseObject({ type: z.literal('key_and_key_id'), key: text, key_id: text }));
+const encodedApiKey = alone(z.looseObject({ type: z.literal('encoded_api_key'), encoded_api_key: text }));
+const usernameAndPassword = alone(
+  z.looseObject({ type: z.literal('username_and_password'), username: text, password: text }),
+);
 
 // 6.4 Vectorization
 

@@ -5,6 +5,7 @@
 import './quietLanceDb';
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { benchDataSources } from './dataSources';
 import { benchGateway } from './gateway';
 import { openHost } from './hostUnderTest';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
@@ -135,6 +136,7 @@ const parts: Record<string, () => Promise<string>> = {
   },
   gateway: benchGateway,
   index: async () => benchVectorIndex(),
+  data: benchDataSources,
 };
 
 async function main(): Promise<void> {

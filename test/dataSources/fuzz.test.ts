@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
-import { startElasticsearch } from '../sources/elasticsearch';
+import { startFiveSources, type FiveSources } from '../sources/fiveSources';
 import type { MongoCollection } from '../sources/mongoSearch';
 import { startMongoServer } from '../sources/mongoServer';
 import { startRestServer } from '../sources/restServer';
@@ -39,6 +39,8 @@ interface Addresses {
   allowed: string[];
   /** Of the listener that nobody may reach. */
   forbiddenPort: number;
+  /** That answer. */
+  sources: FiveSources['sources'];
 }
 
 /** The corpus with vectors of the upstream's embeddings. */
@@ -150,7 +152,34 @@ function embeddingOf(random: Random, host: string): unknown {
 
 /** A source that is well made for the most part. */
 function sourceOf(random: Random, addresses: Addresses): Record<string, unknown> {
-  return random.oneIn(10) ? deepSource(random, addresses) : anySource(random, addresses);
+  if (random.oneIn(5)) return random.oneIn(2) ? deepSource(random, addresses) : nearSource(random, addresses);
+  return anySource(random, addresses);
+}
+
+/** One that answers, with one or two parameters changed. */
+function nearSource(random: Random, { sources }: Addresses): Record<string, unknown> {
+  const { type, parameters: working } = random.pick(sources);
+  const parameters: Record<string, unknown> = { ...working, strictness: 1 };
+  const content = ['content', 'title', 'no-such', '*', 'a,b', "x'y", '_id', 'contentvector'];
+  for (let changes = random.pick([0, 1, 1, 2]); changes > 0; changes--) {
+    const name = random.pick(['query_type', 'fields_mapping', 'filter', 'index_name', 'embedding_dependency', 'any']);
+    const values: Record<string, () => unknown> = {
+      query_type: () =>
+        random.pick(['simple', 'semantic', 'vector', 'vector_simple_hybrid', 'vector_semantic_hybrid', undefined]),
+      fields_mapping: () =>
+        random.pick([
+          undefined,
+          { content_fields: [random.pick(content)], vector_fields: [random.pick(content)] },
+          { content_fields: ['content'], image_vector_fields: [random.pick(content), 'image_vector'] },
+        ]),
+      filter: () => random.pick(["category eq 'care'", "category eq ''' or '", ')(', '']),
+      index_name: () => random.pick(['no-such', '../_cluster', 'library/_search?x=', 'library%2F', "library')"]),
+      embedding_dependency: () => embeddingOf(random, '127.0.0.1:1'),
+    };
+    const value = values[name];
+    parameters[value ? name : random.pick(Object.keys(parameters))] = value ? value() : junk(random);
+  }
+  return { type, parameters };
 }
 
 /** One that is asked: only names inside it vary. */
@@ -236,7 +265,7 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
   const random = randomOf(printedSeed('data_sources'));
   const forbidden = await listener();
   const upstream = await startScriptedUpstream();
-  const elastic = await startElasticsearch();
+  const five = await startFiveSources({ deployment: 'embed' });
   const mongo = await startMongoServer({
     dialect: 'atlas',
     users: [{ name: 'reader', password: SECRET }],
@@ -252,12 +281,12 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
     status: 302,
     headers: { location: `http://127.0.0.1:${forbidden.port}/` },
   }));
-  const allowed = [mongo.host, liar.host, new URL(redirect.url).host, new URL(elastic.url).host];
+  const allowed = [mongo.host, liar.host, new URL(redirect.url).host];
   const host = await startHost({
     env: {
       OPENAI_BASE_URL: upstream.url,
-      DATA_SOURCE_ALLOWED_HOSTS: allowed.join(','),
-      PINECONE_CONTROLLER_HOST: redirect.url,
+      ...five.env,
+      DATA_SOURCE_ALLOWED_HOSTS: [...allowed, five.env.DATA_SOURCE_ALLOWED_HOSTS].join(','),
     },
   });
   const statuses = new Map<string, number>();
@@ -281,7 +310,7 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
   try {
     const bodies = Array.from({ length: BODIES }, () => {
       const sources = Array.from({ length: random.oneIn(30) ? 2 : 1 }, () =>
-        sourceOf(random, { allowed, forbiddenPort: forbidden.port }),
+        sourceOf(random, { allowed, forbiddenPort: forbidden.port, sources: five.sources }),
       );
       const data_sources = random.oneIn(60) ? junk(random) : sources;
       return JSON.stringify({
@@ -300,11 +329,12 @@ it(`${BODIES} generated bodies meet no fault of the server, and lead nowhere`, a
     expect(host.output()).not.toContain(SECRET);
     // The bodies are not all refused for their form.
     expect(mongo.commands.filter((name) => name === 'aggregate').length).toBeGreaterThan(0);
+    expect(statuses.get('200') ?? 0).toBeGreaterThan(20);
     expect(redirect.requests.length).toBeGreaterThan(0);
     expect(liar.accepted()).toBeGreaterThan(0);
   } finally {
     await host.stop();
-    await Promise.all([mongo, liar, redirect, elastic, upstream].map((server) => server.close()));
+    await Promise.all([mongo, liar, redirect, five, upstream].map((server) => server.close()));
     forbidden.close();
   }
 }, 300_000);

@@ -4,9 +4,15 @@
  * learn.microsoft.com/azure/search and issues of Azure/azure-search-vector-samples show them.
  */
 import { z } from 'zod';
-import { wordVector } from '../support/wordVectors';
 import { odataFilter } from './odataFilter';
-import { library, type LibraryDocument } from './library';
+import {
+  indexedText,
+  storedFields,
+  wordCorpus,
+  type Corpus,
+  type LibraryDocument,
+  type SourceOptions,
+} from './library';
 import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
 import { bm25, cosine, fused, ranked, type Scored } from './textScore';
 
@@ -18,7 +24,6 @@ export interface AzureSearchServer extends RestServer {
   token: string;
 }
 
-const DIMENSIONS = wordVector('').length;
 const INDEX = 'library';
 const ADMIN_KEY = 'admin-key-of-the-search-service';
 const QUERY_KEY = 'query-key-of-the-search-service';
@@ -37,7 +42,6 @@ const vector = (name: string, profile: string): Field => ({
   type: 'Collection(Edm.Single)',
   searchable: true,
   retrievable: false,
-  dimensions: DIMENSIONS,
   vectorSearchProfile: profile,
 });
 const fields: Field[] = [
@@ -95,22 +99,28 @@ const refuse = (status: number, code: string, message: string): never => {
 const bad = (message: string, parameter: string) =>
   refuse(400, 'InvalidRequestParameter', `${message}\r\nParameter name: ${parameter}`);
 
-export async function startAzureSearch(port?: number): Promise<AzureSearchServer> {
-  const server = await startRestServer(answerTo, port);
+export async function startAzureSearch({ port, corpus = wordCorpus }: SourceOptions = {}): Promise<AzureSearchServer> {
+  const server = await startRestServer((request) => answerTo(request, corpus), port);
   return { ...server, indexName: INDEX, adminKey: ADMIN_KEY, queryKey: QUERY_KEY, token: TOKEN };
 }
 
-function answerTo(request: RestRequest): RestAnswer {
+function answerTo(request: RestRequest, corpus: Corpus): RestAnswer {
   if (request.query.get('api-version') !== '2026-04-01') bad('The api-version is missing or unknown.', 'api-version');
   authenticate(request);
   const [, index, rest] = /^\/indexes\('([^']*)'\)(.*)$/.exec(request.path) ?? [];
   if (index !== INDEX) {
     return refuse(404, '', `The index '${index ?? ''}' for service 'loopback' was not found.`);
   }
-  if (request.method === 'GET' && rest === '') return { status: 200, body: definition };
-  if (request.method === 'POST' && rest === '/docs/search.post.search') return search(request.body);
+  if (request.method === 'GET' && rest === '')
+    return { status: 200, body: { ...definition, fields: fields.map((field) => described(field, corpus)) } };
+  if (request.method === 'POST' && rest === '/docs/search.post.search') return search(request.body, corpus);
   return refuse(404, '', 'No such operation.');
 }
+
+const isVector = ({ vectorSearchProfile }: Field): boolean => vectorSearchProfile !== undefined;
+
+const described = (field: Field, { embed }: Corpus) =>
+  isVector(field) ? { ...field, dimensions: embed('').length } : field;
 
 function authenticate({ headers, method }: RestRequest): void {
   const isQuery = method === 'POST';
@@ -121,7 +131,7 @@ function authenticate({ headers, method }: RestRequest): void {
   throw new Refusal({ status: 401, headers: { 'www-authenticate': 'Bearer' }, body: '' });
 }
 
-function search(body: unknown): RestAnswer {
+function search(body: unknown, corpus: Corpus): RestAnswer {
   const parsed = searchRequest.safeParse(body);
   if (!parsed.success) return bad(`The request is invalid. Details: ${parsed.error.message}`, 'searchRequest');
   const asked = parsed.data;
@@ -132,8 +142,8 @@ function search(body: unknown): RestAnswer {
       bad(`Invalid expression: Could not find a property named '${name}' on type 'search.document'.`, '$select');
     }
   }
-  const documents = filtered(asked.filter);
-  const lists = (asked.vectorQueries ?? []).flatMap((query) => neighbours(documents, query));
+  const documents = filtered(corpus.documents, asked.filter);
+  const lists = (asked.vectorQueries ?? []).flatMap((query) => neighbours(documents, corpus.embed, query));
   if (asked.search != null || lists.length === 0) lists.unshift(textMatches(documents, asked.search ?? '*'));
   let found: (Scored<LibraryDocument> & { rerank?: number })[] = lists.length > 1 ? fused(lists) : (lists[0] ?? []);
   if (asked.queryType === 'semantic') {
@@ -145,32 +155,34 @@ function search(body: unknown): RestAnswer {
         'semanticConfiguration',
       );
     }
-    const meaning = wordVector(asked.search ?? '');
+    const meaning = corpus.embed(asked.search ?? '');
     found = found
-      .map((each) => ({ ...each, rerank: 4 * cosine(meaning, wordVector(each.item.content)) }))
+      .map((each) => ({ ...each, rerank: 4 * cosine(meaning, corpus.embed(indexedText(each.item))) }))
       .sort((a, b) => b.rerank - a.rerank);
   }
   const value = found.slice(0, asked.top).map(({ item, score, rerank }) => ({
     '@search.score': score,
     ...(rerank !== undefined && { '@search.rerankerScore': rerank }),
-    ...Object.fromEntries(Object.entries(item).filter(([name]) => selected.includes('*') || selected.includes(name))),
+    ...Object.fromEntries(
+      Object.entries(storedFields(item)).filter(([name]) => selected.includes('*') || selected.includes(name)),
+    ),
   }));
   return { status: 200, body: { value } };
 }
 
-function filtered(filter: string | undefined): LibraryDocument[] {
-  if (filter === undefined) return [...library];
+function filtered(documents: readonly LibraryDocument[], filter: string | undefined): LibraryDocument[] {
+  if (filter === undefined) return [...documents];
   const isFilterable = (name: string) => fields.find((field) => field.name === name)?.filterable === true;
   const matches = odataFilter(filter, isFilterable);
   if (!matches) bad(`Invalid expression: Syntax error or a field that is not filterable in '${filter}'.`, '$filter');
-  return library.filter((document) => matches?.({ ...document }));
+  return documents.filter((document) => matches?.({ ...document }));
 }
 
 function textMatches(documents: LibraryDocument[], query: string): Scored<LibraryDocument>[] {
   if (query === '*' || query === '') return documents.map((item) => ({ item, score: 1 }));
   const scores = ['content', 'title', 'category'].map((name) =>
     bm25(
-      documents.map((each) => String(Object.entries(each).find(([key]) => key === name)?.[1])),
+      documents.map((each) => (name === 'content' ? indexedText(each) : (storedFields(each)[name] ?? ''))),
       query,
     ),
   );
@@ -181,35 +193,40 @@ function textMatches(documents: LibraryDocument[], query: string): Scored<Librar
 }
 
 /** One list a field, each with the score 1 / (1 + distance). */
-function neighbours(documents: LibraryDocument[], query: VectorQuery): Scored<LibraryDocument>[][] {
+function neighbours(
+  documents: LibraryDocument[],
+  embed: Corpus['embed'],
+  query: VectorQuery,
+): Scored<LibraryDocument>[][] {
   return query.fields.split(',').map((name) => {
     const field = fields.find((each) => each.name === name.trim());
     if (!field) return bad(`Unknown field '${name}' in vector field list.`, 'vector.fields');
-    if (field.dimensions === undefined) {
+    if (!isVector(field)) {
       return bad(`The field '${name}' in the vector field list is not a vector field.`, 'vector.fields');
     }
-    const asked = vectorOf(query, field);
+    const asked = vectorOf(query, field, embed);
     const scores = documents.map((each) => {
       const of =
-        name === 'contentvector' ? each.content : name === 'titlevector' ? each.title : `picture of ${each.title}`;
-      return 1 / (2 - cosine(asked, wordVector(of)));
+        name === 'contentvector' ? indexedText(each) : name === 'titlevector' ? each.title : `picture of ${each.title}`;
+      return 1 / (2 - cosine(asked, embed(of)));
     });
     return ranked(documents, scores).slice(0, query.k ?? 50);
   });
 }
 
-function vectorOf(query: VectorQuery, field: Field): ArrayLike<number> {
+function vectorOf(query: VectorQuery, field: Field, embed: Corpus['embed']): ArrayLike<number> {
   if (query.kind === 'text') {
     if (query.text === undefined) return bad('A text is required.', 'vectorQueries.text');
     if (field.vectorSearchProfile === 'without-vectorizer') {
       return bad(`The field '${field.name}' does not have a vectorizer defined.`, 'vector.fields');
     }
-    return wordVector(query.text);
+    return embed(query.text);
   }
   const { vector: given = [] } = query;
-  if (given.length !== DIMENSIONS) {
+  const dimensions = embed('').length;
+  if (given.length !== dimensions) {
     return bad(
-      `There's a mismatch in vector dimensions. The vector field '${field.name}', with dimension of '${DIMENSIONS}', expects a length of '${DIMENSIONS}'. However, the provided vector has a length of '${given.length}'.`,
+      `There's a mismatch in vector dimensions. The vector field '${field.name}', with dimension of '${dimensions}', expects a length of '${dimensions}'. However, the provided vector has a length of '${given.length}'.`,
       'vector',
     );
   }

@@ -3,8 +3,14 @@
  * elastic/elasticsearch answers them (its yamlRestTest suites search.vectors and issues), every answer with the product header that clients check.
  */
 import { z } from 'zod';
-import { wordVector } from '../support/wordVectors';
-import { library, type LibraryDocument } from './library';
+import {
+  indexedText,
+  storedFields,
+  wordCorpus,
+  type Corpus,
+  type LibraryDocument,
+  type SourceOptions,
+} from './library';
 import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
 import { bm25, cosine, ranked, type Scored } from './textScore';
 
@@ -16,7 +22,6 @@ export interface ElasticsearchServer extends RestServer {
   modelId: string;
 }
 
-const DIMENSIONS = wordVector('').length;
 const INDEX = 'library';
 const KEY_ID = 'key-id';
 const KEY = 'key-of-elasticsearch';
@@ -24,15 +29,14 @@ const ENCODED = Buffer.from(`${KEY_ID}:${KEY}`).toString('base64');
 const MODEL = 'word-vectors';
 const product = { 'x-elastic-product': 'Elasticsearch' };
 
-const denseVector = { type: 'dense_vector', dims: DIMENSIONS, index: true, similarity: 'cosine' };
 const properties: Record<string, Record<string, unknown>> = {
   content: { type: 'text' },
   title: { type: 'text', fields: { keyword: { type: 'keyword' } } },
   url: { type: 'keyword' },
   filepath: { type: 'keyword' },
   category: { type: 'keyword' },
-  contentvector: denseVector,
-  titlevector: denseVector,
+  contentvector: { type: 'dense_vector', index: true, similarity: 'cosine' },
+  titlevector: { type: 'dense_vector', index: true, similarity: 'cosine' },
 };
 
 const knn = z.strictObject({
@@ -56,12 +60,15 @@ const refuse = (status: number, type: string, reason: string): never => {
   throw new Refusal({ status, headers: product, body: { error: { root_cause: [cause], ...cause }, status } });
 };
 
-export async function startElasticsearch(port?: number): Promise<ElasticsearchServer> {
-  const server = await startRestServer(answerTo, port);
+export async function startElasticsearch({
+  port,
+  corpus = wordCorpus,
+}: SourceOptions = {}): Promise<ElasticsearchServer> {
+  const server = await startRestServer((request) => answerTo(request, corpus), port);
   return { ...server, indexName: INDEX, key: KEY, keyId: KEY_ID, encodedApiKey: ENCODED, modelId: MODEL };
 }
 
-function answerTo(request: RestRequest): RestAnswer {
+function answerTo(request: RestRequest, corpus: Corpus): RestAnswer {
   if (request.headers.authorization !== `ApiKey ${ENCODED}`) {
     refuse(
       401,
@@ -77,11 +84,19 @@ function answerTo(request: RestRequest): RestAnswer {
   if (operation === undefined) refuse(400, 'illegal_argument_exception', `no handler found for [${request.path}]`);
   if (index !== INDEX) refuse(404, 'index_not_found_exception', `no such index [${index ?? ''}]`);
   if (operation === '_mapping')
-    return { status: 200, headers: product, body: { [INDEX]: { mappings: { properties } } } };
-  return search(request.body);
+    return { status: 200, headers: product, body: { [INDEX]: { mappings: { properties: propertiesOf(corpus) } } } };
+  return search(request.body, corpus);
 }
 
-function search(body: unknown): RestAnswer {
+const propertiesOf = ({ embed }: Corpus) =>
+  Object.fromEntries(
+    Object.entries(properties).map(([name, property]) => [
+      name,
+      property.type === 'dense_vector' ? { ...property, dims: embed('').length } : property,
+    ]),
+  );
+
+function search(body: unknown, corpus: Corpus): RestAnswer {
   const parsed = searchBody.safeParse(body);
   if (!parsed.success) return refuse(400, 'parsing_exception', parsed.error.message);
   const { size, _source, query, knn: near } = parsed.data;
@@ -89,8 +104,8 @@ function search(body: unknown): RestAnswer {
   const add = (found: Scored<LibraryDocument>[]) => {
     for (const { item, score } of found) scores.set(item, (scores.get(item) ?? 0) + score);
   };
-  if (query) add(textMatches(query.multi_match.query, query.multi_match.fields));
-  for (const each of near ? [near].flat() : []) add(neighbours(each));
+  if (query) add(textMatches(corpus.documents, query.multi_match.query, query.multi_match.fields));
+  for (const each of near ? [near].flat() : []) add(neighbours(corpus, each));
   const hits = [...scores]
     .sort(([, one], [, other]) => other - one)
     .slice(0, size)
@@ -104,24 +119,27 @@ function search(body: unknown): RestAnswer {
 }
 
 const sourceOf = (document: LibraryDocument, names: string[] | undefined) =>
-  Object.fromEntries(Object.entries(document).filter(([name]) => names?.includes(name) ?? true));
+  Object.fromEntries(Object.entries(storedFields(document)).filter(([name]) => names?.includes(name) ?? true));
 
 /** The best field counts, as `multi_match` does by itself. */
-function textMatches(query: string, names: string[]): Scored<LibraryDocument>[] {
+function textMatches(documents: readonly LibraryDocument[], query: string, names: string[]): Scored<LibraryDocument>[] {
   const texts = names.filter((name) => properties[name]?.type === 'text');
   const scores = texts.map((name) =>
     bm25(
-      library.map((each) => String(Object.entries(each).find(([key]) => key === name)?.[1])),
+      documents.map((each) => (name === 'content' ? indexedText(each) : (storedFields(each)[name] ?? ''))),
       query,
     ),
   );
   return ranked(
-    library,
-    library.map((_, place) => Math.max(0, ...scores.map((each) => each[place] ?? 0))),
+    documents,
+    documents.map((_, place) => Math.max(0, ...scores.map((each) => each[place] ?? 0))),
   );
 }
 
-function neighbours({ field, k = 10, num_candidates = 15, query_vector, query_vector_builder }: z.infer<typeof knn>) {
+function neighbours(
+  { documents, embed }: Corpus,
+  { field, k = 10, num_candidates = 15, query_vector, query_vector_builder }: z.infer<typeof knn>,
+) {
   if (k > num_candidates) {
     refuse(400, 'action_request_validation_exception', '[num_candidates] cannot be less than [k]');
   }
@@ -135,24 +153,26 @@ function neighbours({ field, k = 10, num_candidates = 15, query_vector, query_ve
   if ((query_vector === undefined) === (query_vector_builder === undefined)) {
     refuse(400, 'illegal_argument_exception', 'either [query_vector_builder] or [query_vector] must be provided');
   }
-  const asked = query_vector ?? embedded(query_vector_builder?.text_embedding);
-  if (asked.length !== DIMENSIONS) {
+  const asked = query_vector ?? embed(modelText(query_vector_builder?.text_embedding));
+  const dimensions = embed('').length;
+  if (asked.length !== dimensions) {
     refuse(
       400,
       'query_shard_exception',
-      `failed to create query: the query vector has a different dimension [${asked.length}] than the index vectors [${DIMENSIONS}]`,
+      `failed to create query: the query vector has a different dimension [${asked.length}] than the index vectors [${dimensions}]`,
     );
   }
-  const of = (document: LibraryDocument) => (field === 'titlevector' ? document.title : document.content);
+  const of = (document: LibraryDocument) => (field === 'titlevector' ? document.title : indexedText(document));
   return ranked(
-    library,
-    library.map((each) => (1 + cosine(asked, wordVector(of(each)))) / 2),
+    documents,
+    documents.map((each) => (1 + cosine(asked, embed(of(each)))) / 2),
   ).slice(0, k);
 }
 
-function embedded(model: { model_id: string; model_text: string } | undefined): ArrayLike<number> {
+/** The text for the model of the cluster. */
+function modelText(model: { model_id: string; model_text: string } | undefined): string {
   if (model?.model_id !== MODEL) {
     return refuse(404, 'resource_not_found_exception', `Could not find trained model [${model?.model_id ?? ''}]`);
   }
-  return wordVector(model.model_text);
+  return model.model_text;
 }

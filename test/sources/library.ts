@@ -1,4 +1,6 @@
-/** The documents that all test sources hold: short, and each about one thing. */
+/** What the test sources hold. */
+import { wordVector } from '../support/wordVectors';
+
 export interface LibraryDocument {
   id: string;
   title: string;
@@ -6,7 +8,29 @@ export interface LibraryDocument {
   filepath: string;
   category: string;
   content: string;
+  /** Words that the index has for the content beside its own, as a synonym filter adds them; not answered. */
+  synonyms?: string;
 }
+
+export interface Corpus {
+  documents: readonly LibraryDocument[];
+  /** Vectors of one length. */
+  embed(text: string): ArrayLike<number>;
+}
+
+export interface SourceOptions {
+  /** 0, the default, for a free one. */
+  port?: number;
+  /** Default: {@link library} with {@link wordVector}. */
+  corpus?: Corpus;
+}
+
+/** What the index has of a document's content. */
+export const indexedText = ({ content, synonyms }: LibraryDocument): string =>
+  synonyms === undefined ? content : `${content} ${synonyms}`;
+
+/** What is answered of a document. */
+export const storedFields = ({ synonyms: _, ...stored }: LibraryDocument): Record<string, string> => stored;
 
 const document = (id: string, category: string, title: string, content: string): LibraryDocument => ({
   id,
@@ -17,6 +41,7 @@ const document = (id: string, category: string, title: string, content: string):
   content,
 });
 
+/** Short, and each about one thing. */
 export const library: readonly LibraryDocument[] = [
   document(
     'espresso',
@@ -57,3 +82,5 @@ export const library: readonly LibraryDocument[] = [
     'Change the water filter after fifty litres or two months, whichever comes first.',
   ),
 ];
+
+export const wordCorpus: Corpus = { documents: library, embed: wordVector };

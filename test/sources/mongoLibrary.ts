@@ -1,6 +1,5 @@
 /** The library in MongoDB: in Atlas, and in Azure Cosmos DB for MongoDB vCore. */
-import { wordVector } from '../support/wordVectors';
-import { library } from './library';
+import { indexedText, storedFields, wordCorpus, type SourceOptions } from './library';
 import type { MongoDialect } from './mongoSearch';
 import { startMongoServer, type MongoServer } from './mongoServer';
 
@@ -18,15 +17,18 @@ const COLLECTION = 'pages';
 const INDEX = 'contents';
 const VECTOR_FIELD = 'contentVector';
 
-/** Documents are embedded by {@link wordVector}. */
-export async function startMongoLibrary(dialect: MongoDialect, port?: number): Promise<MongoLibrary> {
+export async function startMongoLibrary(
+  dialect: MongoDialect,
+  { port, corpus = wordCorpus }: SourceOptions = {},
+): Promise<MongoLibrary> {
+  const { documents: pages, embed } = corpus;
   const [username, password] = ['reader', 'password-of-the-reader'];
-  const documents = library.map(({ id, ...page }) => ({
-    _id: id,
-    ...page,
-    [VECTOR_FIELD]: [...wordVector(page.content)],
+  const documents = pages.map((page) => ({
+    _id: page.id,
+    ...storedFields(page),
+    [VECTOR_FIELD]: Array.from(embed(indexedText(page))),
   }));
-  const indexes = [{ name: INDEX, path: VECTOR_FIELD, dimensions: wordVector('').length }];
+  const indexes = [{ name: INDEX, path: VECTOR_FIELD, dimensions: embed('').length }];
   const server = await startMongoServer({
     dialect,
     users: [{ name: username, password }],

@@ -46,6 +46,8 @@ export interface MongoServer {
   connections(): number;
   /** Connections ever accepted. */
   accepted(): number;
+  /** Milliseconds from requests that were read to answers that were written, so far. */
+  ownMilliseconds(): number;
   /** Answers `command` with this error; undefined ends that. */
   fail(command: string, fault: MongoFault | undefined): void;
   /** Milliseconds before each answer to `command`. */
@@ -72,6 +74,7 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Mon
   const commands: string[] = [];
   const appNames = new Set<string>();
   let accepted = 0;
+  let ownMilliseconds = 0;
   let lastCursor = 0;
 
   const server = createServer((socket) => {
@@ -99,11 +102,13 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Mon
   const host = `127.0.0.1:${port}`;
 
   async function respond(socket: Socket, session: Session, request: WireRequest): Promise<void> {
+    const began = performance.now();
     const [name = ''] = Object.keys(request.command);
     const wait = delays.get(name);
     if (wait) await delay(wait, undefined, { ref: false });
     if (!/^(hello|ismaster)$/i.test(name)) commands.push(name);
     if (!socket.destroyed) socket.write(replyTo(request, answered(session, name, request.command)));
+    ownMilliseconds += performance.now() - began;
   }
 
   function answered(session: Session, name: string, command: Document): Document {
@@ -239,6 +244,7 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Mon
     appNames,
     connections: () => sockets.size,
     accepted: () => accepted,
+    ownMilliseconds: () => ownMilliseconds,
     fail: (command, fault) => void (fault ? faults.set(command, fault) : faults.delete(command)),
     slow: (command, milliseconds) => void delays.set(command, milliseconds),
     async close() {

@@ -3,8 +3,7 @@
  * db_data_2026-07.oas.yaml.
  */
 import { z } from 'zod';
-import { wordVector } from '../support/wordVectors';
-import { library } from './library';
+import { indexedText, storedFields, wordCorpus, type Corpus, type SourceOptions } from './library';
 import { Refusal, startRestServer, type RestAnswer, type RestRequest, type RestServer } from './restServer';
 import { cosine, ranked } from './textScore';
 
@@ -14,7 +13,6 @@ export interface PineconeServer extends RestServer {
   apiKey: string;
 }
 
-const DIMENSIONS = wordVector('').length;
 const KEY = 'key-of-pinecone-with-some-length';
 /** Both planes are one server, so the index's name tells nothing of its data's address. */
 const metrics: Record<string, string> = { library: 'cosine', 'library-euclidean': 'euclidean' };
@@ -28,12 +26,12 @@ const query = z.strictObject({
   vector: z.array(z.number()).optional(),
 });
 
-export async function startPinecone(port?: number): Promise<PineconeServer> {
-  const server = await startRestServer(answerTo, port);
+export async function startPinecone({ port, corpus = wordCorpus }: SourceOptions = {}): Promise<PineconeServer> {
+  const server = await startRestServer((request, url) => answerTo(request, url, corpus), port);
   return { ...server, indexName: 'library', environment: 'us-east-1-aws', apiKey: KEY };
 }
 
-function answerTo(request: RestRequest, url: string): RestAnswer {
+function answerTo(request: RestRequest, url: string, corpus: Corpus): RestAnswer {
   if (request.headers['api-key'] !== KEY) throw new Refusal({ status: 401, body: 'Invalid API Key' });
   if (request.headers['x-pinecone-api-version'] !== '2026-07') {
     throw new Refusal({
@@ -42,13 +40,14 @@ function answerTo(request: RestRequest, url: string): RestAnswer {
     });
   }
   const [, name] = /^\/indexes\/([^/]+)$/.exec(request.path) ?? [];
-  if (request.method === 'GET' && name !== undefined) return describe(name, url);
+  if (request.method === 'GET' && name !== undefined) return describe(name, url, corpus.embed('').length);
   const [, index] = /^\/data\/([^/]+)\/query$/.exec(request.path) ?? [];
-  if (request.method === 'POST' && index !== undefined) return nearest(request.body, metrics[index] ?? 'cosine');
+  if (request.method === 'POST' && index !== undefined)
+    return nearest(request.body, metrics[index] ?? 'cosine', corpus);
   throw new Refusal({ status: 404, body: { code: 5, message: 'Not Found', details: [] } });
 }
 
-function describe(name: string, url: string): RestAnswer {
+function describe(name: string, url: string, dimension: number): RestAnswer {
   const metric = metrics[name];
   if (metric === undefined) {
     const error = { code: 'NOT_FOUND', message: `Resource ${name} not found` };
@@ -61,30 +60,31 @@ function describe(name: string, url: string): RestAnswer {
       host: `${url}/data/${name}`,
       status: { ready: true, state: 'Ready' },
       deployment: { deployment_type: 'managed', cloud: 'aws', region: 'us-east-1' },
-      schema: { fields: { _values: { type: 'dense_vector', dimension: DIMENSIONS, metric } } },
+      schema: { fields: { _values: { type: 'dense_vector', dimension, metric } } },
       deletion_protection: 'disabled',
     },
   };
 }
 
-function nearest(body: unknown, metric: string): RestAnswer {
+function nearest(body: unknown, metric: string, { documents, embed }: Corpus): RestAnswer {
+  const dimension = embed('').length;
   const parsed = query.safeParse(body);
   if (!parsed.success)
     throw new Refusal({ status: 400, body: { code: 3, message: parsed.error.message, details: [] } });
   const { vector = [], topK, includeMetadata } = parsed.data;
-  if (vector.length !== DIMENSIONS) {
-    const message = `Query vector dimension ${vector.length} does not match the dimension of the index ${DIMENSIONS}`;
+  if (vector.length !== dimension) {
+    const message = `Query vector dimension ${vector.length} does not match the dimension of the index ${dimension}`;
     throw new Refusal({ status: 400, body: { code: 3, message, details: [] } });
   }
   const near = ranked(
-    library,
-    library.map((each) => cosine(vector, wordVector(each.content))),
+    documents,
+    documents.map((each) => cosine(vector, embed(indexedText(each)))),
   ).slice(0, topK);
-  const matches = near.map(({ item: { id, ...metadata }, score }) => ({
-    id,
+  const matches = near.map(({ item, score }) => ({
+    id: item.id,
     // Vectors of length 1: the squared distance follows from the cosine.
     score: metric === 'euclidean' ? 2 - 2 * score : score,
-    ...(includeMetadata && { metadata }),
+    ...(includeMetadata && { metadata: storedFields(item) }),
   }));
   return { status: 200, body: { matches, namespace: '', usage: { readUnits: 1 } } };
 }

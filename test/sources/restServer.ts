@@ -24,6 +24,8 @@ export interface RestServer {
   requests: RestRequest[];
   /** Answers the next requests instead of the service, in order; `hang` never answers. */
   faults: (RestAnswer | 'hang')[];
+  /** Milliseconds from requests that were read to answers that were written, so far. */
+  ownMilliseconds(): number;
   close(): Promise<void>;
 }
 
@@ -40,10 +42,12 @@ export async function startRestServer(
 ): Promise<RestServer> {
   const requests: RestRequest[] = [];
   const faults: RestServer['faults'] = [];
+  let ownMilliseconds = 0;
   const server = createServer((incoming, outgoing) => {
     const pieces: Buffer[] = [];
     incoming.on('data', (piece: Buffer) => pieces.push(piece));
     incoming.on('end', () => {
+      const began = performance.now();
       const { pathname, searchParams } = new URL(incoming.url ?? '/', url);
       const text = Buffer.concat(pieces).toString('utf8');
       const request: RestRequest = {
@@ -60,6 +64,7 @@ export async function startRestServer(
       const isText = typeof body === 'string';
       outgoing.writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json', ...headers });
       outgoing.end(body === undefined || isText ? body : JSON.stringify(body));
+      ownMilliseconds += performance.now() - began;
     });
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -68,6 +73,7 @@ export async function startRestServer(
     url,
     requests,
     faults,
+    ownMilliseconds: () => ownMilliseconds,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

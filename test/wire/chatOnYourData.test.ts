@@ -303,6 +303,11 @@ describe('refuses with 400 that names what to mend', () => {
       search({ index_name: 'i', authentication: { type: 'connection_string' } }),
       'data_sources[0].parameters.authentication.type',
     ],
+    [
+      'two authentications',
+      search({ index_name: 'i', authentication: { type: 'api_key', key: 'k', access_token: 't' } }),
+      'data_sources[0].parameters.authentication.access_token',
+    ],
     ['a name that is not known', { data_sources: [{ name: 'handbook' }] }, 'data_sources[0].name'],
     ['logprobs', { logprobs: true }, 'logprobs'],
     ['top_logprobs', { top_logprobs: 2 }, 'top_logprobs'],

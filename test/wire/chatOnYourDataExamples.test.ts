@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sourceTypes } from '../../src/wire/dataSources';
 import { startHost } from '../support/host';
-import { exampleSources, type ExampleDocument } from '../support/exampleSources';
+import { exampleSources, type ExampleDocument, type Printed } from '../support/exampleSources';
 import { answerWith } from '../support/petStore';
 import { startScriptedUpstream } from '../support/scriptedUpstream';
 
@@ -16,7 +16,7 @@ interface Example {
 }
 interface Source {
   type: keyof typeof exampleSources;
-  parameters: Record<string, unknown>;
+  parameters: Printed;
 }
 interface Message {
   content: string;
@@ -52,7 +52,7 @@ for (const { example, source } of examples) {
   (start ? it : it.skip)(`${example.id} ${example.title}`, async () => {
     const expected = example.response.body.choices[0]?.message;
     const upstream = await startScriptedUpstream({ style: 'azure' });
-    const counterpart = await start?.(expected?.context?.citations[0] ?? someDocument);
+    const counterpart = await start?.(expected?.context?.citations[0] ?? someDocument, source.parameters);
     const host = await startHost({
       env: { AZURE_OPENAI_ENDPOINT: upstream.azureEndpoint, AZURE_OPENAI_API_KEY: 'k', ...counterpart?.env },
     });

@@ -6,10 +6,12 @@ import { parseMongoUri } from './mongoAddress';
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments, type FoundDocument } from './mongoDocuments';
 import { mongoFailure, type MongoSourceNames } from './mongoErrors';
+import { KeptAnswers } from './recentlyUsed';
 import { paramOf } from './sourceCalls';
 
 /** Collections of one client whose indexes are remembered. */
 const MAX_REMEMBERED = 100;
+const INDEXES_LIFE_MS = 5 * 60_000;
 
 /** A vector index: a query names the field, and the service takes the field's index (documentdb, bson_aggregation_search.c). */
 interface VectorIndex {
@@ -19,7 +21,7 @@ interface VectorIndex {
   dimensions?: number;
 }
 
-const remembered = new WeakMap<MongoClient, Map<string, VectorIndex[]>>();
+const remembered = new WeakMap<MongoClient, KeptAnswers<VectorIndex[]>>();
 
 /**
  * Opens `azure_cosmos_db` sources. Nothing is sent before the first search; parameters that cannot be meant so reject with {@link SourceError}
@@ -90,15 +92,12 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     collection: Collection,
     { vector }: SourceQuery,
   ): Promise<VectorIndex[]> {
-    const known = remembered.get(client) ?? new Map<string, VectorIndex[]>();
+    const known =
+      remembered.get(client) ??
+      new KeptAnswers<VectorIndex[]>({ most: MAX_REMEMBERED, milliseconds: INDEXES_LIFE_MS, now: Date.now });
     remembered.set(client, known);
     const key = JSON.stringify([collection.namespace, index_name, fields_mapping.vector_fields]);
-    let used = known.get(key);
-    if (!used) {
-      used = chosen(vectorIndexesIn(await collection.listIndexes().toArray()));
-      if (known.size >= MAX_REMEMBERED) known.clear();
-      known.set(key, used);
-    }
+    const used = await known.get(key, async () => chosen(vectorIndexesIn(await collection.listIndexes().toArray())));
     for (const { name, dimensions } of used) {
       if (dimensions === undefined || dimensions === vector?.length) continue;
       const message = `${names.source} indexes vectors of ${dimensions} dimensions in '${name}', the query's has ${vector?.length ?? 0}. Use the embedding model that made its vectors, or set dimensions.`;
