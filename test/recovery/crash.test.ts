@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type OpenAI from 'openai';
 import { toFile } from 'openai';
-import { chunkText } from '../../src/retrieval/chunkText';
 import { startHost, type Host } from '../support/host';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
-import { openVectors } from '../support/storage';
 
 const SECONDS = 1000;
 const TERMINAL = ['completed', 'failed', 'cancelled', 'expired', 'incomplete'];
@@ -166,52 +164,4 @@ it(
     expect(upstream.calls.chat).toBe(1);
   },
   90 * SECONDS,
-);
-
-it(
-  'finishes a batch of 50 files whose host was killed in the middle, with the right number of chunks of each',
-  async () => {
-    const client = host.openai();
-    const texts = Array.from(
-      { length: 50 },
-      (_, index) => `File ${index}. ${`Otters number ${index} swim far. `.repeat(20 + index * 12)}`,
-    );
-    const files = await Promise.all(
-      texts.map(async (text, index) =>
-        client.files.create({ file: await toFile(Buffer.from(text), `otters-${index}.txt`), purpose: 'assistants' }),
-      ),
-    );
-    const store = await client.vectorStores.create({ name: 'otters' });
-    // Embeddings take long enough that the kill meets a batch under way.
-    upstream.enqueueEmbeddings(...Array.from({ length: 200 }, () => reply.slow(150)));
-    const batch = await client.vectorStores.fileBatches.create(store.id, { file_ids: files.map(({ id }) => id) });
-    const underWay = await eventually('some files', async () => {
-      const { file_counts: counts } = await client.vectorStores.fileBatches.retrieve(batch.id, {
-        vector_store_id: store.id,
-      });
-      return counts.completed > 0 ? counts : undefined;
-    });
-    await host.kill();
-    expect(underWay.completed).toBeLessThan(50);
-    host = await start();
-    const after = host.openai();
-    const finished = await eventually('the end of the batch', async () => {
-      const found = await after.vectorStores.fileBatches.retrieve(batch.id, { vector_store_id: store.id });
-      return found.status === 'in_progress' ? undefined : found;
-    });
-    expect(finished).toMatchObject({
-      status: 'completed',
-      file_counts: { completed: 50, failed: 0, in_progress: 0, total: 50 },
-    });
-    expect((await after.vectorStores.retrieve(store.id)).file_counts).toMatchObject({ completed: 50, total: 50 });
-    await host.kill();
-    const index = await openVectors(dataDir);
-    const counted = await Promise.all(files.map(async (file) => index.count(store.id, file.id)));
-    await index.close();
-    const expected = texts.map(
-      async (text) => (await chunkText([{ text }], { maxChunkTokens: 800, overlapTokens: 400 })).length,
-    );
-    expect(counted).toEqual(await Promise.all(expected));
-  },
-  150 * SECONDS,
 );
