@@ -74,4 +74,13 @@ describe('retrieveDocuments', () => {
     });
     await expect(retrieveDocuments(leaving, queries('a'), true, left.signal)).rejects.toThrow('left');
   });
+
+  it('refuses documents that are too large together', async () => {
+    const large = source(async ({ text }) => [document(text + 'x'.repeat(9_000_000), 0.5)]);
+    await expect(retrieveDocuments(large, queries('a', 'b', 'c'), false, never)).resolves.toHaveLength(3);
+    await expect(retrieveDocuments(large, queries('a', 'b', 'c', 'd'), false, never)).rejects.toMatchObject({
+      kind: 'invalid',
+      param: 'data_sources[0].parameters.top_n_documents',
+    });
+  });
 });

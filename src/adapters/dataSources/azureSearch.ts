@@ -23,6 +23,8 @@ const MAX_DEFINITIONS_EACH = 20;
 const DEFINITION_LIFE_MS = 5 * 60_000;
 /** Neighbours that each vector gives to a fusion: the semantic ranker takes fifty documents. */
 const MIN_NEIGHBOURS = 50;
+/** Parts of one answer that are read: a service may cut a large one, and one that never ends must not fill the memory. */
+const MAX_PAGES = 4;
 
 type Parameters = ParametersOf<'azure_search'>;
 
@@ -186,10 +188,13 @@ function sourceOf(parameters: Parameters, plan: Plan, clients: AzureSearchClient
       try {
         const { results } = await client.search(searchesText(parameters) ? query.text : undefined, asked);
         const records: FoundRecord[] = [];
-        for await (const { document, score, rerankerScore } of results) {
-          records.push({ fields: document, score, rerankScore: rerankerScore ?? undefined });
-          if (records.length === query.limit) break;
+        let pages = 0;
+        for await (const page of results.byPage()) {
+          for (const { document, score, rerankerScore } of page.results)
+            records.push({ fields: document, score, rerankScore: rerankerScore ?? undefined });
+          if (records.length >= query.limit || ++pages === MAX_PAGES) break;
         }
+        records.splice(query.limit);
         return documentsOf(clients.service.name, records, plan.fields);
       } catch (error) {
         throw sourceFailure(error, clients.service, signal);
