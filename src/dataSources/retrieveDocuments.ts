@@ -76,7 +76,7 @@ function merged(found: { query: string; documents: SourceDocument[] }[]): FoundD
   const byIdentity = new Map<string, FoundDocument>();
   for (const { query, documents } of found) {
     for (const document of documents) {
-      const { url, filepath, title, chunkId, content, score, rerankScore } = document;
+      const { url, filepath, title, chunkId, content, score, originalScore, rerankScore } = document;
       const identity = JSON.stringify([url, filepath, title, chunkId, content]);
       const known = byIdentity.get(identity);
       if (!known) {
@@ -84,7 +84,7 @@ function merged(found: { query: string; documents: SourceDocument[] }[]): FoundD
         continue;
       }
       known.searchQueries.push(query);
-      known.score = Math.max(known.score, score);
+      if (score > known.score) Object.assign(known, { score, originalScore });
       if (rerankScore !== undefined) known.rerankScore = Math.max(known.rerankScore ?? 0, rerankScore);
     }
   }

@@ -20,6 +20,18 @@ describe('retrieveDocuments', () => {
     ]);
   });
 
+  it("keeps the source's own score of the query whose score is the best", async () => {
+    const found = await retrieveDocuments(
+      source(async ({ text }) => [
+        text === 'a' ? { content: 'x', score: 0.5, originalScore: 1 } : { content: 'x', score: 0.2, originalScore: 4 },
+      ]),
+      queries('a', 'b'),
+      false,
+      never,
+    );
+    expect(found).toEqual([{ content: 'x', score: 0.5, originalScore: 1, searchQueries: ['a', 'b'] }]);
+  });
+
   it('has at most four queries at the source at once', async () => {
     let underWay = 0;
     let most = 0;

@@ -83,7 +83,10 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     ];
     const cursor = collection.aggregate(pipeline, { signal, batchSize: limit + 1 });
     const found = await readDocuments(cursor, fields_mapping, limit);
-    return found.map((document) => ({ ...document, score: similarityOf(document.score, similarity) }));
+    return found.map((document) => {
+      const score = similarityOf(document.score, similarity);
+      return score === document.score ? document : { ...document, score, originalScore: document.score };
+    });
   }
 
   /** The indexes of the vector fields, of which the named one must be one. */

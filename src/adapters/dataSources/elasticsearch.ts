@@ -206,7 +206,10 @@ function sourceOf(parameters: Parameters, { fields, vectors }: Plan, { client, s
         );
         // Scores of several fields come added up.
         const share = isVector ? vectors.length : 1;
-        const records = hits.hits.map(({ _source, _score }) => ({ fields: _source, score: (_score ?? 0) / share }));
+        const records = hits.hits.map(({ _source, _score }) => {
+          const originalScore = _score ?? 0;
+          return { fields: _source, score: originalScore / share, originalScore };
+        });
         return documentsOf(service.name, records, fields);
       } catch (error) {
         throw aboutModel(sourceFailure(error, service, signal), modelId);

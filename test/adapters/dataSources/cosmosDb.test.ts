@@ -59,6 +59,8 @@ describe('ranking', () => {
     const found = await search({ container_name: name, index_name: name }, 5);
     expect(found[0]).toMatchObject({ title: 'Tides' });
     expect(found[0]?.score).toBeCloseTo(best, 5);
+    // The distance itself is the source's own score.
+    if (name === 'far') expect(found[0]?.originalScore).toBeCloseTo(Math.hypot(0.1, 0, 0.1), 5);
     const scores = found.map(({ score }) => score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
     expect(Math.min(...scores)).toBeGreaterThanOrEqual(0);
