@@ -57,6 +57,9 @@ export function elasticsearch(options: {
     const key = createHash('sha256')
       .update(JSON.stringify([endpoint, authentication]))
       .digest('hex');
+    const { username, password, search, hash } = new URL(endpoint);
+    if (username || password || search || hash)
+      throw invalid('endpoint', 'the endpoint must hold no user, password or query; credentials go in authentication.');
     const found = opened.get(key, () => open(options.guard, options.now ?? Date.now, endpoint, authentication));
     return sourceOf(parameters, await planOf(parameters, found), found);
   };
