@@ -78,7 +78,7 @@ async function retrievalOverheads({ sources, env, ownMilliseconds }: FiveSources
       openers,
       dataSource.parse(source),
       { tenant: 'bench', project: 'bench' },
-      new AbortController().signal,
+      signal,
     );
     const found = await opened.search({ text: QUERY, limit: LIMIT, ...(opened.wantsVector && { vector }) }, signal);
     const taken = performance.now() - began - (ownMilliseconds() - ownBefore);
