@@ -70,7 +70,7 @@ export function createChatOnYourData(ports: ChatOnYourDataPorts): ChatOnYourData
 
   async function find({ scope, body, configuration }: GroundedRequest, signal: AbortSignal): Promise<Findings> {
     const { parameters } = configuration;
-    const source = await openDataSource(openers, configuration, scope);
+    const source = await openDataSource(openers, configuration, scope, signal);
     const { queries, usage } = await intentOf(body, parameters.max_search_queries, scope, signal);
     const topDocuments = parameters.top_n_documents ?? USUAL_TOP_DOCUMENTS;
     const dependency =

@@ -50,6 +50,6 @@ const retrievedDocument = (document: CutDocument) => ({
   ...citationOf(document),
   search_queries: document.searchQueries,
   data_source_index: DATA_SOURCE_INDEX,
-  original_search_score: document.score,
+  original_search_score: document.originalScore ?? document.score,
   ...(document.filterReason && { filter_reason: document.filterReason }),
 });

@@ -21,6 +21,8 @@ export interface SourceDocument {
   chunkId?: string;
   /** The source's own measure, higher is better, on the scale of {@link DataSource.scale}. */
   score: number;
+  /** What the source itself said, where {@link SourceDocument.score} is made of it. */
+  originalScore?: number;
   /** Of a semantic ranker. */
   rerankScore?: number;
 }

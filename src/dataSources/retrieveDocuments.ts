@@ -6,10 +6,12 @@ import { SourceError, type DataSource, type SourceDocument, type SourceQuery } f
 const CONCURRENCY = 4;
 /** A source that takes longer is given up, in milliseconds. */
 const PATIENCE_MS = 30_000;
+/** Of all documents of a request together, far more than any model reads. */
+const MAX_CHARACTERS = 32_000_000;
 
 /**
  * The documents that the queries find, each once. Where a query fails: with `allowPartialResult` the others count, unless all fail; without it the first failure
- * is thrown, and ends the others. Throws SourceError, what else a source throws, or the signal's reason.
+ * is thrown, and ends the others. Documents too large together are such a failure. Throws SourceError, what else a source throws, or the signal's reason.
  */
 export async function retrieveDocuments(
   source: DataSource,
@@ -21,11 +23,15 @@ export async function retrieveDocuments(
   const stop = AbortSignal.any([signal, failed.signal]);
   const found: { query: string; documents: SourceDocument[] }[] = [];
   const faults: unknown[] = [];
+  let characters = 0;
   const waiting = queries.values();
   const lane = async (): Promise<void> => {
     for (const query of waiting) {
       try {
-        found.push({ query: query.text, documents: await searchInTime(source, query, stop) });
+        const documents = await searchInTime(source, query, stop);
+        characters += documents.reduce((sum, document) => sum + sizeOf(document), 0);
+        if (characters > MAX_CHARACTERS) throw tooLarge();
+        found.push({ query: query.text, documents });
       } catch (error) {
         signal.throwIfAborted();
         if (!allowPartialResult) {
@@ -42,6 +48,16 @@ export async function retrieveDocuments(
   const order = new Map(queries.map(({ text }, place) => [text, place]));
   return merged(found.sort((a, b) => (order.get(a.query) ?? 0) - (order.get(b.query) ?? 0)));
 }
+
+const sizeOf = ({ content, title = '', url = '', filepath = '', chunkId = '' }: SourceDocument): number =>
+  content.length + title.length + url.length + filepath.length + chunkId.length;
+
+const tooLarge = (): SourceError =>
+  new SourceError(
+    'invalid',
+    `The documents found have more than ${MAX_CHARACTERS} characters together. Index smaller pieces, or set lower top_n_documents and max_search_queries.`,
+    'data_sources[0].parameters.top_n_documents',
+  );
 
 async function searchInTime(source: DataSource, query: SourceQuery, signal: AbortSignal): Promise<SourceDocument[]> {
   const late = AbortSignal.timeout(PATIENCE_MS);
@@ -60,7 +76,7 @@ function merged(found: { query: string; documents: SourceDocument[] }[]): FoundD
   const byIdentity = new Map<string, FoundDocument>();
   for (const { query, documents } of found) {
     for (const document of documents) {
-      const { url, filepath, title, chunkId, content, score, rerankScore } = document;
+      const { url, filepath, title, chunkId, content, score, originalScore, rerankScore } = document;
       const identity = JSON.stringify([url, filepath, title, chunkId, content]);
       const known = byIdentity.get(identity);
       if (!known) {
@@ -68,7 +84,7 @@ function merged(found: { query: string; documents: SourceDocument[] }[]): FoundD
         continue;
       }
       known.searchQueries.push(query);
-      known.score = Math.max(known.score, score);
+      if (score > known.score) Object.assign(known, { score, originalScore });
       if (rerankScore !== undefined) known.rerankScore = Math.max(known.rerankScore ?? 0, rerankScore);
     }
   }

@@ -53,7 +53,11 @@ const embeddingModelId = z.looseObject({ type: z.literal('model_id'), model_id: 
 
 const fieldNames = z.array(text).max(100);
 const fields = {
-  content_fields_separator: z.string().optional(),
+  // The service's examples write a line end as the two characters too (operations.md 3.4).
+  content_fields_separator: z
+    .string()
+    .overwrite((text) => text.replaceAll('\\n', '\n'))
+    .optional(),
   title_field: text.optional(),
   url_field: text.optional(),
   filepath_field: text.optional(),

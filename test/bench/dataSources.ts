@@ -74,7 +74,12 @@ async function retrievalOverheads({ sources, env, ownMilliseconds }: FiveSources
     const began = performance.now();
     const ownBefore = ownMilliseconds();
     // Each request opens its source; clients and what is known of the index are kept.
-    const opened = await openDataSource(openers, dataSource.parse(source), { tenant: 'bench', project: 'bench' });
+    const opened = await openDataSource(
+      openers,
+      dataSource.parse(source),
+      { tenant: 'bench', project: 'bench' },
+      signal,
+    );
     const found = await opened.search({ text: QUERY, limit: LIMIT, ...(opened.wantsVector && { vector }) }, signal);
     const taken = performance.now() - began - (ownMilliseconds() - ownBefore);
     if (found[0]?.title !== 'Warranty') throw new Error(`${source.type} found something else.`);

@@ -223,3 +223,13 @@ it('a deployment that does not embed is told as the model’s fault', async () =
     details: { code: 'DeploymentNotFound' },
   });
 });
+
+it('who leaves while a source is opened does not wait for it', async () => {
+  const stop = new AbortController();
+  const elasticsearch = () => {
+    queueMicrotask(() => stop.abort(new Error('the caller left')));
+    return new Promise<DataSource>(() => undefined);
+  };
+  const { whole } = capability({ ports: { openers: { elasticsearch } } });
+  await expect(whole(request(), stop.signal)).rejects.toThrow('the caller left');
+});

@@ -20,6 +20,18 @@ describe('retrieveDocuments', () => {
     ]);
   });
 
+  it("keeps the source's own score of the query whose score is the best", async () => {
+    const found = await retrieveDocuments(
+      source(async ({ text }) => [
+        text === 'a' ? { content: 'x', score: 0.5, originalScore: 1 } : { content: 'x', score: 0.2, originalScore: 4 },
+      ]),
+      queries('a', 'b'),
+      false,
+      never,
+    );
+    expect(found).toEqual([{ content: 'x', score: 0.5, originalScore: 1, searchQueries: ['a', 'b'] }]);
+  });
+
   it('has at most four queries at the source at once', async () => {
     let underWay = 0;
     let most = 0;
@@ -73,5 +85,14 @@ describe('retrieveDocuments', () => {
       return [];
     });
     await expect(retrieveDocuments(leaving, queries('a'), true, left.signal)).rejects.toThrow('left');
+  });
+
+  it('refuses documents that are too large together', async () => {
+    const large = source(async ({ text }) => [document(text + 'x'.repeat(9_000_000), 0.5)]);
+    await expect(retrieveDocuments(large, queries('a', 'b', 'c'), false, never)).resolves.toHaveLength(3);
+    await expect(retrieveDocuments(large, queries('a', 'b', 'c', 'd'), false, never)).rejects.toMatchObject({
+      kind: 'invalid',
+      param: 'data_sources[0].parameters.top_n_documents',
+    });
   });
 });

@@ -23,6 +23,8 @@ const MAX_DEFINITIONS_EACH = 20;
 const DEFINITION_LIFE_MS = 5 * 60_000;
 /** Neighbours that each vector gives to a fusion: the semantic ranker takes fifty documents. */
 const MIN_NEIGHBOURS = 50;
+/** Of one search's documents: they may come in many parts, each as large as an answer may be. */
+const MAX_CHARACTERS = 16_000_000;
 
 type Parameters = ParametersOf<'azure_search'>;
 
@@ -186,7 +188,14 @@ function sourceOf(parameters: Parameters, plan: Plan, clients: AzureSearchClient
       try {
         const { results } = await client.search(searchesText(parameters) ? query.text : undefined, asked);
         const records: FoundRecord[] = [];
+        let characters = 0;
         for await (const { document, score, rerankerScore } of results) {
+          characters += JSON.stringify(document).length;
+          if (characters > MAX_CHARACTERS)
+            throw invalid(
+              'top_n_documents',
+              'The documents found are too large together; set a lower top_n_documents.',
+            );
           records.push({ fields: document, score, rerankScore: rerankerScore ?? undefined });
           if (records.length === query.limit) break;
         }

@@ -83,7 +83,10 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     ];
     const cursor = collection.aggregate(pipeline, { signal, batchSize: limit + 1 });
     const found = await readDocuments(cursor, fields_mapping, limit);
-    return found.map((document) => ({ ...document, score: similarityOf(document.score, similarity) }));
+    return found.map((document) => {
+      const score = similarityOf(document.score, similarity);
+      return score === document.score ? document : { ...document, score, originalScore: document.score };
+    });
   }
 
   /** The indexes of the vector fields, of which the named one must be one. */
@@ -97,7 +100,7 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
       new KeptAnswers<VectorIndex[]>({ most: MAX_REMEMBERED, milliseconds: INDEXES_LIFE_MS, now: Date.now });
     remembered.set(client, known);
     const key = JSON.stringify([collection.namespace, index_name, fields_mapping.vector_fields]);
-    const used = await known.get(key, async () => chosen(vectorIndexesIn(await collection.listIndexes().toArray())));
+    const used = await known.get(key, async () => chosen(vectorIndexesIn(await listedIndexes(client, collection))));
     for (const { name, dimensions } of used) {
       if (dimensions === undefined || dimensions === vector?.length) continue;
       const message = `${names.source} indexes vectors of ${dimensions} dimensions in '${name}', the query's has ${vector?.length ?? 0}. Use the embedding model that made its vectors, or set dimensions.`;
@@ -121,6 +124,14 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     }
     return used;
   }
+}
+
+/** The first batch alone, which holds the 64 indexes that a collection may have: a deployment that never comes to an end would be read for ever. */
+async function listedIndexes(client: MongoClient, collection: Collection): Promise<Record<string, unknown>[]> {
+  const command = { listIndexes: collection.collectionName, cursor: {} };
+  const { cursor } = await client.db(collection.dbName).command(command);
+  const batch: unknown[] = isRecord(cursor) && Array.isArray(cursor.firstBatch) ? cursor.firstBatch : [];
+  return batch.filter(isRecord);
 }
 
 function vectorIndexesIn(indexes: Record<string, unknown>[]): VectorIndex[] {

@@ -53,6 +53,8 @@ export function askedFields({ content, title, url, filepath, chunkId }: Document
 export interface FoundRecord {
   fields: unknown;
   score: number;
+  /** Before it was turned into `score`. */
+  originalScore?: number;
   rerankScore?: number;
 }
 
@@ -73,7 +75,10 @@ export function documentsOf(
   return documents.filter(({ content }) => content !== '');
 }
 
-function documentOf({ fields: record, score, rerankScore }: FoundRecord, fields: DocumentFields): SourceDocument {
+function documentOf(
+  { fields: record, score, originalScore, rerankScore }: FoundRecord,
+  fields: DocumentFields,
+): SourceDocument {
   const content = fields.content.map((name) => textOf(record, name)).filter((text) => text !== undefined);
   const optional = (name: string | undefined) => (name === undefined ? undefined : textOf(record, name));
   return {
@@ -83,6 +88,7 @@ function documentOf({ fields: record, score, rerankScore }: FoundRecord, fields:
     filepath: optional(fields.filepath),
     chunkId: optional(fields.chunkId),
     score,
+    ...(originalScore !== undefined && originalScore !== score && { originalScore }),
     ...(rerankScore !== undefined && { rerankScore }),
   };
 }

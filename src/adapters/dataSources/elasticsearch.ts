@@ -57,6 +57,9 @@ export function elasticsearch(options: {
     const key = createHash('sha256')
       .update(JSON.stringify([endpoint, authentication]))
       .digest('hex');
+    const { username, password, search, hash } = new URL(endpoint);
+    if (username || password || search || hash)
+      throw invalid('endpoint', 'the endpoint must hold no user, password or query; credentials go in authentication.');
     const found = opened.get(key, () => open(options.guard, options.now ?? Date.now, endpoint, authentication));
     return sourceOf(parameters, await planOf(parameters, found), found);
   };
@@ -206,7 +209,10 @@ function sourceOf(parameters: Parameters, { fields, vectors }: Plan, { client, s
         );
         // Scores of several fields come added up.
         const share = isVector ? vectors.length : 1;
-        const records = hits.hits.map(({ _source, _score }) => ({ fields: _source, score: (_score ?? 0) / share }));
+        const records = hits.hits.map(({ _source, _score }) => {
+          const originalScore = _score ?? 0;
+          return { fields: _source, score: originalScore / share, originalScore };
+        });
         return documentsOf(service.name, records, fields);
       } catch (error) {
         throw aboutModel(sourceFailure(error, service, signal), modelId);

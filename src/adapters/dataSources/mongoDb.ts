@@ -1,5 +1,5 @@
 /** `mongo_db`: MongoDB Atlas, or another deployment with Atlas Vector Search, asked by `$vectorSearch`. */
-import { Double, MongoServerError, type Collection } from 'mongodb';
+import { Double, MongoServerError, type Collection, type Document } from 'mongodb';
 import { SourceError, type DataSource, type SourceQuery } from '../../dataSources/ports';
 import type { ConfigurationOf, ParametersOf } from '../../wire/dataSources';
 import { parseMongoHost, parseMongoUri, type MongoAddress } from './mongoAddress';
@@ -11,6 +11,8 @@ import { paramOf } from './sourceCalls';
 /** Candidates for each result, and at most (MongoDB manual, $vectorSearch: 20 times the limit is advised, 10,000 are allowed). */
 const CANDIDATES_PER_RESULT = 20;
 const MAX_CANDIDATES = 10_000;
+/** Search indexes that are looked through for the named one. */
+const MAX_INDEXES = 1_000;
 /** The handshake refuses longer ones. */
 const MAX_APP_NAME_BYTES = 128;
 
@@ -94,7 +96,11 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
   /** The search indexes; undefined where the user may not list them. */
   async function listed(collection: Collection, signal: AbortSignal) {
     try {
-      return await collection.aggregate([{ $listSearchIndexes: {} }], { signal }).toArray();
+      // A deployment that never comes to an end must not fill the memory.
+      const cursor = collection.aggregate([{ $listSearchIndexes: {} }], { signal });
+      const indexes: Document[] = [];
+      for await (const index of cursor) if (indexes.push(index) >= MAX_INDEXES) break;
+      return indexes;
     } catch (error) {
       if (error instanceof MongoServerError && (error.code === 13 || error.code === 8000)) return undefined;
       throw error;

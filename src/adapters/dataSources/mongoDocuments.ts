@@ -51,7 +51,7 @@ export async function readDocuments(
   let characters = 0;
   for await (const document of cursor) {
     const read = documentOf(document, fields);
-    characters += read.content.length;
+    for (const text of [read.key, read.content, read.title, read.url, read.filepath]) characters += text?.length ?? 0;
     if (characters > MAX_CHARACTERS) {
       throw new SourceError(
         'invalid',

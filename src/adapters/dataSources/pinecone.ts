@@ -71,6 +71,7 @@ export function pinecone(
           const records = matches.map(({ metadata, score = 0 }) => ({
             fields: metadata,
             score: similarityOf(dense.metric, score),
+            originalScore: score,
           }));
           return documentsOf(service.name, records, fields);
         } catch (error) {

@@ -25,9 +25,12 @@ export class RecentlyUsed<Value> {
   }
 }
 
-/** Asynchronous values that are kept for a while, one call however many ask; failures are not kept. */
+/** Characters, as JSON, of the largest answer that is kept: the answers are of services that callers name, of any size. */
+const MAX_KEPT_CHARACTERS = 64 * 1024;
+
+/** Asynchronous values that are kept for a while, one call however many ask; failures are not kept, nor are large ones, which are asked for again. */
 export class KeptAnswers<Value> {
-  readonly #answers: RecentlyUsed<{ until: number; value: Promise<Value> }>;
+  readonly #answers: RecentlyUsed<{ until: number; value: Promise<Value>; isLarge?: boolean }>;
   readonly #milliseconds: number;
   readonly #now: () => number;
 
@@ -38,14 +41,20 @@ export class KeptAnswers<Value> {
   }
 
   async get(key: string, ask: () => Promise<Value>): Promise<Value> {
-    const asked = () => ({ until: this.#now() + this.#milliseconds, value: ask() });
+    const asked = (): { until: number; value: Promise<Value>; isLarge?: boolean } => ({
+      until: this.#now() + this.#milliseconds,
+      value: ask(),
+    });
     let answer = this.#answers.get(key, asked);
     if (answer.until <= this.#now()) {
       this.#answers.delete(key);
       answer = this.#answers.get(key, asked);
     }
     try {
-      return await answer.value;
+      const value = await answer.value;
+      answer.isLarge ??= (JSON.stringify(value) ?? '').length > MAX_KEPT_CHARACTERS;
+      if (answer.isLarge) this.#answers.delete(key);
+      return value;
     } catch (error) {
       this.#answers.delete(key);
       throw error;

@@ -35,7 +35,7 @@ export async function callService(
     const param = paramOf(service.addressParam ?? 'endpoint');
     throw new SourceError(error.kind, `${service.name}: ${error.message}`, param, { cause: error });
   }
-  if (answer.status >= 400) throw refusal(service, answer);
+  if (answer.status >= 400) throw refusal(service, answer, [...service.secrets, ...sentSecrets(request.headers)]);
   return answer;
 }
 
@@ -81,14 +81,20 @@ export function sourceFailure(error: unknown, service: CalledService, signal?: A
   return new SourceError('unavailable', message, paramOf(service.addressParam ?? 'endpoint'), { cause: error });
 }
 
-function refusal(service: CalledService, { status, body }: OutgoingAnswer): SourceError {
+/** Credentials as they were sent: encoded, or a token of this server's own identity. */
+const sentSecrets = (headers: Record<string, string>): string[] =>
+  Object.entries(headers).flatMap(([name, value]) =>
+    /^(?:authorization|api-key)$/i.test(name) ? [value.replace(/^(?:ApiKey|Bearer|Basic)\s+/i, '')] : [],
+  );
+
+function refusal(service: CalledService, { status, body }: OutgoingAnswer, secrets: readonly string[]): SourceError {
   const { name, nameParam = 'index_name', authenticationParam = 'authentication' } = service;
   // Refused credentials are the one thing that services may repeat on purpose.
   if (status === 401 || status === 403) {
     const message = `${name} refused the credentials (${status}); check them and what they may do.`;
     return new SourceError('authentication', message, paramOf(authenticationParam));
   }
-  const said = saidBy(body, service.secrets);
+  const said = saidBy(body, secrets);
   if (status === 404)
     return new SourceError('not_found', `${name} does not have what the query names (404).${said}`, paramOf(nameParam));
   if (status === 429) return new SourceError('rate_limited', `${name} has too many requests (429); try again later.`);

@@ -326,6 +326,18 @@ describe('refusals', () => {
     expect((await refusalOf(search(simple))).kind).toBe('unavailable');
   });
 
+  it('tell of documents that are too large together, however many parts they come in', async () => {
+    const part = {
+      value: [{ '@search.score': 1, content: 'x'.repeat(6_000_000) }],
+      '@search.nextPageParameters': { search: 'milk', skip: 1 },
+      '@odata.nextLink': `${server.url}/indexes('library')/docs/search.post.search?api-version=2024-07-01`,
+    };
+    server.faults.push(...Array.from({ length: 3 }, () => ({ status: 200, body: part })));
+    const refusal = await refusalOf(search({ fields_mapping: { content_fields: ['content'] } }));
+    expect(refusal).toMatchObject({ kind: 'invalid', param: 'data_sources[0].parameters.top_n_documents' });
+    expect(server.requests).toHaveLength(3);
+  });
+
   it('never repeat a key that the service repeats', async () => {
     server.faults.push({ status: 400, body: { error: { message: `bad request with key ${server.adminKey}` } } });
     const { message } = await refusalOf(search(simple));

@@ -26,7 +26,7 @@ const connection = (user = 'reader', password = PASSWORD, options = '') => ({
   connection_string: `mongodb://${user}:${encodeURIComponent(password)}@${bench.server.host}/${options}`,
 });
 
-async function opened(changes: Partial<Parameters> = {}): Promise<DataSource> {
+async function opened(changes: Partial<Parameters> = {}, clients = bench.clients): Promise<DataSource> {
   const parameters: Parameters = {
     authentication: connection(),
     database_name: 'library',
@@ -39,7 +39,7 @@ async function opened(changes: Partial<Parameters> = {}): Promise<DataSource> {
   // Through the schema, as a request would come.
   const configuration = dataSource.parse({ type: 'azure_cosmos_db', parameters });
   if (configuration.type !== 'azure_cosmos_db') throw new Error('Another type.');
-  return cosmosDb(bench.clients)(configuration);
+  return cosmosDb(clients)(configuration);
 }
 
 const search = async (changes: Partial<Parameters> = {}, limit = 3, vector = about.sea) =>
@@ -59,6 +59,8 @@ describe('ranking', () => {
     const found = await search({ container_name: name, index_name: name }, 5);
     expect(found[0]).toMatchObject({ title: 'Tides' });
     expect(found[0]?.score).toBeCloseTo(best, 5);
+    // The distance itself is the source's own score.
+    if (name === 'far') expect(found[0]?.originalScore).toBeCloseTo(Math.hypot(0.1, 0, 0.1), 5);
     const scores = found.map(({ score }) => score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
     expect(Math.min(...scores)).toBeGreaterThanOrEqual(0);
@@ -77,6 +79,29 @@ describe('ranking', () => {
     await expect(search({}, 1)).resolves.toHaveLength(1);
     await expect(search({}, 500)).resolves.toHaveLength(5);
   });
+});
+
+it('reads no further than the first batch of a list of indexes, which may never end', async () => {
+  const indexes = Array.from({ length: 150 }, (_, place) => ({ name: `i${place}`, path: 'vector', dimensions: 3 }));
+  const { documents } = corpus();
+  const endless = await mongoBench('vcore', { collections: { 'library.pages': { documents, indexes } } });
+  try {
+    const parameters = {
+      authentication: {
+        ...connection(),
+        connection_string: connection().connection_string.replace(bench.server.host, endless.server.host),
+      },
+    };
+    const of = async (index_name: string) =>
+      (await opened({ ...parameters, index_name }, endless.clients)).search(
+        { text: 'sea', vector: about.sea, limit: 3 },
+        never,
+      );
+    await expect(of('i7')).resolves.toHaveLength(3);
+    await expect(of('i149')).rejects.toMatchObject({ kind: 'not_found' });
+  } finally {
+    await endless.close();
+  }
 });
 
 describe('the matrix', () => {

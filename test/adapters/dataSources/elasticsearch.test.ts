@@ -248,6 +248,23 @@ describe('refusals', () => {
     expect((await refusalOf(search({}))).kind).toBe('refused_address');
   });
 
+  it.each(['http://elastic:wrong-secret@127.0.0.1:9/', 'http://127.0.0.1:9/?apikey=wrong-secret'])(
+    'tell of what would be ignored of the endpoint %s',
+    async (endpoint) => {
+      const refusal = await refusalOf(search({ endpoint }));
+      expect(refusal).toMatchObject({ kind: 'invalid', param: 'data_sources[0].parameters.endpoint' });
+      expect(refusal.message).not.toContain('wrong-secret');
+    },
+  );
+
+  it('do not repeat the key in the form it is sent in', async () => {
+    const sent = Buffer.from('key-id:wrong-secret').toString('base64');
+    server.faults.push({ status: 400, body: { error: { reason: `no use for ${sent} here` } } });
+    const authentication = { type: 'key_and_key_id', key_id: 'key-id', key: 'wrong-secret' };
+    const { message } = await refusalOf(search({ authentication }));
+    expect(message).toContain('no use for *** here');
+  });
+
   it('end with the reason of the signal', async () => {
     server.faults.push('hang');
     const stop = new AbortController();

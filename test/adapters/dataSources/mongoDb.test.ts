@@ -35,6 +35,28 @@ async function opened(changes: Partial<Parameters> = {}, clients = bench.clients
 const search = async (changes: Partial<Parameters>, limit = 3, vector = about.sea, signal = never) =>
   (await opened(changes)).search({ text: 'sea', vector, limit }, signal);
 
+it('refuses documents whose titles are too large together, as it does for their text', async () => {
+  const documents = [1, 2].map((id) => ({ _id: id, title: 'x'.repeat(8_500_000), content: 'sea', vector: [1, 0, 0] }));
+  const indexes = [{ name: 'vectors', path: 'vector', dimensions: 3 }];
+  const large = await mongoBench('atlas', { collections: { 'library.pages': { documents, indexes } } });
+  try {
+    const endpoint = `mongodb://${large.server.host}/`;
+    const fields_mapping = { content_fields: ['content'], vector_fields: ['vector'] };
+    const find = async (title_field?: string) =>
+      (await opened({ endpoint, fields_mapping: { ...fields_mapping, title_field } }, large.clients)).search(
+        { text: 'sea', vector: about.sea, limit: 3 },
+        never,
+      );
+    await expect(find()).resolves.toHaveLength(2);
+    await expect(find('title')).rejects.toMatchObject({
+      kind: 'invalid',
+      param: 'data_sources[0].parameters.top_n_documents',
+    });
+  } finally {
+    await large.close();
+  }
+});
+
 describe('ranking', () => {
   it('answers with the documents nearest to the vector, best first, with the score of the index', async () => {
     const found = await search({

@@ -30,4 +30,18 @@ describe('KeptAnswers', () => {
     await expect(get()).rejects.toThrow('no');
     expect(await get()).toBe(2);
   });
+
+  it('asks again for what is too large to be kept', async () => {
+    let asked = 0;
+    const answers = new KeptAnswers<string>({ most: 2, milliseconds: 10, now: () => 0 });
+    const get = (characters: number) =>
+      answers.get(`${characters}`, async () => {
+        asked += 1;
+        return 'x'.repeat(characters);
+      });
+    for (const characters of [60_000, 60_000]) await get(characters);
+    expect(asked).toBe(1);
+    for (const characters of [70_000, 70_000]) expect(await get(characters)).toHaveLength(characters);
+    expect(asked).toBe(3);
+  });
 });
