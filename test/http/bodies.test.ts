@@ -156,7 +156,8 @@ describe('An unknown field', () => {
 const text = (length: number) => 'x'.repeat(length);
 const pairs = (count: number, key = 'k', value = 'v') =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`${key}${index}`, value]));
-const tools = (count: number) => Array.from({ length: count }, () => ({ type: 'code_interpreter' }));
+const tools = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ type: 'function', function: { name: `f${index}` } }));
 const named = (name: string) => ({ tools: [{ type: 'function', function: { name } }] });
 
 describe('A limit of an assistant', () => {
