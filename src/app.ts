@@ -108,7 +108,7 @@ export const edgeSettings = (): EdgeSettings => settings();
 const UPLOADS = 'uploads';
 
 /** The container's name in the account, or that of its folder. */
-const uploadContainer = (storage: Config['storage']): string =>
+export const uploadContainer = (storage: Config['storage']): string =>
   storage.kind === 'azure' ? storage.prefix + UPLOADS : UPLOADS;
 
 /** What the blob trigger watches, and how its host learns of new blobs. */
@@ -157,7 +157,7 @@ interface FoundBackends {
 let found: Promise<FoundBackends> | undefined;
 
 /** The configured backends, or else the model server that runs on this machine; looked for once. Throws {@link ConfigError}. */
-async function modelBackends(): Promise<FoundBackends> {
+export async function modelBackends(): Promise<FoundBackends> {
   const { backends, localModelServers } = settings();
   if (backends.length > 0) return { backends };
   found ??= findModelServer(localModelServers).then((server) => {
@@ -368,51 +368,4 @@ function embeddingModels(
       );
     },
   };
-}
-
-/** No service is called by default: the key may be in the environment for other programs. */
-const exampleOf = (setting: string): string =>
-  setting === 'OPENAI_BASE_URL' ? ' (that of OpenAI itself is https://api.openai.com/v1)' : '';
-
-/** What serves, for the log at start. A wrong setting is named here too. */
-export async function startLines(): Promise<string[]> {
-  try {
-    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource } = settings();
-    const { backends, server } = await modelBackends();
-    const notes = [
-      ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
-      ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
-    ];
-    if (storage.kind === 'azure') {
-      const when = blobTriggerSource === 'EventGrid' ? ', once Event Grid tells of them' : '';
-      notes.push(
-        `Storage: the Azure storage account ${storage.account.name}. Blobs at ${uploadContainer(storage)}/{vector_store_id}/{name} are ingested${when}.`,
-      );
-    }
-    if (server) {
-      return [
-        ...notes,
-        `Models: ${server}, found on this machine, beside the built-in ${LOCAL_MODEL}. LOCAL_MODEL_SERVERS=off leaves it alone.`,
-        'Embeddings of vector stores: built in.',
-      ];
-    }
-    if (backends.length === 0) {
-      return [
-        ...notes,
-        `Models: the built-in ${LOCAL_MODEL} (answers from documents only). Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS for real ones.`,
-        'Embeddings: built in.',
-      ];
-    }
-    const embeddings = embeddingDeployment
-      ? `Embeddings: deployment ${embeddingDeployment} there.`
-      : 'Embeddings: built in, since EMBEDDING_DEPLOYMENT is not set.';
-    return [
-      ...notes,
-      `Models: ${backends.map(({ baseUrl }) => baseUrl).join(', ')}, beside the built-in ${LOCAL_MODEL}.`,
-      embeddings,
-    ];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return [`Every request will be refused: ${error.message}`];
-  }
 }

@@ -1,6 +1,7 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, startLines, stop, uploadTrigger } from '../app';
+import { edgeSettings, stop, uploadTrigger } from '../app';
+import { startLines } from '../startLines';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
