@@ -129,10 +129,7 @@ export const mcpTool = z.strictObject({
   connector_id: unsupportedField("Give the 'server_url' of an MCP server."),
   tunnel_id: unsupportedField("Give the 'server_url' of an MCP server."),
   project_connection_id: unsupportedField("Give 'server_url' with 'authorization' or 'headers'."),
-  server_url: z
-    .url({ protocol: /^https?$/, error: 'must be the URL of an MCP server' })
-    .max(2048)
-    .optional(),
+  server_url: z.url({ protocol: /^https?$/, error: 'must be the URL of an MCP server' }).max(2048),
   server_description: z.string().max(4096).nullish(),
   allowed_tools: z.union([z.array(z.string()).max(1000), mcpToolFilter]).nullish(),
   require_approval: z
