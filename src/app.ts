@@ -38,6 +38,9 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, type Config } from './config';
+import { errors } from './errors';
+import { createResponses, type Responses } from './responses/responses';
+import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners } from './dataSources/ports';
 import type { EdgeSettings } from './http/family';
@@ -69,6 +72,7 @@ export interface Services {
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
+  responses: Responses;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -230,6 +234,25 @@ async function build(config: Config): Promise<Services> {
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
+  const responsesPorts: ResponsesPorts = {
+    records,
+    blobs,
+    chat,
+    fileSearch: assistantsPorts.fileSearch,
+    vectorStores: assistantsPorts.vectorStores,
+    files: assistantsPorts.files,
+    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    agents: { resolve: () => Promise.reject(errors.unsupported('agent')) },
+    mcp: {
+      open: () => {
+        throw errors.unsupported('tools');
+      },
+      close: () => Promise.resolve(),
+    },
+    codeInterpreter: assistantsPorts.codeInterpreter,
+    now: Date.now,
+    logFault,
+  };
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
@@ -237,6 +260,7 @@ async function build(config: Config): Promise<Services> {
     assistants,
     threads,
     runs,
+    responses: createResponses(responsesPorts),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),

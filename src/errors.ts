@@ -293,6 +293,54 @@ export const errors = {
     return new ApiError(...modelFailures[kind](message, headers, param), { cause });
   },
 
+  // Responses
+  noResponse: (id: string) => new ApiError(404, `Response with id '${id.slice(0, 128)}' not found.`),
+  previousResponseNotFound: (id: string) =>
+    invalid(
+      `Previous response with id '${id.slice(0, 128)}' not found.`,
+      'previous_response_not_found',
+      'previous_response_id',
+    ),
+  previousResponseNotDone: (id: string, status: string) =>
+    invalid(
+      `Previous response with id '${id}' cannot be continued: its status is '${status}'. Wait for its end, or cancel it.`,
+      'previous_response_not_completed',
+      'previous_response_id',
+    ),
+  noItem: (id: string, param: string | null = null) =>
+    new ApiError(404, `Item with id '${id.slice(0, 128)}' not found.`, { param }),
+  noToolOutput: (callId: string) => invalid(`No tool output found for function call ${callId}.`, null, 'input'),
+  noToolCall: (callId: string) =>
+    invalid(`No tool call found for function call output with call_id ${callId}.`, null, 'input'),
+  noApprovalRequest: (id: string) =>
+    invalid(`No approval request found with id '${id}' that waits for an answer.`, null, 'input'),
+  responseNotCancellable: (status: string) =>
+    invalid(`Cannot cancel a response with status '${status}'.`, 'invalid_state'),
+  responseNotInBackground: () => invalid('Cannot cancel a synchronous response.', 'invalid_state'),
+  responseHasNoStream: (id: string) =>
+    invalid(
+      `Response '${id}' has no stream: only one that was created with 'background' and 'stream' has.`,
+      'invalid_value',
+      'stream',
+    ),
+  needsUpstreamResponses: (param: string) =>
+    invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
+  noConversation: notFound('conversation'),
+  conversationLocked: (id: string) =>
+    invalid(
+      `Another process is currently operating on this conversation: '${id}'. Please retry in a few seconds.`,
+      'conversation_locked',
+    ),
+  contextTooLong: (message: string) => invalid(message, 'context_length_exceeded', 'input'),
+  mcpFailed: (label: string, message: string, cause?: unknown) =>
+    new ApiError(
+      424,
+      `Error retrieving tool list from MCP server: '${label}'. ${message}`,
+      { type: 'external_connector_error', code: 'http_error', param: 'tools' },
+      { cause },
+    ),
+
   // Chat on your data
   /** A source refused or failed; the fields of a SourceError. */
   dataSourceFailed: (type: string, { kind, message, param }: SourceFailure, cause?: unknown) => {

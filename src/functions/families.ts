@@ -14,6 +14,7 @@ import {
 } from './media';
 import { modelsFamily } from './models';
 import { realtimeApiFamily, realtimeFamily } from './realtime';
+import { responsesFamily } from './responses';
 import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
@@ -45,4 +46,5 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
+  responsesFamily,
 ];

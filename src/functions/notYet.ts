@@ -3,12 +3,7 @@ import { errors } from '../errors';
 import { operation, pathParams, type Method, type Operation } from '../http/operation';
 import { z } from 'zod';
 
-const missing: [number: number, method: Method, path: string, summary: string][] = [
-  [49, 'post', '/responses', 'Create a response'],
-  [50, 'get', '/responses/{response_id}', 'Get a response'],
-  [51, 'delete', '/responses/{response_id}', 'Delete a response'],
-  [52, 'get', '/responses/{response_id}/input_items', 'List input items'],
-];
+const missing: [number: number, method: Method, path: string, summary: string][] = [];
 
 export const missingOperations: Operation[] = missing.map(([number, method, path, summary]) =>
   operation({
