@@ -4,21 +4,8 @@
  */
 import { z } from '@hono/zod-openapi';
 import { objectId } from './common';
+import { unsupported, unsupportedField } from './unsupported';
 import { filter, searchRequest } from './vectorStores';
-
-/** What a refinement says of that which the services have and this package does not. */
-const unsupported = (reason: string) => ({
-  message: `is not supported here. ${reason}`,
-  params: { code: 'unsupported' },
-});
-
-/** A field that other services have. Absent and null say nothing, so they pass and leave no trace. */
-const unsupportedField = (reason: string) =>
-  z
-    .unknown()
-    .refine((value) => value === undefined || value === null, unsupported(reason))
-    .transform(() => undefined)
-    .optional();
 
 const PROGRAMS = 'Tools are called by the model alone, not by programs that it writes.';
 
