@@ -1,11 +1,9 @@
 /** Agents of a scope by name, each a row of immutable versions. */
-import { isDeepStrictEqual } from 'node:util';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import { newId, orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
-import { ConflictError, type PageRequest, type Records, type StoredRecord } from '../storage/ports';
+import { ConflictError, type PageRequest, type StoredRecord } from '../storage/ports';
 import { selectedPage } from '../storage/selectedPages';
 import {
   agentName,
@@ -31,18 +29,10 @@ import {
   type AgentReference,
   type VersionRecord,
 } from './agentRecords';
+import { createFirst, isSame, newVersion, type AgentsPorts } from './newVersions';
 import { shownAgent, shownVersion } from './shownAgents';
 
-/** A creation that takes longer gives up, long before the sweep takes it for dead. */
-const CREATION_SECONDS = 600;
-const SWEEP_CREATION_SECONDS = 3600;
 const SWEEP_DELETION_SECONDS = 60;
-
-export interface AgentsPorts {
-  records: Records;
-  /** Milliseconds since 1970. */
-  now: () => number;
-}
 
 /** An agent as a request names it; without a version, or with `latest`, the latest one. */
 export interface NamedAgent {
@@ -112,65 +102,11 @@ export function createAgents({ records, now }: AgentsPorts) {
     return found;
   }
 
-  const newVersion = (name: string, number: number, body: CreateAgentVersionRequest): VersionRecord => ({
-    object: 'agent.version',
-    id: `${name}:${number}`,
-    name,
-    version: String(number),
-    description: body.description ?? '',
-    metadata: body.metadata ?? {},
-    created_at: seconds(),
-    definition: body.definition,
-    draft: false,
-    status: 'active',
-  });
-
-  /** The agent with its first version; `stale` is the entry of one of that name that is being deleted. Throws ConflictError if the name was taken meanwhile. */
-  async function createFirst(
-    scope: Scope,
-    name: string,
-    body: CreateAgentVersionRequest,
-    stale: StoredRecord<AgentEntry> | undefined,
-  ): Promise<VersionRecord> {
-    const reference: AgentReference = { scope, name, key: newId('agent_') };
-    const began = seconds();
-    const due = agentDue(reference, began + SWEEP_CREATION_SECONDS);
-    const version = newVersion(name, 1, body);
-    const record: AgentRecord = { latest: 1, last: 1 };
-    await records.write(
-      agentPartition(reference),
-      [
-        { op: 'create', list: AGENT, id: AGENT, order: orderKey(now()), value: record },
-        { op: 'create', list: VERSIONS, id: version.version, order: versionOrder(1), value: version },
-      ],
-      { add: [due] },
-    );
-    if (seconds() > began + CREATION_SECONDS) throw errors.tooManyConflicts();
-    const value: AgentEntry = { id: name, key: reference.key };
-    try {
-      await records.write(
-        agentsPartition(scope),
-        [
-          stale
-            ? { op: 'replace', list: AGENTS, id: name, value, ifMatch: stale.etag }
-            : { op: 'create', list: AGENTS, id: name, order: orderKey(now()), value },
-        ],
-        { remove: [due] },
-      );
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-      await purgeAgent(records, reference);
-      await records.writeDue({ remove: [due] });
-      throw error;
-    }
-    return version;
-  }
-
   /** The next version of an agent, or its latest one where nothing would change. */
   async function addVersion(found: FoundAgent, body: CreateAgentVersionRequest): Promise<VersionRecord> {
     const { reference, agent } = found;
     const number = agent.value.last + 1;
-    const version = newVersion(reference.name, number, body);
+    const version = newVersion(reference.name, number, body, seconds());
     const latest = await latestOf(found);
     if (isSame(latest, version)) return latest;
     const record: AgentRecord = { latest: number, last: number };
@@ -190,7 +126,7 @@ export function createAgents({ records, now }: AgentsPorts) {
     const version = await withRetries(async () => {
       const entry = await findEntry(scope, name);
       const found = await findAgent(scope, name, entry?.value.key);
-      return found ? addVersion(found, body) : createFirst(scope, name, body, entry);
+      return found ? addVersion(found, body) : createFirst({ records, now }, scope, name, body, entry);
     });
     return shownVersion(version);
   }
@@ -279,12 +215,4 @@ export function createAgents({ records, now }: AgentsPorts) {
   }
 
   return { create, createVersion, update, get, getVersion, list, listVersions, remove, removeVersion, resolve };
-}
-
-/** Whether a new version would say the same as the one that is there. */
-function isSame(there: VersionRecord, asked: VersionRecord): boolean {
-  const said = ({ description, metadata, definition }: VersionRecord): unknown =>
-    // As records keep it: members that are undefined are gone.
-    JSON.parse(JSON.stringify({ description, metadata, definition }));
-  return isDeepStrictEqual(said(there), said(asked));
 }

@@ -30,8 +30,7 @@ const structuredInput = z.strictObject({
   required: z.boolean().nullish(),
 });
 
-const promptDefinition = z.strictObject({
-  kind: z.literal('prompt'),
+const promptFields = {
   model: z.string().min(1).max(256),
   instructions: z.string().max(256_000).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
@@ -41,22 +40,26 @@ const promptDefinition = z.strictObject({
   tool_choice: responseToolChoice.nullish(),
   text: responseText.nullish(),
   structured_inputs: z.record(z.string().min(1).max(128), structuredInput).nullish(),
+};
+
+/** `PromptAgentDefinition`: the model, what it is told, and its tools. */
+const storedDefinition = z.object({ kind: z.literal('prompt'), ...promptFields });
+export type AgentDefinition = z.infer<typeof storedDefinition>;
+
+/** A definition as it is asked for. The kind comes first: what another kind has beside it does not matter. */
+const agentDefinition = z.strictObject({
+  kind: z
+    .string()
+    .refine(
+      (kind) => kind === 'prompt',
+      unsupported("Agents of the kind 'prompt' run here: a model with instructions and tools."),
+    )
+    .transform(() => 'prompt' as const),
+  ...promptFields,
   rai_config: unsupportedField('Content filters are those of the model service.'),
   harness: unsupportedField('Agents run in the loop of responses.'),
   skills: unsupportedField('Write what the agent can do into its instructions.'),
 });
-
-/** `PromptAgentDefinition`: the model, what it is told, and its tools. */
-export type AgentDefinition = z.infer<typeof promptDefinition>;
-
-/** A definition as it is asked for. */
-const agentDefinition = z
-  .looseObject({ kind: z.string() })
-  .refine(({ kind }) => kind === 'prompt', {
-    ...unsupported("Agents of the kind 'prompt' run here: a model with instructions and tools."),
-    path: ['kind'],
-  })
-  .pipe(promptDefinition);
 
 const versionFields = {
   description: z.string().max(512).nullish(),
@@ -109,7 +112,7 @@ export const agentVersionObject = z
     description: z.string(),
     metadata: storedMetadata,
     created_at: timestamp,
-    definition: promptDefinition,
+    definition: storedDefinition,
     draft: z.literal(false),
     status: z.literal('active'),
   })

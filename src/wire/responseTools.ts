@@ -199,13 +199,14 @@ const TOOL_TYPES = [
 ];
 
 /** A tool as it is asked for; other tools of the services are told to be unsupported. */
-export const responseTool = z
-  .looseObject({ type: z.string() })
-  .refine(({ type }) => TOOL_TYPES.includes(type), {
-    ...unsupported(`The tools are ${TOOL_TYPES.join(', ')}.`),
-    path: ['type'],
-  })
-  .pipe(runTools);
+export const responseTool = z.preprocess((tool, context) => {
+  const type: unknown = typeof tool === 'object' && tool !== null && 'type' in tool ? tool.type : undefined;
+  if (typeof type === 'string' && !TOOL_TYPES.includes(type)) {
+    const reason = unsupported(`The tools are ${TOOL_TYPES.join(', ')}.`);
+    context.addIssue({ ...reason, code: 'custom', path: ['type'] });
+  }
+  return tool;
+}, runTools);
 
 /** As of assistants. */
 export const responseTools = z.array(responseTool).max(128);
