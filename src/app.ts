@@ -31,6 +31,7 @@ import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
 import { createRuns, type Runs } from './assistants/runs';
@@ -69,6 +70,7 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs };
+  agents: Agents;
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
@@ -257,6 +259,7 @@ async function build(config: Config): Promise<Services> {
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
+    agents: createAgents({ records, now: Date.now }),
     assistants,
     threads,
     runs,

@@ -221,6 +221,9 @@ export const errors = {
   noRunStep: notFound('run step'),
   noSchedule: notFound('schedule'),
   noSync: notFound('sync'),
+  noAgent: (name: string) => new ApiError(404, `Agent '${name.slice(0, 128)}' does not exist.`, { code: 'not_found' }),
+  noAgentVersion: (name: string, version: string) =>
+    new ApiError(404, `Agent '${name}' has no version '${version.slice(0, 128)}'.`, { code: 'not_found' }),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),

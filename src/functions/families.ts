@@ -1,5 +1,6 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
+import { agentOperations } from './agents';
 import { assistantsFamily } from './assistants';
 import { chatCompletions, completions, embeddings } from './chat';
 import { filesFamily } from './files';
@@ -40,6 +41,7 @@ const modelFamilies: Family[] = [
 
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
+  { name: 'agents', operations: agentOperations },
   assistantsFamily,
   { name: 'threads', operations: [...threadOperations, ...runOperations] },
   schedulesFamily,

@@ -67,7 +67,7 @@ export const responseFormat = z.union([
   ]),
 ]);
 
-export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
+export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 
 const vectorStoreIds = z.array(objectId).max(1);
 const codeInterpreterResources = z.strictObject({ file_ids: z.array(objectId).max(20).default([]) });

@@ -4,21 +4,8 @@
  */
 import { z } from '@hono/zod-openapi';
 import { objectId } from './common';
+import { unsupported, unsupportedField } from './unsupported';
 import { filter, searchRequest } from './vectorStores';
-
-/** What a refinement says of that which the services have and this package does not. */
-const unsupported = (reason: string) => ({
-  message: `is not supported here. ${reason}`,
-  params: { code: 'unsupported' },
-});
-
-/** A field that other services have. Absent and null say nothing, so they pass and leave no trace. */
-const unsupportedField = (reason: string) =>
-  z
-    .unknown()
-    .refine((value) => value === undefined || value === null, unsupported(reason))
-    .transform(() => undefined)
-    .optional();
 
 const PROGRAMS = 'Tools are called by the model alone, not by programs that it writes.';
 
@@ -212,13 +199,14 @@ const TOOL_TYPES = [
 ];
 
 /** A tool as it is asked for; other tools of the services are told to be unsupported. */
-export const responseTool = z
-  .looseObject({ type: z.string() })
-  .refine(({ type }) => TOOL_TYPES.includes(type), {
-    ...unsupported(`The tools are ${TOOL_TYPES.join(', ')}.`),
-    path: ['type'],
-  })
-  .pipe(runTools);
+export const responseTool = z.preprocess((tool, context) => {
+  const type: unknown = typeof tool === 'object' && tool !== null && 'type' in tool ? tool.type : undefined;
+  if (typeof type === 'string' && !TOOL_TYPES.includes(type)) {
+    const reason = unsupported(`The tools are ${TOOL_TYPES.join(', ')}.`);
+    context.addIssue({ ...reason, code: 'custom', path: ['type'] });
+  }
+  return tool;
+}, runTools);
 
 /** As of assistants. */
 export const responseTools = z.array(responseTool).max(128);
