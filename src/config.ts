@@ -44,6 +44,8 @@ export interface Config {
   pyodidePackageDir?: string;
   /** Hosts that data sources may reach although private, and the only ones that get tokens of managed identities. */
   dataSourceAllowedHosts: AllowedHost[];
+  /** Hosts of MCP servers that tools of responses may reach although private. */
+  mcpAllowedHosts: AllowedHost[];
   /** Address of Pinecone's control plane; absent: Pinecone's own. */
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
@@ -95,6 +97,7 @@ const settings = z.object({
     })
     .optional(),
   DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
+  MCP_ALLOWED_HOSTS: text.optional(),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
 });
 
@@ -132,6 +135,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
+    mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
     telemetry: readTelemetrySettings(env),

@@ -34,6 +34,7 @@ describe('readConfig', () => {
       codeInterpreter: 'pyodide',
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
+      mcpAllowedHosts: [],
       pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
@@ -116,6 +117,7 @@ describe('readConfig', () => {
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.*.example' }],
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.example:70000' }],
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'user@a.example' }],
+    ['MCP_ALLOWED_HOSTS', { MCP_ALLOWED_HOSTS: 'https://a.example/mcp' }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);
