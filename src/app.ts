@@ -18,6 +18,7 @@ import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
+import { createMcpClients } from './adapters/mcpClient';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
@@ -60,6 +61,7 @@ import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
+import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
@@ -236,6 +238,8 @@ async function build(config: Config): Promise<Services> {
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
+  const agents = createAgents({ records, now: Date.now });
+  const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
   const responsesPorts: ResponsesPorts = {
     records,
     blobs,
@@ -244,13 +248,8 @@ async function build(config: Config): Promise<Services> {
     vectorStores: assistantsPorts.vectorStores,
     files: assistantsPorts.files,
     inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
-    agents: { resolve: () => Promise.reject(errors.unsupported('agent')) },
-    mcp: {
-      open: () => {
-        throw errors.unsupported('tools');
-      },
-      close: () => Promise.resolve(),
-    },
+    agents: responseAgents(agents),
+    mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
     now: Date.now,
     logFault,
@@ -259,7 +258,7 @@ async function build(config: Config): Promise<Services> {
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
-    agents: createAgents({ records, now: Date.now }),
+    agents,
     assistants,
     threads,
     runs,
@@ -286,6 +285,7 @@ async function build(config: Config): Promise<Services> {
       closeAll([
         async () => sandbox?.close(),
         () => mongoClients.close(),
+        () => mcpClients.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),

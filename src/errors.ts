@@ -113,8 +113,6 @@ export const errors = {
       code: 'method_not_supported',
       headers: { allow: allowed.join(', ') },
     }),
-  notAvailableYet: (operation: string) =>
-    invalid(`${operation} is not available in this version of azure-openai-functions.`, 'unsupported'),
   brokenJson: (reason: string) =>
     invalid(
       `We could not parse the JSON body of your request: ${reason}. The body must be valid JSON.`,

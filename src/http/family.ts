@@ -57,11 +57,11 @@ export function registerFamily(family: Family, settings: () => EdgeSettings): vo
 }
 
 /**
- * Registers one function per base path that answers every other path: operations that this version lacks, and unknown paths. The host
- * takes the first function by name whose route matches, so these names sort last.
+ * Registers one function per base path that answers every other path: that it is unknown. The host takes the first function by name whose route
+ * matches, so these names sort last.
  */
-export function registerCatchAll(operations: Operation[], settings: () => EdgeSettings): void {
-  const router = routerOf(operations);
+export function registerCatchAll(settings: () => EdgeSettings): void {
+  const router = routerOf([]);
   for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings, true);
 }
 

@@ -145,6 +145,10 @@ export class CallItem {
         this.item = { ...item, code: this.code.code };
         await this.emit(this.event('code_interpreter_call_code.done', { code: this.code.code }));
         break;
+      case 'mcp_list_tools':
+      case 'message':
+      case 'reasoning':
+        throw new Error(`An item of the type ${item.type} is no call.`);
     }
   }
 

@@ -3,7 +3,8 @@ import { errors } from '../errors';
 import { CODE_INTERPRETER } from '../agentLoop/serverTools';
 import type { Scope } from '../scope';
 import { shownTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
-import type { CreateResponseRequest, ResponseObject, TextFormat } from '../wire/responses';
+import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
+import type { ResponseTextFormat } from '../wire/responseSettings';
 import type { AgentSettings, ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
 
@@ -176,12 +177,12 @@ export function newResponse(
 }
 
 /** `text.format` as chat completions have it; undefined for plain text. */
-export function chatResponseFormat(format: TextFormat | null | undefined): unknown {
+export function chatResponseFormat(format: ResponseTextFormat | null | undefined): unknown {
   if (!format || format.type === 'text') return undefined;
-  if (format.type === 'json_object') return { type: 'json_object' };
+  if (format.type !== 'json_schema') return { type: format.type };
   const { type, name = 'response', description, schema, strict } = format;
   return {
     type,
-    json_schema: { name, schema, ...(description !== undefined && { description }), ...(strict != null && { strict }) },
+    json_schema: { name, schema, ...(description != null && { description }), ...(strict != null && { strict }) },
   };
 }

@@ -97,7 +97,7 @@ export class ResponseWork {
   async go(): Promise<void> {
     try {
       this.history = await chatMessages(this.task.items, this.parts, mcpName);
-      await this.servers.list(this.response.output, async (items) => this.add(items));
+      await this.servers.list(this.response.output, (items) => this.add(items));
       this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
       if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
         this.ports.codeInterpreter?.prepare?.();

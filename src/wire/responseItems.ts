@@ -5,15 +5,11 @@
 import { z } from '@hono/zod-openapi';
 import { objectId } from './common';
 import { toolName } from './responseTools';
+import { unsupported } from './unsupported';
 
 const status = z.enum(['in_progress', 'completed', 'incomplete']);
 export type ItemStatus = z.infer<typeof status>;
 const itemId = objectId.nullish();
-const unsupported = (reason: string) => ({
-  message: `is not supported here. ${reason}`,
-  params: { code: 'unsupported' },
-});
-
 // Content
 
 const inputText = z.object({ type: z.literal('input_text'), text: z.string() });

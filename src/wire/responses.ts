@@ -1,45 +1,10 @@
 /** The response and its requests (operations 49 to 52, components.md 11, `CreateResponse` and `Response` of openai-2026-08). */
 import { z } from '@hono/zod-openapi';
-import { reasoningEffort } from './assistants';
 import { metadata, objectId, storedMetadata, timestamp } from './common';
 import { includable, inputItem, outputItem } from './responseItems';
-import { responseTool, responseToolChoice, responseTools, toolName } from './responseTools';
-
-const unsupportedField = (reason: string) =>
-  z
-    .unknown()
-    .refine((value) => value === undefined || value === null, {
-      message: `is not supported here. ${reason}`,
-      params: { code: 'unsupported' },
-    })
-    .optional();
-
-/** `text.format`; a JSON schema is flat here, other than in chat completions, and older callers leave out its name. */
-export const textFormat = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text') }),
-  z.strictObject({ type: z.literal('json_object') }),
-  z.strictObject({
-    type: z.literal('json_schema'),
-    name: toolName.optional(),
-    description: z.string().optional(),
-    schema: z.record(z.string(), z.unknown()),
-    strict: z.boolean().nullish(),
-  }),
-]);
-export type TextFormat = z.infer<typeof textFormat>;
-
-const text = z.strictObject({
-  format: textFormat.nullish(),
-  verbosity: z.enum(['low', 'medium', 'high']).nullish(),
-});
-
-const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
-const reasoning = z.strictObject({
-  effort: reasoningEffort.nullish(),
-  summary,
-  /** The older name of `summary`. */
-  generate_summary: summary,
-});
+import { responseReasoning, responseText } from './responseSettings';
+import { responseTool, responseToolChoice, responseTools } from './responseTools';
+import { unsupportedField } from './unsupported';
 
 const prompt = z.strictObject({
   id: z.string().nullish(),
@@ -81,8 +46,8 @@ export const createResponseRequest = z
     temperature: z.number().min(0).max(2).nullish(),
     top_p: z.number().min(0).max(1).nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
-    reasoning: reasoning.nullish(),
-    text: text.nullish(),
+    reasoning: responseReasoning.nullish(),
+    text: responseText.nullish(),
     truncation: z.enum(['auto', 'disabled']).nullish(),
     metadata: metadata.nullish(),
     prompt: prompt.nullish(),

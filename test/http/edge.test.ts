@@ -76,16 +76,6 @@ describe.each(basePaths)('The base path %s', (base, query) => {
       message: `Not allowed to ${method} on ${base}${path}.`,
     });
   });
-
-  it('answers an operation that is not there yet with 400 unsupported', async () => {
-    for (const path of ['/responses']) {
-      expect(await errorOf(await suite.send('POST', `${base}${path}${query}`, { body: {} }))).toMatchObject({
-        status: 400,
-        code: 'unsupported',
-        message: expect.stringContaining('is not available in this version'),
-      });
-    }
-  });
 });
 
 it('objects of one base path are those of the others, project by project', async () => {
