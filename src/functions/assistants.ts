@@ -5,7 +5,7 @@ import type { Family } from '../http/family';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
 import { assistantObject, createAssistantRequest, modifyAssistantRequest } from '../wire/assistants';
-import { shownAssistant } from './connectorAnswers';
+import { shownAssistant } from './projectAnswers';
 import { withVectorStores } from './newVectorStores';
 import { deletedObject, listOf, pageQuery } from '../wire/common';
 

@@ -4,7 +4,7 @@ import { services } from '../app';
 import { errors } from '../errors';
 import { shownStep } from '../assistants/runs';
 import { isWhole, selectTools } from '../assistants/namedTools';
-import type { RunSink } from '../assistants/runSink';
+import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
 import type { Call, Operation } from '../http/operation';
 import { operation, pathParams, polled } from '../http/operation';
@@ -28,7 +28,7 @@ import {
   type RunObject,
   type RunStepObject,
 } from '../wire/threads';
-import { shownRun } from './connectorAnswers';
+import { shownRun, shownStepDelta } from './projectAnswers';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
 import { startRun, wakeRun } from './orchestrationStart';
 
@@ -97,6 +97,7 @@ async function driven(reference: RunReference, sink: RunSink, owner?: string): P
 /** The data of an event as callers see it. */
 function shown(call: Call, data: unknown, includeContent: boolean): unknown {
   if (isOf<RunStepObject>(data, 'thread.run.step')) return shownStep(data, includeContent);
+  if (isOf<StepDelta>(data, 'thread.run.step.delta')) return shownStepDelta(call, data);
   return isOf<RunObject>(data, 'thread.run') ? shownRun(call, data) : data;
 }
 
@@ -193,8 +194,7 @@ export const runOperations: Operation[] = [
     number: 25,
     params: runParams,
     response: runObject,
-    handle: async (call) =>
-      polled(shownRun(call, await (await runs()).get(referenceOf(call.scope, call.params)))),
+    handle: async (call) => polled(shownRun(call, await (await runs()).get(referenceOf(call.scope, call.params)))),
   }),
   operation({
     method: 'post',

@@ -4,7 +4,13 @@
  */
 import { z } from 'zod';
 import { requestedTool } from './assistants';
-import { attachment, createMessageRequest, createRunRequest, createThreadAndRunRequest, createThreadRequest } from './threads';
+import {
+  attachment,
+  createMessageRequest,
+  createRunRequest,
+  createThreadAndRunRequest,
+  createThreadRequest,
+} from './threads';
 
 /** An attachment whose `name` is a file's id. A flow cannot say which tools get the file, so where it doesn't both do. */
 const namedAttachment = z.preprocess((given) => {
@@ -17,7 +23,10 @@ const namedAttachment = z.preprocess((given) => {
 const namedTool = z.strictObject({ type: z.undefined().optional(), name: z.string().min(1).max(64) });
 export type NamedTool = z.infer<typeof namedTool>;
 
-const tools = z.array(z.union([requestedTool, namedTool])).max(20).nullish();
+const tools = z
+  .array(z.union([requestedTool, namedTool]))
+  .max(20)
+  .nullish();
 
 /** `createMessageRequest` of a flow. */
 export const flowMessageRequest = createMessageRequest.extend({

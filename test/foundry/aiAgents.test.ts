@@ -1,9 +1,10 @@
 /** Programs of `@azure/ai-agents`, which takes nothing but HTTPS with a token credential. */
 import { RestError } from '@azure/core-rest-pipeline';
+import type { AgentsClient } from '@azure/ai-agents';
 import {
-  AgentsClient,
   isOutputOfType,
   ToolUtility,
+  VectorStoreDataSourceAssetType,
   type AgentEventMessage,
   type AgentEventMessageStream,
   type SubmitToolOutputsAction,
@@ -31,6 +32,8 @@ const weather = ToolUtility.createFunctionTool({
   parameters: { type: 'object', properties: { city: { type: 'string' } } },
 });
 const CALL = { name: 'get_weather', arguments: { city: 'Oslo' }, id: 'call_1' };
+
+const contentOf = (text: string) => new Blob([text]).stream();
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
@@ -176,7 +179,7 @@ describe('@azure/ai-agents', () => {
 
   it('creates a thread and runs it, polled or streamed', async () => {
     const agent = await client.createAgent('gpt-4.1');
-    const thread = { messages: [{ role: 'user', content: 'Where?' }] };
+    const thread = { messages: [{ role: 'user' as const, content: 'Where?' }] };
     foundry.upstream.enqueue(reply.text('Here.'), reply.text('There.'));
     const run = await client.runs.createThreadAndRun(agent.id, { thread });
     const done = await eventually('the run is over', async () => {
@@ -196,7 +199,8 @@ describe('@azure/ai-agents', () => {
         ? runOf(await heard(await client.runs.create(thread.id, agent.id).stream()), 'thread.run.requires_action')
         : await requiresAction(thread.id, (await client.runs.create(thread.id, agent.id)).id);
       const action = waiting.requiredAction;
-      if (!action || !isOutputOfType<SubmitToolOutputsAction>(action, 'submit_tool_outputs')) throw new Error('No action.');
+      if (!action || !isOutputOfType<SubmitToolOutputsAction>(action, 'submit_tool_outputs'))
+        throw new Error('No action.');
       const [call] = action.submitToolOutputs.toolCalls;
       expect(call).toMatchObject({ type: 'function', function: { name: 'get_weather', arguments: '{"city":"Oslo"}' } });
       const outputs = [{ toolCallId: call?.id ?? '', output: 'snow' }];
@@ -228,7 +232,7 @@ describe('@azure/ai-agents', () => {
   });
 
   it('uploads files, and reads, lists and deletes them', async () => {
-    const file = await client.files.uploadAndPoll(new Blob([OTTERS]), 'assistants', { ...soon, fileName: 'otters.txt' });
+    const file = await client.files.uploadAndPoll(contentOf(OTTERS), 'assistants', { ...soon, fileName: 'otters.txt' });
     expect(file).toMatchObject({ filename: 'otters.txt', purpose: 'assistants', bytes: OTTERS.length });
     expect(await client.files.get(file.id)).toEqual(file);
     expect((await client.files.list({ purpose: 'assistants' })).data).toContainEqual(file);
@@ -242,7 +246,9 @@ describe('@azure/ai-agents', () => {
 
   it('fills vector stores by file, at creation and in batches, and changes and deletes them', async () => {
     const [first, second] = await Promise.all(
-      ['one.txt', 'two.txt'].map(async (fileName) => client.files.upload(new Blob([OTTERS]), 'assistants', { fileName })),
+      ['one.txt', 'two.txt'].map(async (fileName) =>
+        client.files.upload(contentOf(OTTERS), 'assistants', { fileName }),
+      ),
     );
     const [firstId, secondId] = [first?.id ?? '', second?.id ?? ''];
     const store = await client.vectorStores.createAndPoll({ ...soon, name: 'otters', fileIds: [firstId] });
@@ -268,7 +274,7 @@ describe('@azure/ai-agents', () => {
   });
 
   it('searches files, streamed, and reads what was found where it asks for it', async () => {
-    const file = await client.files.upload(new Blob([OTTERS]), 'assistants', { fileName: 'otters.txt' });
+    const file = await client.files.upload(contentOf(OTTERS), 'assistants', { fileName: 'otters.txt' });
     const store = await client.vectorStores.createAndPoll({ ...soon, fileIds: [file.id] });
     const search = ToolUtility.createFileSearchTool([store.id]);
     const { agent, thread } = await begin({ tools: [search.definition], toolResources: search.resources });
@@ -287,8 +293,12 @@ describe('@azure/ai-agents', () => {
       [undefined, undefined],
       [include, [{ type: 'text', text: OTTERS }]],
     ]) {
-      const steps = await all(client.runSteps.list(thread.id, run.id, { order: 'asc', include: asked as typeof include }));
-      const one = await client.runSteps.get(thread.id, run.id, steps[0]?.id ?? '', { include: asked as typeof include });
+      const steps = await all(
+        client.runSteps.list(thread.id, run.id, { order: 'asc', include: asked as typeof include }),
+      );
+      const one = await client.runSteps.get(thread.id, run.id, steps[0]?.id ?? '', {
+        include: asked as typeof include,
+      });
       for (const step of [steps[0], one])
         expect(step?.stepDetails).toMatchObject({
           toolCalls: [{ type: 'file_search', fileSearch: { results: [{ fileId: file.id, content }] } }],
@@ -297,7 +307,7 @@ describe('@azure/ai-agents', () => {
   });
 
   it('runs code, streamed, on a file of the agent', async () => {
-    const file = await client.files.upload(new Blob(['41']), 'assistants', { fileName: 'number.txt' });
+    const file = await client.files.upload(contentOf('41'), 'assistants', { fileName: 'number.txt' });
     const code = ToolUtility.createCodeInterpreterTool([file.id]);
     const { agent, thread } = await begin({ tools: [code.definition], toolResources: code.resources });
     foundry.upstream.enqueue(
@@ -317,14 +327,20 @@ describe('@azure/ai-agents', () => {
       "'configuration'",
       () =>
         client.vectorStores.create({
-          storeConfiguration: { dataSources: [{ assetIdentifier: 'azureml://a', assetType: 'uri_asset' }] },
+          storeConfiguration: {
+            dataSources: [{ assetIdentifier: 'azureml://a', assetType: VectorStoreDataSourceAssetType.UriAsset }],
+          },
         }),
     ],
     [
       "'tool_resources.code_interpreter.data_sources'",
       () =>
         client.createAgent('gpt-4.1', {
-          toolResources: { codeInterpreter: { dataSources: [{ assetIdentifier: 'a', assetType: 'id_asset' }] } },
+          toolResources: {
+            codeInterpreter: {
+              dataSources: [{ assetIdentifier: 'a', assetType: VectorStoreDataSourceAssetType.IdAsset }],
+            },
+          },
         }),
     ],
     [

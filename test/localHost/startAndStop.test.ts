@@ -120,7 +120,11 @@ describe('start and stop of the local host', () => {
     });
 
     it.each([
-      ['a missing certificate', { TLS_CERT_FILE: 'no.pem' }, /^TLS_CERT_FILE: 'no\.pem' cannot be read \(ENOENT.*\)\.\n$/],
+      [
+        'a missing certificate',
+        { TLS_CERT_FILE: 'no.pem' },
+        /^TLS_CERT_FILE: 'no\.pem' cannot be read \(ENOENT.*\)\.\n$/,
+      ],
       ['a missing key', { TLS_KEY_FILE: 'no.key' }, /^TLS_KEY_FILE: 'no\.key' cannot be read \(ENOENT.*\)\.\n$/],
       [
         'what is no certificate',

@@ -1,5 +1,6 @@
-/** Answers as the Azure AI Foundry connector declares them (foundry-agent-connector.md 3.2 and 3.4). */
+/** Answers as the clients of Foundry projects read them: the connector (foundry-agent-connector.md 3.2 and 3.4) and `@azure/ai-agents`. */
 import { nameOf } from '../assistants/newRun';
+import type { StepDelta } from '../assistants/runSink';
 import { shownSampling } from '../assistants/shownSampling';
 import type { Call } from '../http/operation';
 import type { AssistantObject, AssistantTool } from '../wire/assistants';
@@ -27,4 +28,13 @@ export function shownRun(caller: Caller, run: RunObject) {
 export function shownAssistant(caller: Caller, assistant: AssistantObject) {
   const shown = shownSampling(assistant);
   return isFlow(caller) ? { ...shown, tools: named(assistant.tools) } : shown;
+}
+
+/** The delta as the caller sees it. `@azure/ai-agents` cannot read that of a search that begins without its results, which there are none of yet. */
+export function shownStepDelta({ toleratesUnknownFields }: Caller, event: StepDelta): StepDelta {
+  if (!toleratesUnknownFields) return event;
+  const tool_calls = event.delta.step_details.tool_calls.map((call) =>
+    'file_search' in call ? { ...call, file_search: { results: [] } } : call,
+  );
+  return { ...event, delta: { step_details: { type: 'tool_calls', tool_calls } } };
 }
