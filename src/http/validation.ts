@@ -5,7 +5,7 @@ import { errors, type ApiError } from '../errors';
 type Issue = z.core.$ZodIssue;
 
 /** What Foundry takes and this version lacks: without these a request would mean something else, so they are never dropped. */
-const lacking = ['data_source', 'data_sources', 'configuration', 'azure_ai_search'];
+const lacking = ['data_source', 'data_sources', 'configuration', 'azure_ai_search', 'vector_stores'];
 
 /**
  * The value as the schema reads it. Throws 400 naming the parameter. With `tolerant`, unknown fields are dropped instead of refused, but for those

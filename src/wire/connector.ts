@@ -3,7 +3,7 @@
  * (foundry-agent-connector.md 2.3 and 2.4). They are taken below `/api/projects` only.
  */
 import { z } from 'zod';
-import { requestedTool } from './assistants';
+import { requestedTool, toolResources } from './assistants';
 import {
   attachment,
   createMessageRequest,
@@ -38,9 +38,10 @@ export const flowThreadRequest = createThreadRequest.extend({
   messages: z.array(flowMessageRequest).max(32).optional(),
 });
 
-/** `createRunRequest` of a flow. */
+/** `createRunRequest` of a flow, or of `@azure/ai-agents`, which may give a run resources of its own. */
 export const flowRunRequest = createRunRequest.extend({
   tools,
+  tool_resources: toolResources.nullish(),
   additional_messages: z.array(flowMessageRequest).max(32).nullish(),
 });
 

@@ -307,19 +307,32 @@ describe('@azure/ai-agents', () => {
   });
 
   it('runs code, streamed, on a file of the agent', async () => {
+    const CODE = 'import glob; print(int(open(glob.glob("/mnt/data/*")[0]).read()) + 1)';
     const file = await client.files.upload(contentOf('41'), 'assistants', { fileName: 'number.txt' });
     const code = ToolUtility.createCodeInterpreterTool([file.id]);
     const { agent, thread } = await begin({ tools: [code.definition], toolResources: code.resources });
     foundry.upstream.enqueue(
-      reply.toolCalls([{ name: 'code_interpreter', arguments: { code: 'print(6 * 7)' } }]),
+      reply.toolCalls([{ name: 'code_interpreter', arguments: { code: CODE } }]),
       reply.text('42.'),
     );
     const events = await heard(await client.runs.create(thread.id, agent.id).stream());
     const run = runOf(events, 'thread.run.completed');
     const steps = await all(client.runSteps.list(thread.id, run.id, { order: 'asc' }));
     expect(steps[0]?.stepDetails).toMatchObject({
-      toolCalls: [{ codeInterpreter: { input: 'print(6 * 7)', outputs: [{ type: 'logs', logs: '42\n' }] } }],
+      toolCalls: [{ codeInterpreter: { input: CODE, outputs: [{ type: 'logs', logs: '42\n' }] } }],
     });
+  }, 60_000);
+
+  it('gives a run resources of its own in place of the agent’s', async () => {
+    const [ofAgent, own] = await Promise.all(
+      ['a.txt', 'b.txt'].map(async (fileName) => client.files.upload(contentOf('1'), 'assistants', { fileName })),
+    );
+    const resources = (id = '') => ({ codeInterpreter: { fileIds: [id] } });
+    const { agent, thread } = await begin({ toolResources: resources(ofAgent?.id) });
+    const run = await client.runs.create(thread.id, agent.id, { toolResources: resources(own?.id) });
+    expect(run.toolResources).toEqual(resources(own?.id));
+    const missing = { toolResources: resources('file-none') };
+    await expect(client.runs.create(thread.id, agent.id, missing)).rejects.toMatchObject({ statusCode: 404 });
   });
 
   it.each<[string, () => PromiseLike<unknown>]>([
