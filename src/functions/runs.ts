@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
 import { shownStep } from '../assistants/runs';
-import { isWhole, selectTools } from '../assistants/namedTools';
 import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
 import type { Call, Operation } from '../http/operation';
@@ -13,8 +12,7 @@ import { eventStream } from '../http/serverSentEvents';
 import { isTerminal } from '../assistants/runStatus';
 import type { Scope } from '../scope';
 import { listOf, pageQuery } from '../wire/common';
-import { flowRunRequest, flowThreadAndRunRequest, type NamedTool } from '../wire/connector';
-import type { AssistantTool } from '../wire/assistants';
+import { flowRunRequest, flowThreadAndRunRequest } from '../wire/connector';
 import {
   createRunRequest,
   createThreadAndRunRequest,
@@ -29,6 +27,7 @@ import {
   type RunStepObject,
 } from '../wire/threads';
 import { shownRun, shownStepDelta } from './projectAnswers';
+import { withNamedTools } from './namedTools';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
 import { startRun, wakeRun } from './orchestrationStart';
 
@@ -115,22 +114,6 @@ async function begun(call: Call, run: RunObject, stream: Partial<StreamOptions> 
   if (stream) return streamRun(call, reference, { ...stream, opening: [...(stream.opening ?? []), ...created(run)] });
   await startRun(call.invocation, reference);
   return shownRun(call, run);
-}
-
-interface AskedTools {
-  assistant_id: string;
-  tools?: (AssistantTool | NamedTool)[] | null;
-}
-
-/** The request with the assistant's tools in place of those that it only names. */
-async function withNamedTools<T extends AskedTools>(
-  scope: Scope,
-  body: T,
-): Promise<Omit<T, 'tools'> & { tools?: AssistantTool[] | null }> {
-  const { tools } = body;
-  if (!tools || tools.every(isWhole)) return { ...body, tools };
-  const assistant = await (await services()).assistants.get(scope, body.assistant_id);
-  return { ...body, tools: selectTools(assistant, tools) };
 }
 
 export const runOperations: Operation[] = [
