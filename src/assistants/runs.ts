@@ -5,7 +5,6 @@ import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
-import type { StoredToolResources } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
@@ -88,13 +87,15 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   async function create(
     scope: Scope,
     threadId: string,
-    body: CreateRunRequest,
-    { begin, runId, ownResources }: CreateRunOptions & { ownResources?: StoredToolResources } = {},
+    body: CreateRunRequest & Pick<CreateThreadAndRunRequest, 'tool_resources'>,
+    { begin, runId }: CreateRunOptions = {},
   ): Promise<RunObject> {
     const there = await created(scope, threadId, runId);
     if (there) return there;
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
+    await checkToolResources(ports, scope, body.tool_resources);
+    const ownResources = body.tool_resources ? withToolResources({}, body.tool_resources) : undefined;
     const asked = askedMessages('additional_messages', body.additional_messages);
     const messages = asked.map((message) => newMessage(message.body, threadId, now(), message.path));
     const attempt = async (join: JoinThread) => {
@@ -153,10 +154,9 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
     await checkToolResources(ports, scope, tool_resources);
-    const ownResources = tool_resources ? withToolResources({}, tool_resources) : undefined;
     const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, body, { begin, runId, ownResources });
+      return await create(scope, thread.id, body, { begin, runId });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;

@@ -5,6 +5,7 @@ import type { Family } from '../http/family';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
 import { assistantObject, createAssistantRequest, modifyAssistantRequest } from '../wire/assistants';
+import { shownAssistant } from './projectAnswers';
 import { withVectorStores } from './newVectorStores';
 import { deletedObject, listOf, pageQuery } from '../wire/common';
 
@@ -21,9 +22,9 @@ export const assistantsFamily: Family = {
       number: 9,
       query: pageQuery,
       response: listOf(assistantObject),
-      handle: async ({ scope, query }) => {
-        const { data, hasMore } = await (await assistants()).list(scope, query);
-        return listObject({ data: data.map(shownSampling), hasMore });
+      handle: async (call) => {
+        const { data, hasMore } = await (await assistants()).list(call.scope, call.query);
+        return listObject({ data: data.map((assistant) => shownAssistant(call, assistant)), hasMore });
       },
     }),
     operation({

@@ -204,6 +204,7 @@ async function answer(
     query: validate(declared.query, queryOf(url)),
     ...(await bodyOf(declared, request, located.base, settings.maxBodyBytes)),
     toleratesUnknownFields: located.base.toleratesUnknownFields,
+    apiVersion: url.searchParams.get('api-version') ?? undefined,
     request,
     requestId,
     invocation,
@@ -233,10 +234,11 @@ function inOurCase(operations: Operation[], rest: string): string {
 const matches = (path: string, rest: string, flags?: 'i'): boolean =>
   new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`, flags).test(rest);
 
-/** Query values by name; `name[]` collects its values, of another name the last counts. */
+/** Query values by name; `name[]`, whose brackets `@azure/ai-agents` encodes twice, collects its values, of another name the last counts. */
 function queryOf(url: URL): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = {};
-  for (const [name, value] of url.searchParams) {
+  for (const [given, value] of url.searchParams) {
+    const name = given.replace(/%5b%5d$/i, '[]');
     query[name] = name.endsWith('[]') ? [...(query[name] ?? []), value] : value;
   }
   return query;
@@ -250,5 +252,7 @@ async function bodyOf(
 ): Promise<Pick<Call, 'body' | 'bytes'>> {
   if (!declared.body || declared.body === 'raw') return { body: undefined, bytes: new Uint8Array() };
   const { bytes, value } = await readJsonBody(request, declared.maxBodyBytes ?? maxBytes);
-  return { body: validate(declared.body, value, base.toleratesUnknownFields), bytes };
+  const tolerant = base.toleratesUnknownFields;
+  const schema = (tolerant && declared.projectBody) || declared.body;
+  return { body: validate(schema, value, tolerant), bytes };
 }

@@ -18,6 +18,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   bytes: Uint8Array;
   /** Whether the base path has unknown fields of a body dropped instead of refused; JSON bodies are validated by it already. */
   toleratesUnknownFields: boolean;
+  /** The api-version of the query, which is well formed; undefined where there is none. */
+  apiVersion: string | undefined;
   request: Request;
   requestId: string;
   invocation: InvocationContext;
@@ -37,6 +39,8 @@ export interface Operation {
   query: z.ZodObject;
   /** `raw`: the handler reads `request` itself. */
   body?: z.ZodType | 'raw';
+  /** The body below `/api/projects`, where that is not `body`. */
+  projectBody?: z.ZodType;
   /** Largest JSON body in bytes, where it is not that of the settings. */
   maxBodyBytes?: number;
   /** Of the success answer. `raw`: bytes. */
@@ -44,15 +48,18 @@ export interface Operation {
   handle: (call: Call) => Promise<unknown>;
 }
 
-interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType> extends Omit<
-  Operation,
-  'params' | 'query' | 'body' | 'handle'
-> {
+interface Declaration<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  B extends z.ZodType,
+  F extends z.ZodType,
+> extends Omit<Operation, 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
   params?: P;
   query?: Q;
   body?: B | 'raw';
+  projectBody?: F;
   /** The answer's JSON value, or a whole Response. */
-  handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>;
+  handle: (call: Call<z.output<P>, z.output<Q>, z.output<B> | z.output<F>>) => Promise<unknown>;
 }
 
 const nothing = z.object({});
@@ -62,7 +69,8 @@ export function operation<
   P extends z.ZodObject = typeof nothing,
   Q extends z.ZodObject = typeof nothing,
   B extends z.ZodType = z.ZodUndefined,
->(declaration: Declaration<P, Q, B>): Operation {
+  F extends z.ZodType = B,
+>(declaration: Declaration<P, Q, B, F>): Operation {
   // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
   return {
     ...declaration,

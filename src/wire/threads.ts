@@ -29,7 +29,7 @@ const imageFilePart = z.strictObject({
 });
 
 /** A file of a message and the tools that get it. */
-const attachment = z.strictObject({
+export const attachment = z.strictObject({
   file_id: objectId,
   tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })).max(16),
 });
