@@ -38,6 +38,9 @@ const microsoftAudiences = [
   'https://ai.azure.us',
   'https://ai.azure.cn',
   'https://ml.azure.com',
+  // The same resources by the ids of their applications: Microsoft Cognitive Services, Azure Machine Learning Services.
+  '7d312290-28c8-473c-a0ed-8e53749b6d6d',
+  '18a66f5f-dbdf-4c17-9dd7-1634712a9cbe',
 ];
 export const isMicrosoftAudience = (audience: string): boolean =>
   microsoftAudiences.includes(audience.replace(/\/+$/, '').toLowerCase());
