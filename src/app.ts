@@ -43,7 +43,7 @@ import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnY
 import type { DataSourceOpeners } from './dataSources/ports';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
-import { accessTokens, isToken } from './identity/accessTokens';
+import { accessTokens } from './identity/accessTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
@@ -124,10 +124,7 @@ function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
   const authenticate = createAuthentication({
     apiKeys,
     ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    tokens: entra && {
-      isToken,
-      ofToken: accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
-    },
+    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
     challenge: entra
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',

@@ -15,7 +15,7 @@ export interface Credentials {
   /** The bearer of another key, or undefined. */
   ofKey: (key: string) => Promise<Principal | undefined>;
   /** The bearer of an access token, where such are accepted. Throws 401, 403 or 503. */
-  tokens?: { isToken: (text: string) => boolean; ofToken: (token: string) => Promise<Principal> };
+  ofToken?: (token: string) => Promise<Principal>;
   /** The WWW-Authenticate header of a 401, without its error. */
   challenge: string;
 }
@@ -23,13 +23,16 @@ export interface Credentials {
 /** Gives the caller by the headers of a request; at once for a key of the settings. Throws 401, 403 or 503. */
 export type Authenticate = (headers: RequestHeaders) => Principal | Promise<Principal>;
 
+/** Whether the text has the form of a signed token. */
+export const isToken = (text: string): boolean => /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(text);
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**
  * Goes by the key in `api-key`, or by the key or token in `Authorization: Bearer`. Every key of the settings is compared, as digests in constant
  * time, so that the answer's time tells nothing about keys. Nothing else is read or asked for those.
  */
-export function createAuthentication({ apiKeys, ofKey, tokens, challenge }: Credentials): Authenticate {
+export function createAuthentication({ apiKeys, ofKey, ofToken, challenge }: Credentials): Authenticate {
   const counts = new Map<string, number>();
   const known = [...apiKeys].map(([key, tenant]): [Buffer, Principal] => {
     const count = (counts.get(tenant) ?? 0) + 1;
@@ -50,7 +53,10 @@ export function createAuthentication({ apiKeys, ofKey, tokens, challenge }: Cred
 
   const other = async (given: string, isBearer: boolean): Promise<Principal> => {
     try {
-      if (isBearer && tokens?.isToken(given)) return await tokens.ofToken(given);
+      if (isBearer && isToken(given)) {
+        if (!ofToken) throw errors.wrongToken('This server accepts none, since ENTRA_TENANT_ID is not set; use a key.');
+        return await ofToken(given);
+      }
       const principal = await ofKey(given);
       if (!principal) throw errors.wrongKey();
       return principal;

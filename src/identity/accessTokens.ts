@@ -18,9 +18,6 @@ export interface AccessTokensOptions {
   now: () => number;
 }
 
-/** Whether the text has the form of a signed token; API keys have not. */
-export const isToken = (text: string): boolean => /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(text);
-
 /**
  * A function that verifies signature, issuer, audience and times of a token, and gives its bearer. It throws 401 for a token that does not hold,
  * 403 for a bearer who may do nothing here, 503 where the authority's keys cannot be had.

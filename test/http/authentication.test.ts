@@ -70,12 +70,10 @@ it('lets nobody in where no keys are configured', async () => {
 });
 
 it('verifies what has the form of a token where tokens are accepted, and only from Authorization', async () => {
-  const tokens = {
-    isToken: (text: string) => text.startsWith('eyJ'),
-    ofToken: async (token: string) => ({ tenant: token, role: 'user', id: 'entra:1' }) as const,
-  };
-  const withTokens = createAuthentication({ ...credentials, tokens });
+  const ofToken = async (token: string) => ({ tenant: token, role: 'user', id: 'entra:1' }) as const;
+  const withTokens = createAuthentication({ ...credentials, ofToken });
   expect(await callerOf({ authorization: 'Bearer eyJ.a.b' }, withTokens)).toMatchObject({ tenant: 'eyJ.a.b' });
   await expect(callerOf({ 'api-key': 'eyJ.a.b' }, withTokens)).rejects.toThrow('Incorrect API key provided.');
-  await expect(callerOf({ authorization: 'Bearer eyJ.a.b' })).rejects.toThrow('Incorrect API key provided.');
+  await expect(callerOf({ authorization: 'Bearer eyJ.a.b' })).rejects.toThrow('ENTRA_TENANT_ID is not set');
+  expect(asked).toEqual(['eyJ.a.b']);
 });

@@ -64,6 +64,11 @@ it('principals of different tenants see nothing of each other, and share with th
     await expect(other.beta.assistants.retrieve(id)).rejects.toMatchObject({ status: 404 });
 });
 
+it('the host says at its start whose tokens it takes, and where the risk of Microsoft’s audiences is told', () => {
+  expect(host.output()).toContain(`Entra ID tokens of ${ENTRA_TENANT} for ${AUDIENCE}, ${AI}.`);
+  expect(host.output()).toContain(`Tokens for ${AI} let in whom ENTRA_PRINCIPALS names: read docs/identity.md`);
+});
+
 it('a token that does not hold is 401 with a challenge that says where to get one', async () => {
   const challenge = `Bearer authorization_uri="${entra.authority}/${ENTRA_TENANT}/oauth2/authorize", resource_id="${AUDIENCE}"`;
   const expired = await send('/v1/assistants', await entra.token({ expiresIn: -120 }));

@@ -1,7 +1,8 @@
 import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { entraKeys } from '../../src/adapters/entraKeys';
 import { readEntra } from '../../src/entraSettings';
-import { accessTokens, isToken } from '../../src/identity/accessTokens';
+import { isToken } from '../../src/http/authentication';
+import { accessTokens } from '../../src/identity/accessTokens';
 import type { Principal } from '../../src/principal';
 import { AUDIENCE, ENTRA_TENANT, startEntraIssuer, type EntraIssuer } from '../support/entraIssuer';
 
