@@ -18,6 +18,7 @@ module.exports = {
     '<rootDir>/test/{agents,assistants,examples,schedules}/*.test.ts',
     '<rootDir>/test/retrieval/*.test.ts',
     '<rootDir>/test/http/{isolation,paging}.test.ts',
+    '<rootDir>/test/identity/apiKeys.test.ts',
     '<rootDir>/test/orchestrations/*.test.ts',
     '<rootDir>/test/recovery/*.test.ts',
   ],

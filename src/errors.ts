@@ -94,6 +94,41 @@ export const errors = {
       { code: 'missing_api_key' },
     ),
   wrongKey: () => new ApiError(401, 'Incorrect API key provided.', { code: 'invalid_api_key' }),
+  wrongToken: (reason: string) =>
+    new ApiError(401, `The access token is not accepted. ${reason}`, { code: 'invalid_token' }),
+  noRole: (objectId: string) =>
+    new ApiError(
+      403,
+      `The principal '${objectId}' may not use this server: its token has neither of the app roles OpenAI.User and OpenAI.Contributor, and no entry of ENTRA_PRINCIPALS gives it one.`,
+      { code: 'PermissionDenied' },
+    ),
+  roleTooLow: (principal: string, role: string, needed: string, operation: string) =>
+    new ApiError(
+      403,
+      `The principal '${principal}' lacks the role ${needed} to perform ${operation}; it has ${role}.`,
+      {
+        code: 'PermissionDenied',
+      },
+    ),
+  authorityUnreachable: (authority: string, cause: unknown) =>
+    new ApiError(
+      503,
+      `The keys of Entra ID cannot be read from ${authority}, so access tokens cannot be verified. Retry in a few seconds.`,
+      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
+      { cause },
+    ),
+  apiKeysUnreadable: (cause: unknown) =>
+    new ApiError(
+      503,
+      'The API keys cannot be read from the store. Retry in a few seconds.',
+      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
+      { cause },
+    ),
+  tooManyApiKeys: (limit: number) =>
+    invalid(
+      `There are ${limit} API keys already, which is the limit. Revoke those that are not needed.`,
+      'limit_exceeded',
+    ),
   missingApiVersion: () =>
     invalid(
       'The api-version query parameter (?api-version=) is required for all requests.',

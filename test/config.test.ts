@@ -42,6 +42,19 @@ describe('readConfig', () => {
     expect(refused({})).toMatchObject({ setting: 'API_KEYS' });
   });
 
+  it('names a Key Vault reference that the platform left as it is', () => {
+    const reference = '@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/keys)';
+    expect(refused({ API_KEYS: reference })?.message).toContain('API_KEYS: is a Key Vault reference');
+    expect(refused({ ...keys, OPENAI_API_KEY: reference })?.setting).toBe('OPENAI_API_KEY');
+  });
+
+  it('needs no keys where there are others, or tokens', () => {
+    const entra = { ENTRA_TENANT_ID: '11111111-2222-3333-4444-555555555555', ENTRA_AUDIENCE: 'client' };
+    expect(readConfig({ API_KEYS: 'off' })).toMatchObject({ apiKeys: new Map(), entra: undefined });
+    expect(readConfig(entra)).toMatchObject({ apiKeys: new Map(), entra: { audiences: ['client'] } });
+    expect(readConfig({ ...keys, ...entra }).apiKeys.get('key-a')).toBe('a');
+  });
+
   it('counts an empty setting as absent', () => {
     expect(readConfig({ ...keys, RUN_EXPIRES_SECONDS: ' ', OPENAI_BASE_URL: '', MODEL_BACKENDS: '' })).toEqual(
       readConfig(keys),

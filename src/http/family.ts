@@ -4,7 +4,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import * as df from 'durable-functions';
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors';
-import { authenticate } from './authentication';
+import { authorize, type Authenticate } from './authentication';
 import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
@@ -23,7 +23,7 @@ export interface Family {
 
 /** What the edge needs of the settings. */
 export interface EdgeSettings {
-  apiKeys: ReadonlyMap<string, string>;
+  authenticate: Authenticate;
   /** Of JSON bodies. */
   maxBodyBytes: number;
 }
@@ -167,13 +167,13 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
       }
     });
   }
-  router.notFound((c) => {
+  router.notFound(async (c) => {
     const { located, url, settings, invocation, requestId } = c.env;
     const rest = inOurCase(literalFirst, located.rest);
     if (rest !== located.rest) return router.fetch(c.req.raw, { ...c.env, located: { ...located, rest } });
     try {
       checkApiVersion(url.searchParams.get('api-version'), located.base, true);
-      authenticate(c.req.raw.headers, settings.apiKeys);
+      await settings.authenticate(c.req.raw.headers);
       const allowed = operations
         .filter(({ path }) => matches(path, located.rest))
         .map(({ method }) => method.toUpperCase());
@@ -195,11 +195,13 @@ async function answer(
   connection: Connection,
 ): Promise<Response> {
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
-  const tenant = authenticate(request.headers, settings.apiKeys);
+  const principal = await settings.authenticate(request.headers);
+  authorize(principal, declared);
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {
-    scope: { tenant, project: located.project },
+    scope: { tenant: principal.tenant, project: located.project },
+    principal,
     params: validate(declared.params, params),
     query: validate(declared.query, queryOf(url)),
     ...(await bodyOf(declared, request, located.base, settings.maxBodyBytes)),

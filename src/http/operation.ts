@@ -3,6 +3,7 @@
  */
 import type { InvocationContext } from '@azure/functions';
 import { z } from 'zod';
+import type { Principal, Role } from '../principal';
 import type { Scope } from '../scope';
 import type { Connection } from './connection';
 
@@ -11,6 +12,8 @@ export type Method = 'get' | 'post' | 'delete';
 /** What a handler is given: validated input, and the invocation it runs in. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
   scope: Scope;
+  /** Who calls; `scope.tenant` is theirs. */
+  principal: Principal;
   params: P;
   query: Q;
   body: B;
@@ -33,6 +36,8 @@ export interface Operation {
   summary: string;
   /** Number in the contract's operations.md; absent for operations beside it. */
   number?: number;
+  /** What a caller must at least be. Declared where {@link neededRole} would say otherwise. */
+  role: Role;
   /** The contract leaves the api-version out (oddity O22). */
   apiVersionOptional?: boolean;
   params: z.ZodObject;
@@ -53,7 +58,8 @@ interface Declaration<
   Q extends z.ZodObject,
   B extends z.ZodType,
   F extends z.ZodType,
-> extends Omit<Operation, 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
+> extends Omit<Operation, 'role' | 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
+  role?: Role;
   params?: P;
   query?: Q;
   body?: B | 'raw';
@@ -63,6 +69,16 @@ interface Declaration<
 }
 
 const nothing = z.object({});
+
+/** Families that one uses; what the others hold, one manages. */
+const used = new Set([
+  ...['deployments', 'completions', 'embeddings', 'chat', 'audio', 'images', 'moderations', 'realtime', 'realtimeapi'],
+  ...['threads', 'responses', 'conversations'],
+]);
+
+/** Users read everything and use what is there; whatever else writes is for contributors, so that a new family is not open by mistake. */
+export const neededRole = (method: Method, path: string): Role =>
+  method === 'get' || used.has(path.split('/')[1] ?? '') ? 'user' : 'contributor';
 
 /** Declares an operation; the types of `handle` follow from the schemas. */
 export function operation<
@@ -74,6 +90,7 @@ export function operation<
   // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
   return {
     ...declaration,
+    role: declaration.role ?? neededRole(declaration.method, declaration.path),
     params: declaration.params ?? nothing,
     query: declaration.query ?? nothing,
   } as unknown as Operation;
