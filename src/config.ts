@@ -98,6 +98,14 @@ const settings = z.object({
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
 });
 
+/** Names of the settings that are read here, beside those of the connection `AzureWebJobsStorage` and of telemetry. */
+export const settingNames: readonly string[] = [
+  ...Object.keys(settings.shape),
+  ...Object.keys(notYet),
+  'STORAGE',
+  'STORAGE_PREFIX',
+];
+
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   // An empty variable counts as absent: shells and app settings cannot always remove one.
