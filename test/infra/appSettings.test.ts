@@ -113,6 +113,11 @@ test.each(features)('$parameters adds the settings $adds and no others, and they
   expect(names.filter((name) => !withFeature.includes(name))).toEqual([]);
 });
 
+test('a setting that nothing reads would be found', () => {
+  const names = Object.keys(settingsOf({ moreSettings: { CODE_INTERPRETR: 'off' } }));
+  expect(names.filter((name) => !known.includes(name))).toEqual(['CODE_INTERPRETR']);
+});
+
 test('the search service and the cluster become data sources that the package takes, reached by the hosts that it may reach', () => {
   const { dataSources, dataSourceAllowedHosts } = readConfig(
     environmentOf({ searchDataSourceIndexName: 'docs', useMongoCluster: true, useVirtualNetwork: true }),
