@@ -160,7 +160,7 @@ export const resourceTypes: Readonly<Record<string, ResourceType>> = {
   },
   'Microsoft.Network/privateEndpoints': {
     version: '2025-05-01',
-    source: sample('Azure/bicep-registry-modules avm/res/network/private-endpoint'),
+    source: sample('Azure-Samples/functions-quickstart-javascript-azd infra/app/storage-PrivateEndpoint.bicep'),
     properties: words('customNetworkInterfaceName privateLinkServiceConnections subnet'),
     required: words('privateLinkServiceConnections subnet'),
   },
@@ -172,7 +172,7 @@ export const resourceTypes: Readonly<Record<string, ResourceType>> = {
   },
   'Microsoft.Network/privateDnsZones': {
     version: '2020-06-01',
-    source: sample('Azure/bicep-registry-modules avm/res/network/private-dns-zone'),
+    source: sample('Welasco/Bicep modules/vnet/privatedns.bicep'),
     properties: [],
   },
   'Microsoft.Network/privateDnsZones/virtualNetworkLinks': {
@@ -183,7 +183,7 @@ export const resourceTypes: Readonly<Record<string, ResourceType>> = {
   },
   'Microsoft.Web/serverfarms': {
     version: '2025-03-01',
-    source: types('web/microsoft.web/2025-03-01'),
+    source: sample('Azure-Samples/functions-quickstart-typescript-azd-eventgrid-blob infra/main.bicep'),
     properties: words('reserved zoneRedundant'),
     members: ['kind', 'sku'],
     required: ['reserved'],
