@@ -113,6 +113,14 @@ export function readStateSettings(env: NodeJS.ProcessEnv = process.env): Pick<Co
   return { dataDir: settings.shape.DATA_DIR.parse(given.DATA_DIR), storage: readStorage(given) };
 }
 
+/** Names of the settings that are read here, beside those of the connection `AzureWebJobsStorage` and of telemetry. */
+export const settingNames: readonly string[] = [
+  ...Object.keys(settings.shape),
+  ...Object.keys(notYet),
+  'STORAGE',
+  'STORAGE_PREFIX',
+];
+
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = withoutEmpty(env);
