@@ -219,6 +219,8 @@ export const errors = {
   noMessage: notFound('message'),
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
+  noAssistantFile: notFound('assistant file'),
+  noMessageFile: notFound('message file'),
   noSchedule: notFound('schedule'),
   noSync: notFound('sync'),
   noVectorStore: notFound('vector store'),

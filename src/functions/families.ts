@@ -1,6 +1,7 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
-import { assistantsFamily } from './assistants';
+import { assistantOperations } from './assistants';
+import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
 import { filesFamily } from './files';
 import {
@@ -12,7 +13,9 @@ import {
   transcriptions,
   translations,
 } from './media';
+import { messageFileOperations } from './messageFiles';
 import { modelsFamily } from './models';
+import { inCallersForm } from './olderForm';
 import { realtimeApiFamily, realtimeFamily } from './realtime';
 import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
@@ -39,8 +42,8 @@ const modelFamilies: Family[] = [
 
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
-  assistantsFamily,
-  { name: 'threads', operations: [...threadOperations, ...runOperations] },
+  { name: 'assistants', operations: [...assistantOperations, ...assistantFileOperations].map(inCallersForm) },
+  { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
   schedulesFamily,
   filesFamily,
   vectorStoresFamily,

@@ -2,10 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
+import { isOf } from '../assistants/objectKind';
+import { olderForm } from '../assistants/olderForm';
 import { shownStep } from '../assistants/runs';
 import { shownSampling } from '../assistants/shownSampling';
 import type { RunSink } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
+import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
 import { operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
@@ -27,6 +30,7 @@ import {
   type RunStepObject,
 } from '../wire/threads';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
+import { inFormOf } from './olderForm';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -53,17 +57,19 @@ interface StreamOptions {
  * this process die, the lease lapses and the sweep starts the run's orchestration.
  */
 function streamRun(
-  { connection, invocation }: Call,
+  { connection, invocation, request }: Call,
   reference: RunReference,
   { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
+  const isOlder = asksForOlderForm(request);
   return eventStream(
     connection,
     async (send) => {
       let last = '';
       const sink: RunSink = async (event, data) => {
         last = event;
-        await send(event, shown(data, includeContent));
+        const given = shown(data, includeContent);
+        await send(event, isOlder ? olderForm(given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
       const run = await driven(reference, sink, owner);
@@ -90,14 +96,11 @@ async function driven(reference: RunReference, sink: RunSink, owner?: string): P
   }
 }
 
-/** The data of an event as callers see it. */
+/** The data of an event as callers of today's form see it. */
 function shown(data: unknown, includeContent: boolean): unknown {
   if (isOf<RunStepObject>(data, 'thread.run.step')) return shownStep(data, includeContent);
   return isOf<RunObject>(data, 'thread.run') ? shownSampling(data) : data;
 }
-
-const isOf = <T extends { object: string }>(data: unknown, object: T['object']): data is T =>
-  typeof data === 'object' && data !== null && 'object' in data && data.object === object;
 
 const created = (run: RunObject): [string, unknown][] => [
   ['thread.run.created', run],
@@ -171,7 +174,8 @@ export const runOperations: Operation[] = [
     number: 25,
     params: runParams,
     response: runObject,
-    handle: async ({ scope, params }) => polled(shownSampling(await (await runs()).get(referenceOf(scope, params)))),
+    handle: async (call) =>
+      polled(inFormOf(call, shownSampling(await (await runs()).get(referenceOf(call.scope, call.params))))),
   }),
   operation({
     method: 'post',
