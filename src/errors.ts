@@ -219,6 +219,7 @@ export const errors = {
   noMessage: notFound('message'),
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
+  noFineTuningJob: notFound('fine-tuning job'),
   noAssistantFile: notFound('assistant file'),
   noMessageFile: notFound('message file'),
   noSchedule: notFound('schedule'),

@@ -9,6 +9,7 @@ import type { CreateMessageRequest, MessageFileObject, MessageObject } from '../
 import { withMessageFiles } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
+import { withQuotes } from './quotes';
 import { MESSAGES, runMessagesList, threadPartition, type ThreadRecord } from './threadRecords';
 
 /** `readThread` throws 404. Methods throw it for a thread or a message that is not there. */
@@ -122,6 +123,7 @@ export function createThreadMessages(
     listMessages,
     listMessageFiles,
     getMessageFile,
+    withQuotes: async (scope: Scope, message: MessageObject) => withQuotes(records, scope, message),
   };
 }
 

@@ -4,6 +4,7 @@ import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
 import { filesFamily } from './files';
+import { fineTuningFamily } from './fineTuning';
 import {
   imageEdits,
   imageGenerations,
@@ -35,6 +36,7 @@ const modelFamilies: Family[] = [
   { name: 'audio', operations: audio.map(({ model }) => model) },
   { name: 'images', operations: images.map(({ model }) => model) },
   { name: 'moderations', operations: [moderations] },
+  fineTuningFamily,
   modelsFamily,
   realtimeApiFamily,
   realtimeFamily,

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
 import { isOf } from '../assistants/objectKind';
-import { olderForm } from '../assistants/olderForm';
 import { shownStep } from '../assistants/runs';
 import { shownSampling } from '../assistants/shownSampling';
 import type { RunSink } from '../assistants/runSink';
@@ -30,7 +29,7 @@ import {
   type RunStepObject,
 } from '../wire/threads';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
-import { inFormOf } from './olderForm';
+import { inFormOf, inOlderForm } from './olderForm';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -57,7 +56,7 @@ interface StreamOptions {
  * this process die, the lease lapses and the sweep starts the run's orchestration.
  */
 function streamRun(
-  { connection, invocation, request }: Call,
+  { connection, invocation, request, scope }: Call,
   reference: RunReference,
   { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
@@ -69,7 +68,7 @@ function streamRun(
       const sink: RunSink = async (event, data) => {
         last = event;
         const given = shown(data, includeContent);
-        await send(event, isOlder ? olderForm(given) : given);
+        await send(event, isOlder ? await inOlderForm(scope, given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
       const run = await driven(reference, sink, owner);
@@ -175,7 +174,7 @@ export const runOperations: Operation[] = [
     params: runParams,
     response: runObject,
     handle: async (call) =>
-      polled(inFormOf(call, shownSampling(await (await runs()).get(referenceOf(call.scope, call.params))))),
+      polled(await inFormOf(call, shownSampling(await (await runs()).get(referenceOf(call.scope, call.params))))),
   }),
   operation({
     method: 'post',
