@@ -56,6 +56,7 @@ import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
+import { createFineTuningJobs, type FineTuningJobs } from './models/fineTuningJobs';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
@@ -93,6 +94,7 @@ export interface Services {
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
+  fineTuningJobs: FineTuningJobs;
   /** The built-in models, for callers that ask for them directly. */
   local: {
     completions: LocalCompletions;
@@ -312,6 +314,7 @@ async function build(config: Config): Promise<Services> {
     embeddings,
     gateway,
     backends,
+    fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,

@@ -119,6 +119,10 @@ export const settingNames: readonly string[] = [
   ...Object.keys(notYet),
   'STORAGE',
   'STORAGE_PREFIX',
+  'ENTRA_TENANT_ID',
+  'ENTRA_AUDIENCE',
+  'ENTRA_PRINCIPALS',
+  'ENTRA_AUTHORITY',
 ];
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */

@@ -14,9 +14,10 @@ import type {
   RunStepObject,
   ToolOutputs,
 } from '../wire/threads';
+import { searches } from './assistantFiles';
 import type { Assistants } from './assistants';
 import { LEASE_MILLISECONDS } from './drivenRun';
-import { askedMessages, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
+import { askedMessages, asRunsHave, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
@@ -92,7 +93,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   ): Promise<RunObject> {
     const there = await created(scope, threadId, runId);
     if (there) return there;
-    const assistant = await assistants.get(scope, body.assistant_id);
+    const assistant = await assistants.forRun(scope, body.assistant_id, body.tools, begin);
     checkRunSupport(ports, assistant, body);
     await checkToolResources(ports, scope, body.tool_resources);
     const ownResources = body.tool_resources ? withToolResources({}, body.tool_resources) : undefined;
@@ -105,8 +106,8 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       const other = await created(scope, threadId, runId);
       if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const joined = await join(thread.value.thread);
-      const run = { ...newRun(ports, assistant, joined, body, ownResources), ...(runId && { id: runId }) };
+      const joined = await join(thread.value, searches(body.tools ?? assistant.tools));
+      const run = { ...newRun(ports, assistant, asRunsHave(joined), body, ownResources), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const order = orderKey(now(), thread.value.last_order);
@@ -128,7 +129,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
           op: 'replace',
           list: 'thread',
           id: threadId,
-          value: { thread: joined, active_run_id: run.id, last_order },
+          value: { ...joined, active_run_id: run.id, last_order },
           ifMatch: thread.etag,
         },
         { op: 'create', list: RUNS, id: run.id, order, value: record },

@@ -2,9 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
+import { isOf } from '../assistants/objectKind';
 import { shownStep } from '../assistants/runs';
 import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
+import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
 import { operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
@@ -29,6 +31,7 @@ import {
 import { shownRun, shownStepDelta } from './projectAnswers';
 import { withNamedTools } from './namedTools';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
+import { inFormOf, inOlderForm } from './olderForm';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -59,14 +62,16 @@ function streamRun(
   reference: RunReference,
   { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
-  const { connection, invocation } = call;
+  const { connection, invocation, request, scope } = call;
+  const isOlder = asksForOlderForm(request);
   return eventStream(
     connection,
     async (send) => {
       let last = '';
       const sink: RunSink = async (event, data) => {
         last = event;
-        await send(event, shown(call, data, includeContent));
+        const given = shown(call, data, includeContent);
+        await send(event, isOlder ? await inOlderForm(scope, given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
       const run = await driven(reference, sink, owner);
@@ -93,15 +98,12 @@ async function driven(reference: RunReference, sink: RunSink, owner?: string): P
   }
 }
 
-/** The data of an event as callers see it. */
+/** The data of an event as callers of today's form see it. */
 function shown(call: Call, data: unknown, includeContent: boolean): unknown {
   if (isOf<RunStepObject>(data, 'thread.run.step')) return shownStep(data, includeContent);
   if (isOf<StepDelta>(data, 'thread.run.step.delta')) return shownStepDelta(call, data);
   return isOf<RunObject>(data, 'thread.run') ? shownRun(call, data) : data;
 }
-
-const isOf = <T extends { object: string }>(data: unknown, object: T['object']): data is T =>
-  typeof data === 'object' && data !== null && 'object' in data && data.object === object;
 
 const created = (run: RunObject): [string, unknown][] => [
   ['thread.run.created', run],
@@ -177,7 +179,8 @@ export const runOperations: Operation[] = [
     number: 25,
     params: runParams,
     response: runObject,
-    handle: async (call) => polled(shownRun(call, await (await runs()).get(referenceOf(call.scope, call.params)))),
+    handle: async (call) =>
+      polled(await inFormOf(call, shownRun(call, await (await runs()).get(referenceOf(call.scope, call.params))))),
   }),
   operation({
     method: 'post',

@@ -49,13 +49,7 @@ const telemetry = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_INSTRUMENTATION_GENAI_CA
 /** What DATA_SOURCES refers to. */
 const sourceSecrets = ['COSMOS_CONNECTION_STRING', 'ELASTICSEARCH_KEY', 'MONGODB_PASSWORD', 'PINECONE_KEY'];
 /** Settings of parts that config.ts does not know yet. */
-const coming = [
-  'ENTRA_PRINCIPALS',
-  'ENTRA_AUTHORITY',
-  'SESSION_POOL_ENDPOINT',
-  'AZURE_SEARCH_ENDPOINT',
-  'AZURE_SEARCH_INDEX',
-];
+const coming = ['SESSION_POOL_ENDPOINT', 'AZURE_SEARCH_ENDPOINT', 'AZURE_SEARCH_INDEX'];
 const known = [...settingNames, ...hostSettings, ...connection, ...telemetry, ...sourceSecrets, ...coming];
 
 /** Parameters that add settings, with those that they add. */
