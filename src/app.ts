@@ -147,7 +147,8 @@ function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings 
       : 'Bearer realm="azure-openai-functions"',
   };
   const authenticate = createAuthentication(credentials);
-  const ofChannel = bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
+  const ofChannel =
+    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
   const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
   return { authenticate, authenticateChannel, maxBodyBytes };
 }

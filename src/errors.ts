@@ -338,7 +338,9 @@ export const errors = {
 
   // Activities and questions to agents
   activityNotServed: (kind: string) =>
-    new ApiError(501, `Activities of the type '${kind.slice(0, 128)}' are not served here.`, { code: 'not_implemented' }),
+    new ApiError(501, `Activities of the type '${kind.slice(0, 128)}' are not served here.`, {
+      code: 'not_implemented',
+    }),
   conversationBusy: (id: string) =>
     new ApiError(409, `The conversation '${id.slice(0, 128)}' is still being answered. Retry in a few seconds.`, {
       code: 'conflict',

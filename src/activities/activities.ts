@@ -30,12 +30,7 @@ export function createActivities(ports: ActivitiesPorts) {
     return activity.deliveryMode === 'expectReplies' ? { activities: replies } : (replies[0] ?? {});
   }
 
-  async function answered(
-    scope: Scope,
-    agent: string,
-    activity: Activity,
-    partition: string,
-  ): Promise<ReplyActivity> {
+  async function answered(scope: Scope, agent: string, activity: Activity, partition: string): Promise<ReplyActivity> {
     const said = { text: textOf(activity), images: imagesOf(activity.attachments ?? []) };
     const reply = activity.id ? replyId(activity.id) : undefined;
     const opened = await HeldConversation.open(ports, partition, {
@@ -45,7 +40,9 @@ export function createActivities(ports: ActivitiesPorts) {
     if ('reply' in opened) return opened.reply;
     const { held } = opened;
     const id = newId('');
-    const key = createHash('sha256').update(`${partition} ${reply ?? id} ${held.failures}`).digest('hex');
+    const key = createHash('sha256')
+      .update(`${partition} ${reply ?? id} ${held.failures}`)
+      .digest('hex');
     try {
       const { at, ...answer } = await agents.take({ scope, agent, ...said, at: held.at, key });
       const made = replyActivity(activity, answer, { id, agent, at: now() });
@@ -85,7 +82,11 @@ function imagesOf(attachments: readonly ActivityAttachment[]): string[] {
     const param = `attachments[${index}]`;
     if (!isImage(attachment)) throw errors.unsupported(param, 'Attachments may be pictures.');
     if (!contentUrl || !/^(https:\/\/|data:image\/)/i.test(contentUrl))
-      throw errors.invalidParameter(`'${param}.contentUrl' must be an https: or data:image/ URL.`, 'invalid_value', param);
+      throw errors.invalidParameter(
+        `'${param}.contentUrl' must be an https: or data:image/ URL.`,
+        'invalid_value',
+        param,
+      );
     return [contentUrl];
   });
 }

@@ -16,5 +16,12 @@ export function entraKeys({ authority, tenantId, now, logFault }: EntraKeysOptio
     url: `${base}/.well-known/openid-configuration`,
     isIssuer,
   }));
-  return publishedKeys({ owner: 'Entra ID', issuersOf: 'the Entra tenant', address: authority, metadata, now, logFault });
+  return publishedKeys({
+    owner: 'Entra ID',
+    issuersOf: 'the Entra tenant',
+    address: authority,
+    metadata,
+    now,
+    logFault,
+  });
 }

@@ -47,7 +47,14 @@ export interface PublishedKeysOptions {
 }
 
 /** Keys by issuer. Nothing is fetched before the first token. */
-export function publishedKeys({ owner, issuersOf, address, metadata, now, logFault }: PublishedKeysOptions): SigningKeys {
+export function publishedKeys({
+  owner,
+  issuersOf,
+  address,
+  metadata,
+  now,
+  logFault,
+}: PublishedKeysOptions): SigningKeys {
   let known: { sets: KeySets; readAt: number } | undefined;
   let failure: { error: unknown; at: number } | undefined;
   let unknownAt = -Infinity;

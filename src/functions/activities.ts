@@ -15,7 +15,10 @@ const shared = {
 } as const;
 
 /** The answer goes on where the caller leaves: channels deliver an activity again that takes long, and then get the reply. */
-async function received({ principal, scope, body }: Call<unknown, unknown, Activity>, agent: string): Promise<ActivityAnswer> {
+async function received(
+  { principal, scope, body }: Call<unknown, unknown, Activity>,
+  agent: string,
+): Promise<ActivityAnswer> {
   checkChannel(principal, body);
   return orModelError((await services()).activities.receive(scope, agent, body));
 }

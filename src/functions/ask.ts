@@ -68,7 +68,8 @@ const getAnswer: Operation = operation({
   handle: async (call) => {
     const { agent_name, response_id } = call.params;
     const response = await within(call.scope, response_id, 0);
-    if (!response || response.status === 'queued' || response.status === 'in_progress') return underWay(call, response_id);
+    if (!response || response.status === 'queued' || response.status === 'in_progress')
+      return underWay(call, response_id);
     if (response.agent?.name !== namedAgent(agent_name).name) throw errors.noResponse(response_id);
     return answerOf(response);
   },

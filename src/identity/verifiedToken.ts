@@ -6,6 +6,7 @@ import { ForeignIssuerError, type SigningKeys } from './ports';
 /** What Entra ID and the Bot Framework sign with. Nothing else is verified, least of all by HMAC. */
 const ALGORITHMS = ['RS256'];
 
+/** What must hold of a token. */
 export interface TokenRules {
   keys: SigningKeys;
   audience: string[];
@@ -18,6 +19,7 @@ export interface TokenRules {
   now: () => number;
 }
 
+/** A token that holds. */
 export interface VerifiedToken {
   payload: JWTPayload;
   issuer: string;
@@ -47,7 +49,8 @@ export async function verifiedToken(token: string, rules: TokenRules): Promise<V
     if (error instanceof ApiError) throw error;
     if (error instanceof ForeignIssuerError) throw errors.wrongToken(error.message);
     if (error instanceof jose.JWTExpired) throw errors.wrongToken('It has expired.');
-    if (error instanceof jose.JWTClaimValidationFailed) throw errors.wrongToken(claimFault(error.claim, audienceSetting));
+    if (error instanceof jose.JWTClaimValidationFailed)
+      throw errors.wrongToken(claimFault(error.claim, audienceSetting));
     if (error instanceof jose.JOSEAlgNotAllowed) throw errors.wrongToken('It must be signed by RS256.');
     if (error instanceof jose.JWKSNoMatchingKey) throw errors.wrongToken('Nobody publishes the key it is signed by.');
     if (error instanceof jose.JOSEError) throw errors.wrongToken('Its signature or its form is wrong.');

@@ -14,6 +14,7 @@ import { silent } from '../responses/responseEvents';
 import type { Responses } from '../responses/responses';
 import type { CreateMessageRequest } from '../wire/threads';
 
+/** What the two kinds of agents are made of. */
 export interface TalkingAgentsPorts {
   agents: Pick<Agents, 'getVersion'>;
   responses: Pick<Responses, 'prepare' | 'answer' | 'get'>;
@@ -28,6 +29,7 @@ const MAX_MESSAGES = 100;
 
 const isAssistant = (agent: string): boolean => agent.startsWith('asst_');
 
+/** Agents of both kinds, told apart by the id. */
 export function talkingAgents(ports: TalkingAgentsPorts): TalkingAgents {
   return {
     async check(scope, agent) {
@@ -76,7 +78,8 @@ async function run(ports: TalkingAgentsPorts, { scope, agent, text, images, at, 
   };
   const body = { assistant_id: agent };
   const threadId = there ?? `thread_${key.slice(24, 48)}`;
-  if (there === null) await runs.createWithThread(scope, { ...body, thread: { messages: [message] } }, { threadId, runId });
+  if (there === null)
+    await runs.createWithThread(scope, { ...body, thread: { messages: [message] } }, { threadId, runId });
   else await runs.create(scope, threadId, { ...body, additional_messages: [message] }, { runId });
   const reference: RunReference = { scope, threadId, runId };
   const ended = await driveRun(advance, reference);

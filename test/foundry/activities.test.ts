@@ -231,7 +231,6 @@ describe.each(kinds)('%s', (_kind, make) => {
     await said(name, message('Anew'));
     expect(turnsTold()).toBe(1);
   });
-
 });
 
 it('a conversation whose thread was deleted begins anew', async () => {
@@ -308,15 +307,12 @@ it.each<[string, Json, number, Json]>([
   expect(upstream.calls.chat).toBe(0);
 });
 
-it.each(['nobody', 'asst_nobody', 'not a name', 'no_name:1'])(
-  'is told that there is no agent %s',
-  async (name) => {
-    for (const type of ['message', 'typing']) {
-      const { status } = await send(encodeURIComponent(name), message('Hi', { type }));
-      expect(status).toBe(404);
-    }
-  },
-);
+it.each(['nobody', 'asst_nobody', 'not a name', 'no_name:1'])('is told that there is no agent %s', async (name) => {
+  for (const type of ['message', 'typing']) {
+    const { status } = await send(encodeURIComponent(name), message('Hi', { type }));
+    expect(status).toBe(404);
+  }
+});
 
 it('a conversation survives the host', async () => {
   const name = await agent();

@@ -46,7 +46,9 @@ export async function startBotIssuer(endorsements: string[] | null = ['msteams',
     async token(claims = {}) {
       const now = Math.floor(Date.now() / 1000);
       const usual = { iss: issuer, aud: BOT_APP_ID, serviceurl: SERVICE_URL, nbf: now, exp: now + 3600 };
-      return new SignJWT({ ...usual, ...claims }).setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid }).sign(privateKey);
+      return new SignJWT({ ...usual, ...claims })
+        .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
+        .sign(privateKey);
     },
     close: async () => {
       server.close();
