@@ -3,6 +3,7 @@
  * run is terminal or needs the caller's tool outputs. Called again, after a crash or twice, it does no harm: a run has one owner at a time, and a
  * step's result is never applied twice.
  */
+import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { ApiError, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
 import type { RunObject } from '../wire/threads';
@@ -13,7 +14,6 @@ import { ended, endedStep, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { RunIncompleteError, RunWork } from './runWork';
 import type { RunReference } from './threadRecords';
-import { InvalidToolCallError } from './toolCallStep';
 
 /** When to look again after the lease was lost. */
 const LOST_MILLISECONDS = 1000;

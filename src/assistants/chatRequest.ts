@@ -1,65 +1,12 @@
 /** The chat completion request that continues a run: instructions, the thread's messages, and what the run did so far. */
+import { withoutMarkers } from '../agentLoop/citations';
+import { CODE_INTERPRETER, CODE_TOOL, FILE_SEARCH, SEARCH_TOOL, toolGuidance } from '../agentLoop/serverTools';
+import type { PromptParts } from '../agentLoop/truncation';
 import type { ChatMessage, ChatRequest, FunctionTool, ImagePart, TextPart } from '../models/ports';
 import type { AssistantTool } from '../wire/assistants';
 import type { MessageObject, RunObject, StepToolCall } from '../wire/threads';
-import { withoutMarkers } from './citations';
-import { CODE_INTERPRETER, FILE_SEARCH } from './newRun';
 import type { StepRecord } from './threadRecords';
 import { codeResult, searchResults } from './toolResults';
-
-const SEARCH_TOOL: FunctionTool = {
-  type: 'function',
-  function: {
-    name: FILE_SEARCH,
-    description:
-      "Searches the user's files and returns passages, each with a marker. Call it whenever the question may be answered by the files. Give one to five self-contained queries.",
-    parameters: {
-      type: 'object',
-      properties: {
-        queries: { type: 'array', items: { type: 'string' }, description: 'What to search for, in full words.' },
-      },
-      required: ['queries'],
-      additionalProperties: false,
-    },
-  },
-};
-
-const CODE_TOOL: FunctionTool = {
-  type: 'function',
-  function: {
-    name: CODE_INTERPRETER,
-    description:
-      "Runs Python code and returns what it printed, and the value of its last expression. Variables last between calls. The user's files are in the folder /mnt/data; " +
-      'files written there are kept for the user, and images are shown. There is no network.',
-    parameters: {
-      type: 'object',
-      properties: { code: { type: 'string', description: 'The Python code.' } },
-      required: ['code'],
-      additionalProperties: false,
-    },
-  },
-};
-
-const CITING =
-  `The tool ${FILE_SEARCH} returns passages of the user's files, each with a marker such as 【0:1†report.pdf】. ` +
-  'Copy the marker, exactly as it stands, directly behind every statement that you take from a passage. Never invent a marker.';
-
-const LINKING =
-  `To give the user a file that ${CODE_INTERPRETER} wrote, link it by its path behind 'sandbox:', ` +
-  'for example [report.csv](sandbox:/mnt/data/report.csv).';
-
-const GUIDANCE: Partial<Record<AssistantTool['type'], string>> = { file_search: CITING, code_interpreter: LINKING };
-
-/** What a prompt is made of, in the order in which the model reads it. */
-export interface PromptParts {
-  model: string;
-  instructions: ChatMessage[];
-  /** The thread's messages before the run, oldest first. */
-  history: ChatMessage[];
-  /** What the run did so far. */
-  steps: ChatMessage[];
-  tools: FunctionTool[];
-}
 
 /** The prompt of the model's next turn, whole. */
 export function promptParts(
@@ -69,7 +16,7 @@ export function promptParts(
   steps: StepRecord[],
   messagesOfRun: Map<string, MessageObject>,
 ): PromptParts {
-  const guidance = new Set(run.tools.map(({ type }) => GUIDANCE[type]));
+  const guidance = toolGuidance(run.tools.map(({ type }) => type));
   const instructions = [run.instructions, additionalInstructions, ...guidance].filter(Boolean).join('\n\n');
   return {
     model: run.model,

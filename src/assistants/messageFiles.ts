@@ -5,7 +5,7 @@
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { CreateMessageRequest, ThreadObject } from '../wire/threads';
-import { checkImage } from './messageImages';
+import { checkImage } from '../agentLoop/imageFiles';
 import { newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion, IngestionJob } from './ports';
 

@@ -1,70 +1,22 @@
-/** Images that messages name by file: checked when they come, and read for models that see. */
-import { errors } from '../errors';
+/** Images that messages name by file, read for models that see. */
+import { imageReader } from '../agentLoop/imageFiles';
+import type { AttachableFiles } from '../agentLoop/ports';
 import type { Scope } from '../scope';
 import type { MessageContent, MessageObject } from '../wire/threads';
-import type { AttachableFiles } from './ports';
 
-/** Largest image in bytes, as of the services' vision models. */
-export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
-/** Images of one model request in bytes, so that no thread can fill the memory; the newest come first. */
-export const MAX_REQUEST_IMAGE_BYTES = 40 * 1024 * 1024;
-
-/** Media type by the first bytes of the content, of the kinds that the services take. */
-const kinds: [mediaType: string, signature: RegExp][] = [
-  ['image/png', /^\x89PNG\r\n\x1a\n/],
-  ['image/jpeg', /^\xff\xd8\xff/],
-  ['image/gif', /^GIF8[79]a/],
-  ['image/webp', /^RIFF.{4}WEBP/s],
-];
-const SIGNATURE_BYTES = 12;
-
-const mediaTypeOf = (bytes: Buffer): string | undefined =>
-  kinds.find(([, signature]) => signature.test(bytes.toString('latin1', 0, SIGNATURE_BYTES)))?.[0];
-
-/** Throws 404 if there is no such file, and 400 for one that is no image or too large; `param` is where it is named. */
-export async function checkImage(files: AttachableFiles, scope: Scope, id: string, param: string): Promise<void> {
-  const file = await files.open(scope, id);
-  if (!file) throw errors.noFile(id, param);
-  const refuse = (reason: string) => errors.invalidParameter(`Invalid '${param}': ${reason}.`, 'invalid_value', param);
-  const beginning = await firstBytes(file.content);
-  if (!mediaTypeOf(beginning)) throw refuse(`file '${id}' is no image of the kinds PNG, JPEG, GIF and WebP`);
-  if (file.size > MAX_IMAGE_BYTES) throw refuse(`image '${id}' is larger than ${MAX_IMAGE_BYTES} bytes`);
-}
-
-/** As many bytes as tell what a file is; the stream is destroyed. */
-async function firstBytes(content: AsyncIterable<Buffer>): Promise<Buffer> {
-  let bytes = Buffer.alloc(0);
-  for await (const piece of content) {
-    bytes = Buffer.concat([bytes, piece.subarray(0, SIGNATURE_BYTES)]);
-    if (bytes.length >= SIGNATURE_BYTES) break;
-  }
-  return bytes;
-}
-
-/**
- * The messages with the content of image files as `data:` URLs, as chat models take them. An image whose file was deleted since, and the older ones
- * where all would be more than {@link MAX_REQUEST_IMAGE_BYTES}, are replaced by a line that says so: the run need not fail for them.
- */
+/** The messages with the content of image files as `data:` URLs, as chat models take them; the newest images come first where there are too many. */
 export async function withImageData(
   files: AttachableFiles,
   scope: Scope,
   messages: MessageObject[],
 ): Promise<MessageObject[]> {
-  let left = MAX_REQUEST_IMAGE_BYTES;
+  const image = imageReader(files, scope);
   const read = async (part: MessageContent): Promise<MessageContent> => {
     if (part.type !== 'image_file') return part;
     const { file_id: id, ...detail } = part.image_file;
-    const file = await files.open(scope, id);
-    if (!file) return note(`[The image ${id} is not there any more.]`);
-    if (file.size > left) {
-      file.content.destroy();
-      return note(`[The image ${id} is left out: there are too many.]`);
-    }
-    left -= file.size;
-    const bytes = await wholeOf(file.content);
-    const mediaType = mediaTypeOf(bytes);
-    if (!mediaType) return note(`[The file ${id} is no image.]`);
-    return { type: 'image_url', image_url: { url: `data:${mediaType};base64,${bytes.toString('base64')}`, ...detail } };
+    const found = await image(id);
+    if ('note' in found) return { type: 'text', text: { value: found.note, annotations: [] } };
+    return { type: 'image_url', image_url: { url: found.url, ...detail } };
   };
   const newestFirst: MessageObject[] = [];
   for (const message of messages.toReversed()) newestFirst.push(await readImages(message, read));
@@ -80,12 +32,4 @@ async function readImages(
   const content: MessageContent[] = [];
   for (const part of message.content) content.push(await read(part));
   return { ...message, content };
-}
-
-const note = (value: string): MessageContent => ({ type: 'text', text: { value, annotations: [] } });
-
-async function wholeOf(content: AsyncIterable<Buffer>): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of content) pieces.push(piece);
-  return Buffer.concat(pieces);
 }

@@ -1,8 +1,8 @@
 /** The message that a run writes, with its message_creation step. */
+import { CitationReader, type Piece, type Sources } from '../agentLoop/citations';
 import { newId, orderKey } from '../storage/keys';
 import type { Change } from '../storage/ports';
 import type { MessageContent, MessageObject, RunObject, RunStepObject } from '../wire/threads';
-import { CitationReader, type Piece, type Sources } from './citations';
 import { runMessage } from './messages';
 import { endedMessage, endedStep, type Ending } from './runStatus';
 import { imageDelta, textDelta, type RunSink } from './runSink';

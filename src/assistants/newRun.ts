@@ -1,13 +1,10 @@
 /** A run as it begins: the request's settings over the assistant's. */
+import { CODE_INTERPRETER } from '../agentLoop/serverTools';
 import { errors } from '../errors';
 import { newId } from '../storage/keys';
 import type { AssistantObject, AssistantTool, StoredToolResources } from '../wire/assistants';
 import type { CreateRunRequest, RunObject, ThreadObject, ToolChoice } from '../wire/threads';
 import type { AssistantsPorts } from './ports';
-
-/** The names under which models are offered the server's tools. */
-export const FILE_SEARCH = 'file_search';
-export const CODE_INTERPRETER = 'code_interpreter';
 
 type RunSettings = Omit<CreateRunRequest, 'additional_messages' | 'additional_instructions' | 'stream'>;
 

@@ -1,6 +1,6 @@
 /** Where the events of a run go while it is driven (components.md section 10). */
+import type { Piece } from '../agentLoop/citations';
 import type { Annotation, CodeOutput, MessageObject, StepToolCall } from '../wire/threads';
-import type { Piece } from './citations';
 
 /** Takes one event of the stream; resolves when the next may come. */
 export type RunSink = (event: string, data: unknown) => Promise<void>;

@@ -1,4 +1,7 @@
 /** The work of a run while it is driven: turns of the model, and of the server's tools, until it ends or needs its caller. */
+import { patientAnswer } from '../agentLoop/modelCall';
+import { InvalidToolCallError } from '../agentLoop/serverTools';
+import { truncated } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
 import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
 import type { Change } from '../storage/ports';
@@ -7,16 +10,15 @@ import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
 import { withImageData } from './messageImages';
 import { MessageWriter, removalOf, type MessageSources } from './messageWriter';
-import { patientAnswer } from './modelCall';
 import type { AssistantsPorts } from './ports';
 import { ended, type Ending } from './runStatus';
 import { silentSink, type RunSink } from './runSink';
 import { MESSAGES, stepsList, type StepRecord } from './threadRecords';
 import { serverTools } from './serverTools';
 import { awaitThreadStore } from './threadStore';
-import { InvalidToolCallError, ToolCallStep } from './toolCallStep';
+import { promptRoom, readHistory } from './threadHistory';
+import { ToolCallStep } from './toolCallStep';
 import { linkedFiles, newImages, passagesOf } from './toolResults';
-import { promptRoom, readHistory, truncated } from './truncation';
 
 /** A model that only calls tools would go on for ever. */
 const MAX_STEPS = 100;

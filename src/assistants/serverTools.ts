@@ -30,7 +30,7 @@ export function serverTools(
     runCode: async (code) => {
       // The setting was changed since the run was created.
       if (!codeInterpreter) throw errors.codeInterpreterOff('tools');
-      return codeInterpreter.run({ scope, threadId, code, fileIds }, signal);
+      return codeInterpreter.run({ scope, session: threadId, code, fileIds }, signal);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** How a thread and everything in it is stored: one partition a thread. */
+import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { Scope } from '../scope';
 import { partitionOf } from '../storage/keys';
 import type { DueRecord, RecordKey } from '../storage/ports';
@@ -38,13 +39,6 @@ export interface StepRecord {
   queries: Record<string, string[]>;
   /** Files and images that each code_interpreter call wrote, by call id, with the paths that links name. */
   files?: Record<string, WrittenFile[]>;
-}
-
-/** A stored file that code wrote. */
-export interface WrittenFile {
-  fileId: string;
-  /** Absolute, below `/mnt/data`. */
-  path: string;
 }
 
 /** Names a run; the input of its orchestration and activities. */

@@ -3,21 +3,15 @@ import type { ToolCall, Usage } from '../models/ports';
 import { newId } from '../storage/keys';
 import type { Change } from '../storage/ports';
 import type { CodeOutput, RunObject, RunStepObject, StepToolCall } from '../wire/threads';
-import { CodeArguments } from './codeArguments';
+import { CodeArguments } from '../agentLoop/codeArguments';
+import type { CodeResult, FoundPassage } from '../agentLoop/ports';
+import { InvalidToolCallError, NO_CODE, queriesOf } from '../agentLoop/serverTools';
+import type { WrittenFile } from '../agentLoop/toolOutputs';
 import { newStep, stepChange } from './messageWriter';
 import { nameOf } from './newRun';
-import type { CodeResult, FoundPassage } from './ports';
 import { endedStep, type Ending } from './runStatus';
 import { argumentsDelta, codeDelta, outputsDelta, toolCallBegun, type RunSink } from './runSink';
-import type { StepRecord, WrittenFile } from './threadRecords';
-
-/** The model asked for something that is not a call of a tool of this run. */
-export class InvalidToolCallError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'InvalidToolCallError';
-  }
-}
+import type { StepRecord } from './threadRecords';
 
 /** The server's tools as one run uses them. */
 export interface ServerTools {
@@ -26,16 +20,9 @@ export interface ServerTools {
   runCode(code: string): Promise<CodeResult>;
 }
 
-const MAX_QUERIES = 5;
-const MAX_QUERY_CHARACTERS = 4000;
 /** Bytes of all arguments, and of all results, of one step: both must fit into a write of the store. */
 const MAX_ARGUMENT_BYTES = 512 * 1024;
 const MAX_RESULT_BYTES = 768 * 1024;
-const NO_CODE: CodeResult = {
-  logs: 'No code was given: call the tool with a JSON object whose member "code" is the Python code to run.',
-  images: [],
-  files: [],
-};
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 
@@ -215,22 +202,6 @@ export class ToolCallStep {
   /** `change` was written. */
   wasStored(): void {
     this.stored = true;
-  }
-}
-
-/** The queries of a file_search call; a model that gives none, or broken JSON, searches for nothing. */
-function queriesOf(text: string): string[] {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    const queries: unknown = typeof parsed === 'object' && parsed !== null && 'queries' in parsed ? parsed.queries : [];
-    const list: unknown[] = Array.isArray(queries) ? queries : [queries];
-    return list
-      .flatMap((query) =>
-        typeof query === 'string' && query.trim() !== '' ? [query.slice(0, MAX_QUERY_CHARACTERS)] : [],
-      )
-      .slice(0, MAX_QUERIES);
-  } catch {
-    return [];
   }
 }
 

@@ -1,8 +1,8 @@
 /** What the server's tools brought in a run so far: for the model, and for the links and citations of its answer. Pure. */
+import type { FoundPassage } from '../agentLoop/ports';
+import { addLinks, codeOutput, searchOutput, withMarkers, type WrittenFile } from '../agentLoop/toolOutputs';
 import type { MessageObject, StepToolCall } from '../wire/threads';
-import { markerOf } from './citations';
-import type { FoundPassage } from './ports';
-import type { StepRecord, WrittenFile } from './threadRecords';
+import type { StepRecord } from './threadRecords';
 
 type CallOf<T extends StepToolCall['type']> = Extract<StepToolCall, { type: T }>;
 
@@ -19,10 +19,7 @@ export function linkedFiles(history: MessageObject[], steps: StepRecord[]): Map<
     for (const annotation of part.type === 'text' ? part.text.annotations : [])
       if (annotation.type === 'file_path') links.set(annotation.text, annotation.file_path.file_id);
   }
-  for (const { path, fileId } of steps.flatMap(({ files }) => Object.values(files ?? {}).flat())) {
-    links.set(linkOf(path), fileId);
-    links.set(encodeURI(linkOf(path)), fileId);
-  }
+  for (const { files } of steps) addLinks(links, Object.values(files ?? {}).flat());
   return links;
 }
 
@@ -37,43 +34,30 @@ export function newImages(steps: StepRecord[]): string[] {
 }
 
 /** What the model is told of a search, the run's number `search` from 0. */
-export function searchResults(call: CallOf<'file_search'>, search: number): string {
-  const results = markedPassages(call, search).map(([marker, { filename, score, text }]) => ({
-    marker,
-    filename,
-    score,
-    text,
-  }));
-  return JSON.stringify({ results });
-}
+export const searchResults = (call: CallOf<'file_search'>, search: number): string =>
+  searchOutput(markedPassages(call, search));
 
 /** What the model is told of code that ran. */
 export function codeResult(call: CallOf<'code_interpreter'>, files: WrittenFile[]): string {
   const { outputs } = call.code_interpreter;
-  const logs = outputs.flatMap((output) => (output.type === 'logs' ? [output.logs] : []));
-  const images = new Set(outputs.flatMap((output) => (output.type === 'image' ? [output.image.file_id] : [])));
-  const written = files.filter(({ fileId }) => !images.has(fileId)).map(({ path }) => linkOf(path));
-  return [
-    ...logs,
-    ...(images.size > 0 ? [`Images that the user is shown with your next message: ${images.size}`] : []),
-    ...(written.length > 0 ? [`Files written: ${written.join(', ')}`] : []),
-    ...(outputs.length === 0 && written.length === 0 ? ['The code printed nothing.'] : []),
-  ].join('\n');
+  return codeOutput({
+    logs: outputs.flatMap((output) => (output.type === 'logs' ? [output.logs] : [])),
+    imageIds: outputs.flatMap((output) => (output.type === 'image' ? [output.image.file_id] : [])),
+    files,
+  });
 }
-
-const linkOf = (path: string): string => `sandbox:${path}`;
 
 const callsOf = ({ step }: StepRecord): StepToolCall[] =>
   step.step_details.type === 'tool_calls' ? step.step_details.tool_calls : [];
 
-function markedPassages(call: CallOf<'file_search'>, search: number): [string, FoundPassage][] {
-  return call.file_search.results.map((result, index) => [
-    markerOf(search, index, result.file_name),
-    {
+const markedPassages = (call: CallOf<'file_search'>, search: number): [string, FoundPassage][] =>
+  withMarkers(
+    call.file_search.results.map((result) => ({
       fileId: result.file_id,
       filename: result.file_name,
       score: result.score,
       text: result.content?.map(({ text }) => text).join('\n') ?? '',
-    },
-  ]);
-}
+      attributes: {},
+    })),
+    search,
+  );

@@ -1,5 +1,6 @@
 /** Files and vector stores as assistants, threads and messages name them, over retrieval. */
-import type { AttachableFiles, AttachableVectorStores } from '../assistants/ports';
+import type { AttachableFiles } from '../agentLoop/ports';
+import type { AttachableVectorStores } from '../assistants/ports';
 import { ApiError } from '../errors';
 import type { Retrieval } from '../retrieval/retrieval';
 

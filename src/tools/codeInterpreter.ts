@@ -1,6 +1,6 @@
-/** The code_interpreter tool of assistants: joins the sandbox and the files of retrieval. */
+/** The code_interpreter tool of runs and responses: joins the sandbox and the files of retrieval. */
 import { Readable } from 'node:stream';
-import type { CodeInterpreterTool, CodeResult } from '../assistants/ports';
+import type { CodeInterpreterTool, CodeResult } from '../agentLoop/ports';
 import type { Retrieval } from '../retrieval/retrieval';
 import type { Scope } from '../scope';
 import { errors } from '../errors';
@@ -67,14 +67,14 @@ export function codeInterpreterTool(
   return {
     prepare: () => sandbox.prepare(),
 
-    async run({ scope, threadId, code, fileIds }, signal) {
+    async run({ scope, session, code, fileIds }, signal) {
       const { input, notes } = await inputFiles(scope, fileIds);
       const images: CodeResult['images'] = [];
       const others: CodeResult['files'] = [];
-      const session = JSON.stringify([scope.tenant, scope.project, threadId]);
+      const owned = JSON.stringify([scope.tenant, scope.project, session]);
       try {
         const output = await sandbox.run(
-          { session, code, files: input },
+          { session: owned, code, files: input },
           async ({ written, more }) => {
             let bytes = 0;
             let count = 0;

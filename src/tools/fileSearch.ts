@@ -1,5 +1,5 @@
-/** The file_search tool of assistants, over the search of vector stores. */
-import type { FileSearchTool } from '../assistants/ports';
+/** The file_search tool of runs and responses, over the search of vector stores. */
+import type { FileSearchTool } from '../agentLoop/ports';
 import type { Retrieval } from '../retrieval/retrieval';
 
 /** Searches as the vector store search operation does. */

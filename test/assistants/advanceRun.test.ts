@@ -98,6 +98,7 @@ describe('a run', () => {
       filename: 'moon.txt',
       score: 0.9,
       text: 'The moon is 384,400 km away. Cheese is not.',
+      attributes: {},
     });
     open.turns.push(
       calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["distance of the moon"]}' }),
@@ -137,7 +138,7 @@ describe('a run', () => {
   });
 
   it('ends a text that the model writes behind its calls before they are carried out, so that the next cites what they found', async () => {
-    open.passages.push({ fileId: 'file-moon', filename: 'moon.txt', score: 0.9, text: 'The moon is far.' });
+    open.passages.push({ fileId: 'file-moon', filename: 'moon.txt', score: 0.9, text: 'The moon is far.', attributes: {} });
     open.turns.push(function* () {
       yield { type: 'tool_call', index: 0, id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' };
       yield { type: 'text', text: 'I am searching.' };
@@ -276,7 +277,7 @@ describe('a run', () => {
   });
 
   it('leaves out the worst passages of a search that found more than a step holds', async () => {
-    const passage = { filename: 'big.txt', score: 0.5, text: 'y'.repeat(100_000) };
+    const passage = { filename: 'big.txt', score: 0.5, text: 'y'.repeat(100_000), attributes: {} };
     open.passages.push(...Array.from({ length: 30 }, (_, index) => ({ ...passage, fileId: `file-${index}` })));
     open.turns.push(calls({ id: 'call_1', name: 'file_search', arguments: '{"queries":["y"]}' }), says('Found.'));
     const { reference } = await open.start({ tools: [{ type: 'file_search' }] });

@@ -44,7 +44,7 @@ it('runs the code with the files of thread and assistant, shows it in the step, 
   open.codeResults.push({ ...nothing, logs: '42\n', files: [{ fileId: 'file-out', path: '/mnt/data/out.csv' }] });
   const { reference, thread } = await open.start({ tools });
   expect((await open.advance(reference))?.run).toMatchObject({ status: 'completed', usage: { total_tokens: 30 } });
-  expect(open.codeCalls).toEqual([{ scope: open.scope, threadId: thread.id, code: 'print(6 * 7)', fileIds: [] }]);
+  expect(open.codeCalls).toEqual([{ scope: open.scope, session: thread.id, code: 'print(6 * 7)', fileIds: [] }]);
   expect((await stepsOf(reference))[0]).toMatchObject({
     type: 'tool_calls',
     status: 'completed',
@@ -178,7 +178,7 @@ it('links in a later run find the files that an earlier one gave', async () => {
 
 it('runs the server tools of a mixed turn, then waits for the outputs of the function', async () => {
   const weather = { type: 'function', function: { name: 'weather' } } as const;
-  open.passages.push({ fileId: 'file-m', filename: 'm.txt', score: 1, text: 'The moon.' });
+  open.passages.push({ fileId: 'file-m', filename: 'm.txt', score: 1, text: 'The moon.', attributes: {} });
   open.turns.push(
     calls(
       { id: 'call_s', name: 'file_search', arguments: '{"queries":["moon"]}' },

@@ -1,7 +1,8 @@
 /** Files of messages over real records, with vector stores in memory: races and refusals. */
 import type { Records } from '../../src/storage/ports';
 import { awaitThreadStore } from '../../src/assistants/threadStore';
-import { MAX_REQUEST_IMAGE_BYTES, withImageData } from '../../src/assistants/messageImages';
+import { MAX_REQUEST_IMAGE_BYTES } from '../../src/agentLoop/imageFiles';
+import { withImageData } from '../../src/assistants/messageImages';
 import { newMessage } from '../../src/assistants/messages';
 import type { IngestionJob } from '../../src/assistants/ports';
 import { createThreads } from '../../src/assistants/threads';

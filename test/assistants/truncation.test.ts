@@ -1,6 +1,6 @@
-import { promptRoom, truncated } from '../../src/assistants/truncation';
+import { truncated, type PromptParts } from '../../src/agentLoop/truncation';
+import { promptRoom } from '../../src/assistants/threadHistory';
 import { contextWindow, countTokens, messageWeight } from '../../src/models/promptTokens';
-import type { PromptParts } from '../../src/assistants/chatRequest';
 import { ModelError, type ChatMessage } from '../../src/models/ports';
 import { calls, openAssistants, says } from '../support/assistants';
 

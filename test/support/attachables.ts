@@ -1,6 +1,7 @@
 /** Files and vector stores that messages may name, in memory. */
 import { Readable } from 'node:stream';
-import type { AttachableFiles, AttachableVectorStores, IngestionJob } from '../../src/assistants/ports';
+import type { AttachableFiles } from '../../src/agentLoop/ports';
+import type { AttachableVectorStores, IngestionJob } from '../../src/assistants/ports';
 import { errors } from '../../src/errors';
 
 export function attachables() {

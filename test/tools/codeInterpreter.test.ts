@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pyodideSandbox } from '../../src/adapters/pyodide/pyodideSandbox';
-import type { CodeInterpreterTool } from '../../src/assistants/ports';
+import type { CodeInterpreterTool } from '../../src/agentLoop/ports';
 import type { Scope } from '../../src/scope';
 import { codeInterpreterLimits, codeInterpreterTool } from '../../src/tools/codeInterpreter';
 import { SandboxUnavailableError, type Sandbox, type SandboxResult } from '../../src/tools/ports';
@@ -22,8 +22,8 @@ afterAll(async () => {
   await test.close();
 });
 
-const run = async (code: string, fileIds: string[] = [], threadId = 'thread_1', owner: Scope = scope) =>
-  tool.run({ scope: owner, threadId, code, fileIds });
+const run = async (code: string, fileIds: string[] = [], session = 'thread_1', owner: Scope = scope) =>
+  tool.run({ scope: owner, session, code, fileIds });
 
 async function upload(filename: string, content: string): Promise<string> {
   const file = await test.retrieval.files.create(scope, async (take) => ({
@@ -116,7 +116,7 @@ describe('over any sandbox', () => {
     };
   }
   const runWith = async (given: Sandbox, fileIds: string[] = [], used = limits) =>
-    codeInterpreterTool(test.retrieval, given, used).run({ scope, threadId: 't', code: '', fileIds });
+    codeInterpreterTool(test.retrieval, given, used).run({ scope, session: 't', code: '', fileIds });
 
   it('hands on no more files and bytes than the limits, and says which are left out', async () => {
     const many = await runWith(

@@ -1,4 +1,4 @@
-import { bestQuote } from '../../src/assistants/bestQuote';
+import { bestQuote } from '../../src/agentLoop/bestQuote';
 
 const receipt = `TECHMART ELECTRONICS
 4567 Innovation Blvd

@@ -1,7 +1,6 @@
-/** A run's call of its model, which waits where the model asks for patience. */
-import { ModelError, type ChatEvent, type ChatRequest } from '../models/ports';
-import { systemClock } from '../models/retry';
-import type { AssistantsPorts } from './ports';
+/** A call of the model by a run or a response, which waits where the model asks for patience. */
+import { ModelError, type ChatEvent, type ChatModel, type ChatRequest } from '../models/ports';
+import { systemClock, type Clock } from '../models/retry';
 
 /** Waits where the service names none: doubled each time, up to a minute. */
 const FIRST_WAIT_MS = 5_000;
@@ -14,7 +13,7 @@ const SPREAD = 0.1;
  * ModelError, or the signal's reason. `tenant` is whose limits count.
  */
 export async function* patientAnswer(
-  { chat, now, sleep = systemClock.sleep }: Pick<AssistantsPorts, 'chat' | 'now' | 'sleep'>,
+  { chat, now, sleep = systemClock.sleep }: { chat: ChatModel; now: () => number; sleep?: Clock['sleep'] },
   request: ChatRequest,
   { expiresAt, tenant }: { expiresAt: number | null; tenant: string },
   signal: AbortSignal,

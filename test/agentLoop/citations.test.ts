@@ -1,6 +1,8 @@
-import { CitationReader, type Piece } from '../../src/assistants/citations';
+import { CitationReader, type Piece } from '../../src/agentLoop/citations';
 
-const passages = new Map([['【0:0†a.txt】', { fileId: 'file-a', filename: 'a.txt', score: 1, text: 'Otters swim.' }]]);
+const passages = new Map([
+  ['【0:0†a.txt】', { fileId: 'file-a', filename: 'a.txt', score: 1, text: 'Otters swim.', attributes: {} }],
+]);
 const links = new Map([
   ['sandbox:/mnt/data/plot', 'file-plot'],
   ['sandbox:/mnt/data/plot (1).csv', 'file-csv'],

@@ -1,4 +1,4 @@
-import { CodeArguments } from '../../src/assistants/codeArguments';
+import { CodeArguments } from '../../src/agentLoop/codeArguments';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 
 /** The code that comes of the arguments in such pieces; what is told while they come adds up to it. */
