@@ -2,7 +2,10 @@ import tseslint from 'typescript-eslint';
 
 // Which folder may import which: the arrows of docs/architecture.md. Everything not named may be imported.
 const outside = (...folders) => folders.map((folder) => `**/${folder}/**`);
-const capabilities = ['agentLoop', 'assistants', 'responses', 'agents', 'retrieval', 'schedules', 'tools', 'models', 'dataSources'];
+const capabilities = [
+  ...['agentLoop', 'assistants', 'responses', 'agents', 'retrieval', 'schedules', 'tools', 'models', 'dataSources'],
+  'identity',
+];
 const layers = {
   wire: outside('http', 'functions', 'adapters', 'orchestrations', 'storage', 'localHost', ...capabilities),
   storage: outside('http', 'functions', 'adapters', 'orchestrations', 'localHost', ...capabilities),

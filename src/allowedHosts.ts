@@ -1,4 +1,4 @@
-/** `DATA_SOURCE_ALLOWED_HOSTS`: hosts of data sources that the operator vouches for. */
+/** `DATA_SOURCE_ALLOWED_HOSTS` and `MCP_ALLOWED_HOSTS`: hosts that the operator vouches for. */
 import { isIPv6 } from 'node:net';
 import { ConfigError } from './configError';
 
@@ -24,8 +24,8 @@ export function canonicalHost(host: string): string | undefined {
   return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
-/** Hosts joined by commas, each with `*.` before or `:port` behind it. Throws {@link ConfigError}. */
-export function readAllowedHosts(value: string | undefined): AllowedHost[] {
+/** Hosts joined by commas, each with `*.` before or `:port` behind it. Throws {@link ConfigError} that names the setting. */
+export function readAllowedHosts(value: string | undefined, setting = 'DATA_SOURCE_ALLOWED_HOSTS'): AllowedHost[] {
   if (value === undefined) return [];
   return value.split(',').map((entry) => {
     const text = entry.trim();
@@ -34,7 +34,7 @@ export function readAllowedHosts(value: string | undefined): AllowedHost[] {
     const name = host.includes('*') ? undefined : canonicalHost(host);
     if (!name || (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))) {
       throw new ConfigError(
-        'DATA_SOURCE_ALLOWED_HOSTS',
+        setting,
         'must be hosts joined by commas, such as search.example.com,*.search.windows.net,10.0.0.5:9200.',
       );
     }

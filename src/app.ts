@@ -14,10 +14,12 @@ import { elasticsearch } from './adapters/dataSources/elasticsearch';
 import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
 import { mongoDb } from './adapters/dataSources/mongoDb';
 import { pinecone } from './adapters/dataSources/pinecone';
+import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
+import { createMcpClients } from './adapters/mcpClient';
 import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
 import { localEmbeddings } from './adapters/localEmbeddings';
@@ -31,20 +33,30 @@ import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
 import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, type Config } from './config';
+import { ConfigError, readConfig, readStateSettings, type Config } from './config';
+import { errors } from './errors';
+import { createResponses, type Responses } from './responses/responses';
+import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners } from './dataSources/ports';
+import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
+import { accessTokens } from './identity/accessTokens';
+import { apiKeyLookup } from './identity/apiKeyLookup';
+import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
+import type { Principal } from './principal';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
+import { createFineTuningJobs, type FineTuningJobs } from './models/fineTuningJobs';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
@@ -56,6 +68,7 @@ import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
+import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
@@ -66,9 +79,13 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs };
+  agents: Agents;
+  /** The bearer of a key that was made while the hosts run. */
+  ofApiKey: (key: string) => Promise<Principal | undefined>;
   assistants: Assistants;
   threads: Threads;
   runs: Runs;
+  responses: Responses;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -77,6 +94,7 @@ export interface Services {
   /** Every call to a model service goes through it. */
   gateway: Gateway;
   backends: readonly ModelBackend[];
+  fineTuningJobs: FineTuningJobs;
   /** The built-in models, for callers that ask for them directly. */
   local: {
     completions: LocalCompletions;
@@ -102,8 +120,33 @@ export function settings(): Config {
   return config;
 }
 
+let edge: EdgeSettings | undefined;
+
 /** What the edge needs of the settings. Throws {@link ConfigError}. */
-export const edgeSettings = (): EdgeSettings => settings();
+export function edgeSettings(): EdgeSettings {
+  edge ??= buildEdge(settings());
+  return edge;
+}
+
+function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
+  const logFault = (message: string, error: unknown): void => console.error(message, error);
+  const now = Date.now;
+  const authenticate = createAuthentication({
+    apiKeys,
+    ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
+    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
+    challenge: entra
+      ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
+      : 'Bearer realm="azure-openai-functions"',
+  });
+  return { authenticate, maxBodyBytes };
+}
+
+/** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
+export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
+  const records = await openRecords(readStateSettings(env), (message, error) => console.error(message, error));
+  return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
+}
 
 const UPLOADS = 'uploads';
 
@@ -230,13 +273,32 @@ async function build(config: Config): Promise<Services> {
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
+  const agents = createAgents({ records, now: Date.now });
+  const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
+  const responsesPorts: ResponsesPorts = {
+    records,
+    blobs,
+    chat,
+    fileSearch: assistantsPorts.fileSearch,
+    vectorStores: assistantsPorts.vectorStores,
+    files: assistantsPorts.files,
+    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    agents: responseAgents(agents),
+    mcp: mcpClients,
+    codeInterpreter: assistantsPorts.codeInterpreter,
+    now: Date.now,
+    logFault,
+  };
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
+    agents,
+    ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
     threads,
     runs,
+    responses: createResponses(responsesPorts),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -252,6 +314,7 @@ async function build(config: Config): Promise<Services> {
     embeddings,
     gateway,
     backends,
+    fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
@@ -259,6 +322,7 @@ async function build(config: Config): Promise<Services> {
       closeAll([
         async () => sandbox?.close(),
         () => mongoClients.close(),
+        () => mcpClients.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
@@ -309,14 +373,23 @@ interface Storage {
   index: VectorIndex;
 }
 
+type LogFault = (message: string, error: unknown) => void;
+
+async function openRecords(
+  { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
+  logFault: LogFault,
+): Promise<Records> {
+  return storage.kind === 'embedded'
+    ? sqliteRecords(join(dataDir, 'records.sqlite'))
+    : azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
+}
+
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage(
-  { storage, dataDir }: Config,
-  logFault: (message: string, error: unknown) => void,
-): Promise<Storage> {
+async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+  const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
-      records: await sqliteRecords(join(dataDir, 'records.sqlite')),
+      records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
       index: await lanceDbIndex(join(dataDir, 'lancedb')),
@@ -325,7 +398,7 @@ async function openStorage(
   const { account, prefix } = storage;
   const vectors = await azureVectors(account, prefix);
   return {
-    records: await azureRecords({ account, prefix, logFault }),
+    records,
     blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),

@@ -5,8 +5,10 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { readAllowedHosts, type AllowedHost } from './allowedHosts';
 import { ConfigError } from './configError';
+import { readEntra, type EntraSettings } from './entraSettings';
 import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
+import { TENANT_NAME } from './principal';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 
@@ -18,6 +20,8 @@ export interface Config {
   storage: StorageSettings;
   /** Key → tenant. */
   apiKeys: ReadonlyMap<string, string>;
+  /** Whose access tokens are accepted; absent: nobody's. */
+  entra?: EntraSettings;
   /** None: the built-in local model answers. */
   backends: ModelBackend[];
   /** Keys that are set without the address that they are for, each with the setting that is missing. */
@@ -44,6 +48,8 @@ export interface Config {
   pyodidePackageDir?: string;
   /** Hosts that data sources may reach although private, and the only ones that get tokens of managed identities. */
   dataSourceAllowedHosts: AllowedHost[];
+  /** Hosts of MCP servers that tools of responses may reach although private. */
+  mcpAllowedHosts: AllowedHost[];
   /** Address of Pinecone's control plane; absent: Pinecone's own. */
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
@@ -57,8 +63,6 @@ export interface Config {
 
 /** Settings of the design that this version does not have yet, with the values that are no different from not setting them. */
 const notYet: Record<string, string[]> = {
-  ENTRA_TENANT_ID: [],
-  ENTRA_AUDIENCE: [],
   VECTOR_INDEX: ['lancedb'],
   RESPONSES_MODE: [],
 };
@@ -95,17 +99,46 @@ const settings = z.object({
     })
     .optional(),
   DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
+  MCP_ALLOWED_HOSTS: text.optional(),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
 });
 
+/** An empty variable counts as absent: shells and app settings cannot always remove one. */
+const withoutEmpty = (env: NodeJS.ProcessEnv): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+
+/** Where the state is, for tools that need no other setting. Throws {@link ConfigError}. */
+export function readStateSettings(env: NodeJS.ProcessEnv = process.env): Pick<Config, 'dataDir' | 'storage'> {
+  const given = withoutEmpty(env);
+  return { dataDir: settings.shape.DATA_DIR.parse(given.DATA_DIR), storage: readStorage(given) };
+}
+
+/** Names of the settings that are read here, beside those of the connection `AzureWebJobsStorage` and of telemetry. */
+export const settingNames: readonly string[] = [
+  ...Object.keys(settings.shape),
+  ...Object.keys(notYet),
+  'STORAGE',
+  'STORAGE_PREFIX',
+  'ENTRA_TENANT_ID',
+  'ENTRA_AUDIENCE',
+  'ENTRA_PRINCIPALS',
+  'ENTRA_AUTHORITY',
+];
+
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  // An empty variable counts as absent: shells and app settings cannot always remove one.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const given = withoutEmpty(env);
   for (const [name, same] of Object.entries(notYet)) {
     const value = given[name];
     if (value && !same.includes(value))
       throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
+  }
+  const unresolved = Object.keys(settings.shape).find((name) => given[name]?.startsWith('@Microsoft.KeyVault('));
+  if (unresolved) {
+    throw new ConfigError(
+      unresolved,
+      "is a Key Vault reference that the platform could not resolve; check the secret's address, and that the app's identity has the role Key Vault Secrets User on the vault.",
+    );
   }
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
@@ -118,7 +151,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return {
     dataDir: values.DATA_DIR,
     storage: readStorage(given),
-    apiKeys: readKeys(values.API_KEYS),
+    apiKeys: readKeys(values.API_KEYS, given.ENTRA_TENANT_ID !== undefined),
+    entra: readEntra(given),
     backends,
     unusedKeys: unusedKeys(values),
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),
@@ -132,6 +166,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
+    mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
     telemetry: readTelemetrySettings(env),
@@ -201,8 +236,9 @@ function readSyncContainers(value = ''): Config['syncContainers'] {
     });
 }
 
-/** `tenant:key,tenant:key` → key → tenant. */
-function readKeys(value: string | undefined): Map<string, string> {
+/** `tenant:key,tenant:key` → key → tenant. `off`: none; nor are there any where tokens let callers in and nothing is set. */
+function readKeys(value: string | undefined, hasTokens: boolean): Map<string, string> {
+  if (value === 'off' || (hasTokens && !value)) return new Map();
   const example = 'must be tenant:key pairs joined by commas, such as team-a:secret1,team-b:secret2';
   if (!value) throw new ConfigError('API_KEYS', `${example}.`);
   const keys = new Map<string, string>();
@@ -210,7 +246,7 @@ function readKeys(value: string | undefined): Map<string, string> {
     const colon = pair.indexOf(':');
     const tenant = pair.slice(0, colon).trim();
     const key = pair.slice(colon + 1).trim();
-    if (colon < 0 || !/^[\w-]{1,64}$/.test(tenant) || !key) throw new ConfigError('API_KEYS', `${example}.`);
+    if (colon < 0 || !TENANT_NAME.test(tenant) || !key) throw new ConfigError('API_KEYS', `${example}.`);
     if (keys.has(key)) throw new ConfigError('API_KEYS', 'gives the same key twice.');
     keys.set(key, tenant);
   }

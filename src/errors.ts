@@ -94,6 +94,41 @@ export const errors = {
       { code: 'missing_api_key' },
     ),
   wrongKey: () => new ApiError(401, 'Incorrect API key provided.', { code: 'invalid_api_key' }),
+  wrongToken: (reason: string) =>
+    new ApiError(401, `The access token is not accepted. ${reason}`, { code: 'invalid_token' }),
+  noRole: (objectId: string) =>
+    new ApiError(
+      403,
+      `The principal '${objectId}' may not use this server: its token has neither of the app roles OpenAI.User and OpenAI.Contributor, and no entry of ENTRA_PRINCIPALS gives it one.`,
+      { code: 'PermissionDenied' },
+    ),
+  roleTooLow: (principal: string, role: string, needed: string, operation: string) =>
+    new ApiError(
+      403,
+      `The principal '${principal}' lacks the role ${needed} to perform ${operation}; it has ${role}.`,
+      {
+        code: 'PermissionDenied',
+      },
+    ),
+  authorityUnreachable: (authority: string, cause: unknown) =>
+    new ApiError(
+      503,
+      `The keys of Entra ID cannot be read from ${authority}, so access tokens cannot be verified. Retry in a few seconds.`,
+      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
+      { cause },
+    ),
+  apiKeysUnreadable: (cause: unknown) =>
+    new ApiError(
+      503,
+      'The API keys cannot be read from the store. Retry in a few seconds.',
+      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
+      { cause },
+    ),
+  tooManyApiKeys: (limit: number) =>
+    invalid(
+      `There are ${limit} API keys already, which is the limit. Revoke those that are not needed.`,
+      'limit_exceeded',
+    ),
   missingApiVersion: () =>
     invalid(
       'The api-version query parameter (?api-version=) is required for all requests.',
@@ -113,8 +148,6 @@ export const errors = {
       code: 'method_not_supported',
       headers: { allow: allowed.join(', ') },
     }),
-  notAvailableYet: (operation: string) =>
-    invalid(`${operation} is not available in this version of azure-openai-functions.`, 'unsupported'),
   brokenJson: (reason: string) =>
     invalid(
       `We could not parse the JSON body of your request: ${reason}. The body must be valid JSON.`,
@@ -219,8 +252,14 @@ export const errors = {
   noMessage: notFound('message'),
   noRun: notFound('run'),
   noRunStep: notFound('run step'),
+  noFineTuningJob: notFound('fine-tuning job'),
+  noAssistantFile: notFound('assistant file'),
+  noMessageFile: notFound('message file'),
   noSchedule: notFound('schedule'),
   noSync: notFound('sync'),
+  noAgent: (name: string) => new ApiError(404, `Agent '${name.slice(0, 128)}' does not exist.`, { code: 'not_found' }),
+  noAgentVersion: (name: string, version: string) =>
+    new ApiError(404, `Agent '${name}' has no version '${version.slice(0, 128)}'.`, { code: 'not_found' }),
   noVectorStore: notFound('vector store'),
   noFileBatch: notFound('file batch'),
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
@@ -292,6 +331,54 @@ export const errors = {
       retryAfterSeconds === undefined ? undefined : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
     return new ApiError(...modelFailures[kind](message, headers, param), { cause });
   },
+
+  // Responses
+  noResponse: (id: string) => new ApiError(404, `Response with id '${id.slice(0, 128)}' not found.`),
+  previousResponseNotFound: (id: string) =>
+    invalid(
+      `Previous response with id '${id.slice(0, 128)}' not found.`,
+      'previous_response_not_found',
+      'previous_response_id',
+    ),
+  previousResponseNotDone: (id: string, status: string) =>
+    invalid(
+      `Previous response with id '${id}' cannot be continued: its status is '${status}'. Wait for its end, or cancel it.`,
+      'previous_response_not_completed',
+      'previous_response_id',
+    ),
+  noItem: (id: string, param: string | null = null) =>
+    new ApiError(404, `Item with id '${id.slice(0, 128)}' not found.`, { param }),
+  noToolOutput: (callId: string) => invalid(`No tool output found for function call ${callId}.`, null, 'input'),
+  noToolCall: (callId: string) =>
+    invalid(`No tool call found for function call output with call_id ${callId}.`, null, 'input'),
+  noApprovalRequest: (id: string) =>
+    invalid(`No approval request found with id '${id}' that waits for an answer.`, null, 'input'),
+  responseNotCancellable: (status: string) =>
+    invalid(`Cannot cancel a response with status '${status}'.`, 'invalid_state'),
+  responseNotInBackground: () => invalid('Cannot cancel a synchronous response.', 'invalid_state'),
+  responseHasNoStream: (id: string) =>
+    invalid(
+      `Response '${id}' has no stream: only one that was created with 'background' and 'stream' has.`,
+      'invalid_value',
+      'stream',
+    ),
+  needsUpstreamResponses: (param: string) =>
+    invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
+  noConversation: notFound('conversation'),
+  conversationLocked: (id: string) =>
+    invalid(
+      `Another process is currently operating on this conversation: '${id}'. Please retry in a few seconds.`,
+      'conversation_locked',
+    ),
+  contextTooLong: (message: string) => invalid(message, 'context_length_exceeded', 'input'),
+  mcpFailed: (label: string, message: string, cause?: unknown) =>
+    new ApiError(
+      424,
+      `Error retrieving tool list from MCP server: '${label}'. ${message}`,
+      { type: 'external_connector_error', code: 'http_error', param: 'tools' },
+      { cause },
+    ),
 
   // Chat on your data
   /** A source refused or failed; the fields of a SourceError. */

@@ -2,6 +2,7 @@
 import { LOCAL_MODEL } from './adapters/localModel';
 import { modelBackends, settings, uploadContainer } from './app';
 import { ConfigError } from './config';
+import { isMicrosoftAudience } from './entraSettings';
 
 /** No service is called by default: the key may be in the environment for other programs. */
 const exampleOf = (setting: string): string =>
@@ -10,12 +11,22 @@ const exampleOf = (setting: string): string =>
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource, entra } = settings();
     const { backends, server } = await modelBackends();
     const notes = [
       ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
       ...unusedKeys.map(({ key, missing }) => `${key} is not used, since ${missing} is not set${exampleOf(missing)}.`),
     ];
+    if (entra) {
+      const open = entra.audiences.filter(isMicrosoftAudience);
+      const risk =
+        open.length > 0
+          ? ` Tokens for ${open.join(', ')} let in whom ENTRA_PRINCIPALS names: read docs/identity.md on the risk.`
+          : '';
+      notes.push(
+        `Callers: API keys, and Entra ID tokens of ${entra.tenantId} for ${entra.audiences.join(', ')}.${risk}`,
+      );
+    }
     if (storage.kind === 'azure') {
       const when = blobTriggerSource === 'EventGrid' ? ', once Event Grid tells of them' : '';
       notes.push(

@@ -34,11 +34,25 @@ describe('readConfig', () => {
       codeInterpreter: 'pyodide',
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
+      mcpAllowedHosts: [],
       pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
     });
     expect(refused({})).toMatchObject({ setting: 'API_KEYS' });
+  });
+
+  it('names a Key Vault reference that the platform left as it is', () => {
+    const reference = '@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/keys)';
+    expect(refused({ API_KEYS: reference })?.message).toContain('API_KEYS: is a Key Vault reference');
+    expect(refused({ ...keys, OPENAI_API_KEY: reference })?.setting).toBe('OPENAI_API_KEY');
+  });
+
+  it('needs no keys where there are others, or tokens', () => {
+    const entra = { ENTRA_TENANT_ID: '11111111-2222-3333-4444-555555555555', ENTRA_AUDIENCE: 'client' };
+    expect(readConfig({ API_KEYS: 'off' })).toMatchObject({ apiKeys: new Map(), entra: undefined });
+    expect(readConfig(entra)).toMatchObject({ apiKeys: new Map(), entra: { audiences: ['client'] } });
+    expect(readConfig({ ...keys, ...entra }).apiKeys.get('key-a')).toBe('a');
   });
 
   it('counts an empty setting as absent', () => {
@@ -116,6 +130,7 @@ describe('readConfig', () => {
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.*.example' }],
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'a.example:70000' }],
     ['DATA_SOURCE_ALLOWED_HOSTS', { DATA_SOURCE_ALLOWED_HOSTS: 'user@a.example' }],
+    ['MCP_ALLOWED_HOSTS', { MCP_ALLOWED_HOSTS: 'https://a.example/mcp' }],
   ] as [string, Record<string, string>][])('refuses a wrong %s in one line: %j', (setting, env) => {
     const error = refused({ ...keys, ...env });
     expect(error?.setting).toBe(setting);

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { z } from 'zod';
-import type { ChatEvent, Usage } from '../models/ports';
+import type { ChatEvent, Usage, UsageDetails } from '../models/ports';
 import { parseJson, readJson } from './answerBody';
 import { UpstreamError } from '../models/upstream';
 import { malformed } from './openAiErrors';
@@ -27,14 +27,24 @@ const usage = z.object({
   prompt_tokens: z.number().default(0),
   completion_tokens: z.number().default(0),
   total_tokens: z.number().optional(),
+  prompt_tokens_details: z.object({ cached_tokens: z.number().nullish() }).nullish(),
+  completion_tokens_details: z.object({ reasoning_tokens: z.number().nullish() }).nullish(),
 });
 
 const chunk = z.object({
   error: z.unknown().optional(),
   choices: z
-    .array(z.object({ delta: delta.nullish(), message: delta.nullish(), finish_reason: z.string().nullish() }))
+    .array(
+      z.object({
+        delta: delta.nullish(),
+        message: delta.nullish(),
+        finish_reason: z.string().nullish(),
+        logprobs: z.object({ content: z.array(z.unknown()).nullish() }).nullish(),
+      }),
+    )
     .nullish(),
   usage: usage.nullish(),
+  service_tier: z.string().nullish(),
 });
 
 /**
@@ -94,6 +104,8 @@ class AnswerReader {
   private hasChoice = false;
   private reason: string | undefined;
   private usage: Usage | undefined;
+  private usageDetails: UsageDetails | undefined;
+  private serviceTier: string | undefined;
   /** The service's numbers of the tool calls seen → ours, which have no gaps, and the id it gave. */
   private readonly calls = new Map<number, { index: number; id: string }>();
   private callCount = 0;
@@ -104,11 +116,16 @@ class AnswerReader {
   *read(value: unknown): Generator<ChatEvent, void, void> {
     const parsed = chunk.safeParse(value);
     if (!parsed.success) throw malformed('it is not a chat completion', parsed.error);
-    const { error, choices, usage: counted } = parsed.data;
+    const { error, choices, usage: counted, service_tier } = parsed.data;
+    this.serviceTier = service_tier ?? this.serviceTier;
     if (error != null) throw this.refusal(JSON.stringify(value));
     if (counted) {
       const { prompt_tokens, completion_tokens, total_tokens = prompt_tokens + completion_tokens } = counted;
       this.usage = { prompt_tokens, completion_tokens, total_tokens };
+      this.usageDetails = {
+        cachedTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
+        reasoningTokens: counted.completion_tokens_details?.reasoning_tokens ?? 0,
+      };
     }
     // One answer was asked for; a chunk may hold none, such as Azure's first with the prompt's filter results.
     const choice = choices?.[0];
@@ -116,7 +133,8 @@ class AnswerReader {
     this.hasChoice = true;
     this.reason = choice.finish_reason ?? this.reason;
     const { content, refusal, tool_calls } = choice.delta ?? choice.message ?? {};
-    if (content) yield { type: 'text', text: content };
+    const logprobs = choice.logprobs?.content;
+    if (content) yield { type: 'text', text: content, ...(logprobs && { logprobs }) };
     if (refusal) yield { type: 'refusal', text: refusal };
     for (const piece of tool_calls ?? []) yield* this.readToolCall(piece);
   }
@@ -147,7 +165,14 @@ class AnswerReader {
     if (!this.reason && !(this.isComplete && this.hasChoice)) {
       throw new UpstreamError('unavailable', 'The model service ended its answer before it was complete.', {});
     }
-    return { type: 'finish', reason: this.finishReason(), usage: this.usage };
+    const { usage, usageDetails, serviceTier } = this;
+    return {
+      type: 'finish',
+      reason: this.finishReason(),
+      usage,
+      ...(usageDetails && { usageDetails }),
+      ...(serviceTier !== undefined && { serviceTier }),
+    };
   }
 
   /** Services say `stop` for a call of a function that was demanded by name, and local ones have words of their own. */

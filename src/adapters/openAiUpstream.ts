@@ -44,14 +44,14 @@ export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
 
   return {
     modelInBody,
-    async send({ backend, operation, method, model, headers, body, signal }) {
+    async send({ backend, operation, method, query, model, headers, body, signal }) {
       try {
         signal?.throwIfAborted();
         const { origin, path, credentials } = targetOf(backend);
         const credential = typeof credentials === 'function' ? await orAborted(credentials(), signal) : credentials;
         const sent = connections.request({
           origin,
-          path: path + pathOf(backend, operation, model),
+          path: withQuery(path + pathOf(backend, operation, model), query),
           method,
           headers: { 'user-agent': 'azure-openai-functions', ...lengthOf(body), ...headers, ...credential },
           // Undici takes any iterable, though its types name only Node's streams.
@@ -94,7 +94,10 @@ const usesV1 = ({ kind, apiVersion }: ModelBackend): boolean =>
   kind === 'azure' && (apiVersion === 'v1' || apiVersion === 'preview');
 
 const modelInBody = (backend: ModelBackend, operation: string): boolean =>
-  backend.kind === 'openai' || usesV1(backend) || operation.startsWith('realtimeapi/');
+  backend.kind === 'openai' || usesV1(backend) || /^(?:realtimeapi|fine_tuning)\//.test(operation);
+
+const withQuery = (path: string, query: URLSearchParams | undefined): string =>
+  query ? `${path}${path.includes('?') ? '&' : '?'}${query.toString()}` : path;
 
 /** Path and query below the backend's base. */
 function pathOf(backend: ModelBackend, operation: string, model: string): string {
@@ -105,7 +108,7 @@ function pathOf(backend: ModelBackend, operation: string, model: string): string
   // Dated versions do not have it.
   if (operation === 'realtime/client_secrets' && !usesV1(backend)) return `/openai/v1/${operation}`;
   if (usesV1(backend)) return `/openai/v1/${current}${backend.apiVersion === 'preview' ? version : ''}`;
-  const isOfResource = /^(?:models(?:\/|$)|realtimeapi\/)/.test(named);
+  const isOfResource = /^(?:models(?:\/|$)|realtimeapi\/|fine_tuning\/)/.test(named);
   return `/openai/${isOfResource ? '' : `deployments/${encodeURIComponent(model)}/`}${named}${version}`;
 }
 

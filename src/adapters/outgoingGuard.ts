@@ -13,6 +13,8 @@ import { isPublicAddress } from './publicAddress';
 export interface OutgoingGuardOptions {
   /** May be reached although private, and are the only ones that get tokens of managed identities. */
   allowedHosts: readonly AllowedHost[];
+  /** The setting that lists them, for what callers are told; default `DATA_SOURCE_ALLOWED_HOSTS`. */
+  allowedHostsSetting?: string;
   /** All addresses of a name; default: the system's resolver. */
   resolve?: (host: string) => Promise<LookupAddress[]>;
   /** Milliseconds until a connection stands; default 10,000. */
@@ -37,6 +39,14 @@ export interface OutgoingAnswer {
   body: Buffer;
 }
 
+/** An answer whose body is still to come. */
+export interface OutgoingStream {
+  status: number;
+  headers: Record<string, string>;
+  /** Ends the connection where reading it is given up. Throws as {@link OutgoingGuard.send} does. */
+  body: AsyncIterable<Uint8Array>;
+}
+
 export interface OutgoingGuard {
   /**
    * For drivers with connections of their own: call before each connection, and give the driver {@link OutgoingGuard.lookup} too.
@@ -53,6 +63,11 @@ export interface OutgoingGuard {
    * {@link SourceError} `refused_address`, `timeout`, `unavailable`, or `invalid` for an address that is no plain http(s) one.
    */
   send(request: OutgoingRequest): Promise<OutgoingAnswer>;
+  /**
+   * {@link OutgoingGuard.send} for answers that come over a long time: it returns with the head of the answer, its `callTimeout` is that of
+   * the head and of each pause, and redirects are answers as others are. Who follows one asks here again.
+   */
+  stream(request: OutgoingRequest): Promise<OutgoingStream>;
   /** {@link OutgoingGuard.send} in the form that libraries take. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Ends all connections. */
@@ -65,7 +80,8 @@ const MAX_HOSTS = 500;
 const MAX_CONNECTIONS = 64;
 
 export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuard {
-  const { allowedHosts, connectTimeout = 10_000, callTimeout = 30_000, maxAnswerBytes = 16 * 1024 * 1024 } = options;
+  const { allowedHosts, allowedHostsSetting = 'DATA_SOURCE_ALLOWED_HOSTS' } = options;
+  const { connectTimeout = 10_000, callTimeout = 30_000, maxAnswerBytes = 16 * 1024 * 1024 } = options;
   const resolve = options.resolve ?? ((host) => resolveName(host, { all: true }));
 
   async function addressesOf(host: string): Promise<LookupAddress[]> {
@@ -80,7 +96,7 @@ export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuar
   /** One private address refuses the name: which one a connection would take is not ours to say. */
   async function publicAddressesOf(host: string): Promise<LookupAddress[]> {
     const addresses = await addressesOf(host);
-    if (!addresses.every(({ address }) => isPublicAddress(address))) throw refusedAddress(host);
+    if (!addresses.every(({ address }) => isPublicAddress(address))) throw refusedAddress(host, allowedHostsSetting);
     return addresses;
   }
 
@@ -116,29 +132,34 @@ export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuar
       const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
       if (isAllowedHost(allowedHosts, host, portOf(target))) toAllowed(target, callback);
       // Sockets ask `lookup` for names alone.
-      else if (isIP(host) && !isPublicAddress(host)) callback(refusedAddress(host), null);
+      else if (isIP(host) && !isPublicAddress(host)) callback(refusedAddress(host, allowedHostsSetting), null);
       else toPublic(target, callback);
     },
   });
 
-  async function send({ url, method, headers, body, signal }: OutgoingRequest): Promise<OutgoingAnswer> {
+  async function ask({ url, method, headers, body, signal }: OutgoingRequest): Promise<Dispatcher.ResponseData> {
     signal?.throwIfAborted();
     if (!/^https?:$/.test(url.protocol))
       throw new SourceError('invalid', 'The address must begin with http:// or https://.');
     if (url.username || url.password) {
       throw new SourceError('invalid', 'The address must hold no user name or password; use authentication.');
     }
+    return connections.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: methodOf(method),
+      // The limit of bytes is of what arrives; nothing is unpacked.
+      headers: { ...headers, 'accept-encoding': 'identity' },
+      body,
+      signal,
+    });
+  }
+
+  async function send(request: OutgoingRequest): Promise<OutgoingAnswer> {
+    const { url, signal } = request;
     const expired = AbortSignal.timeout(callTimeout);
     try {
-      const answer = await connections.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: methodOf(method),
-        // The limit of bytes is of what arrives; nothing is unpacked.
-        headers: { ...headers, 'accept-encoding': 'identity' },
-        body,
-        signal: signal ? AbortSignal.any([signal, expired]) : expired,
-      });
+      const answer = await ask({ ...request, signal: signal ? AbortSignal.any([signal, expired]) : expired });
       const bytes = Buffer.from(await answer.body.arrayBuffer());
       if (answer.statusCode >= 300 && answer.statusCode < 400) {
         throw new SourceError(
@@ -153,15 +174,35 @@ export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuar
     }
   }
 
+  async function stream(request: OutgoingRequest): Promise<OutgoingStream> {
+    const { url, signal } = request;
+    const thrown = (error: unknown): unknown =>
+      signal?.aborted ? signal.reason : failure(error, url.host, maxAnswerBytes, false);
+    async function* pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      try {
+        yield* body;
+      } catch (error) {
+        throw thrown(error);
+      }
+    }
+    try {
+      const answer = await ask(request);
+      return { status: answer.statusCode, headers: plainHeaders(answer.headers), body: pieces(answer.body) };
+    } catch (error) {
+      throw thrown(error);
+    }
+  }
+
   return {
     send,
+    stream,
     lookup: checkedLookup,
     async checkHost(host, port) {
       const name = canonicalHost(host);
       if (name === undefined) throw new SourceError('invalid', 'The address holds a host name that is not valid.');
       if (isAllowedHost(allowedHosts, name, port)) return;
       if (isIP(name)) {
-        if (!isPublicAddress(name)) throw refusedAddress(name);
+        if (!isPublicAddress(name)) throw refusedAddress(name, allowedHostsSetting);
       } else await publicAddressesOf(name);
     },
     takesIdentityTokens: (url) =>
@@ -189,10 +230,10 @@ const portOf = ({ port, protocol }: { port: string; protocol: string }): number 
 const familyName = (family: number | string | undefined): string =>
   family === 4 || family === 6 ? `IPv${family}` : String(family ?? 'IP');
 
-function refusedAddress(host: string): SourceError {
+function refusedAddress(host: string, setting: string): SourceError {
   return new SourceError(
     'refused_address',
-    `The host ${host} is not of the open Internet. Use a public address, or have the operator add the host to DATA_SOURCE_ALLOWED_HOSTS.`,
+    `The host ${host} is not of the open Internet. Use a public address, or have the operator add the host to ${setting}.`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** What the loops of runs and of responses need of the server's tools and files. */
 import type { Readable } from 'node:stream';
 import type { Scope } from '../scope';
-import type { Attributes, Filter } from '../wire/vectorStores';
+import type { Attributes, Filter, RankingOptions } from '../wire/vectorStores';
 
 /** A passage found by the file_search tool. */
 export interface FoundPassage {
@@ -20,8 +20,8 @@ export interface PassageOptions {
   scoreThreshold: number;
   /** Of the files' attributes. */
   filters?: Filter;
-  /** Of vectors and full text; absent: those that suit the store's embedding model. */
-  weights?: { vector: number; text: number };
+  /** Ranker and hybrid weights; absent: those that suit the store's embedding model. */
+  ranking?: RankingOptions;
 }
 
 /** The file_search tool over vector stores. */

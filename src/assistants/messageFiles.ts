@@ -1,6 +1,7 @@
 /**
  * Files that come with messages. Those attached for file_search join the thread's own vector store, which is made for the first of them; those for
- * code_interpreter join the thread's files.
+ * code_interpreter join the thread's files. Those of the older form (`file_ids`) name no tool: the thread keeps them for its runs, and the first run that searches has
+ * them join the store.
  */
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
@@ -8,9 +9,12 @@ import type { CreateMessageRequest, ThreadObject } from '../wire/threads';
 import { checkImage } from '../agentLoop/imageFiles';
 import { newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion, IngestionJob } from './ports';
+import type { ThreadRecord } from './threadRecords';
 
 /** Files that code_interpreter may have in a thread (operations.md 2.6). */
 const MAX_CODE_FILES = 20;
+/** Files that messages may bring a thread by `file_ids`; ours. They are in its record. */
+const MAX_UNNAMED_FILES = 500;
 
 /** A message as it was asked for; `path` is where it stands in the request, such as `messages[0].`, for errors. */
 export interface AskedMessage {
@@ -22,8 +26,18 @@ export interface AskedMessage {
 export const askedMessages = (list: string, bodies: CreateMessageRequest[] | null | undefined): AskedMessage[] =>
   (bodies ?? []).map((body, index) => ({ body, path: `${list}[${index}].` }));
 
-/** The thread with what the messages bring it; the very same object where they bring nothing. */
-export type JoinThread = (thread: ThreadObject) => Promise<ThreadObject>;
+/**
+ * The thread with what the messages bring it, and `forSearch` with its files of the older form in its store; the very same object where nothing comes to it.
+ */
+export type JoinThread = (thread: ThreadRecord, forSearch?: boolean) => Promise<ThreadRecord>;
+
+/** The thread as its runs have it: files of the older form are there for code, too. */
+export function asRunsHave({ thread, file_ids: ids }: ThreadRecord): ThreadObject {
+  if (!ids?.length) return thread;
+  const named = thread.tool_resources.code_interpreter?.file_ids ?? [];
+  const code_interpreter = { file_ids: [...new Set([...named, ...ids])] };
+  return { ...thread, tool_resources: { ...thread.tool_resources, code_interpreter } };
+}
 
 /**
  * Lets `work` store messages together with what their files make of the thread. `work` asks for that as often as it has to read the thread anew, and
@@ -42,7 +56,7 @@ export async function withMessageFiles<T>(
   const files = new JoiningFiles(ports, scope, messages);
   let result: T;
   try {
-    result = await work(async (thread) => files.join(thread));
+    result = await work(async (thread, forSearch) => files.join(thread, forSearch));
   } catch (error) {
     // After any other failure the write may have been done all the same; a store that nobody names expires by itself.
     if (error instanceof ApiError) await files.discard();
@@ -67,9 +81,13 @@ async function checkFiles(
   scope: Scope,
   messages: AskedMessage[],
 ): Promise<void> {
-  const attached = messages.flatMap(({ body, path }) =>
-    (body.attachments ?? []).map(({ file_id: id }, index) => ({ id, param: `${path}attachments[${index}].file_id` })),
-  );
+  const attached = messages.flatMap(({ body, path }) => [
+    ...(body.attachments ?? []).map(({ file_id: id }, index) => ({
+      id,
+      param: `${path}attachments[${index}].file_id`,
+    })),
+    ...(body.file_ids ?? []).map((id, index) => ({ id, param: `${path}file_ids[${index}]` })),
+  ]);
   const missing = await files.firstMissing(
     scope,
     attached.map(({ id }) => id),
@@ -87,8 +105,9 @@ async function checkFiles(
 class JoiningFiles {
   private readonly searched: string[];
   private readonly executed: string[];
-  /** By store; the files are added to each but once. */
-  private readonly jobs = new Map<string, IngestionJob>();
+  private readonly unnamed: string[];
+  /** By store; a file is added to each but once. */
+  private readonly jobs = new Map<string, { job: IngestionJob; fileIds: string[] }[]>();
   private made: string | undefined;
   private joined: string | undefined;
 
@@ -102,40 +121,50 @@ class JoiningFiles {
       attachments.filter(({ tools }) => tools.some(({ type }) => type === tool)).map(({ file_id: id }) => id);
     this.searched = [...new Set(idsFor('file_search'))];
     this.executed = idsFor('code_interpreter');
+    this.unnamed = messages.flatMap(({ body }) => body.file_ids ?? []);
   }
 
-  async join(thread: ThreadObject): Promise<ThreadObject> {
-    const resources = { ...thread.tool_resources };
+  async join(record: ThreadRecord, forSearch = false): Promise<ThreadRecord> {
+    const unnamed = this.unnamed.length > 0 ? withUnnamed(record, this.unnamed) : (record.file_ids ?? []);
+    const searched = [...this.searched];
+    if (forSearch) searched.push(...unnamed.slice(record.searchable ?? 0));
+    if (this.executed.length === 0 && this.unnamed.length === 0 && searched.length === 0) return record;
+    const resources = { ...record.thread.tool_resources };
     if (this.executed.length > 0) {
       const ids = [...new Set([...(resources.code_interpreter?.file_ids ?? []), ...this.executed])];
       if (ids.length > MAX_CODE_FILES) throw tooManyCodeFiles(ids.length);
       resources.code_interpreter = { file_ids: ids };
     }
-    if (this.searched.length > 0) {
-      this.joined = await this.joinStore(resources.file_search?.vector_store_ids[0]);
+    if (searched.length > 0) {
+      this.joined = await this.joinStore(resources.file_search?.vector_store_ids[0], searched);
       resources.file_search = { vector_store_ids: [this.joined] };
     }
-    const isSame = this.executed.length === 0 && this.searched.length === 0;
-    return isSame ? thread : { ...thread, tool_resources: resources };
+    return {
+      ...record,
+      thread: { ...record.thread, tool_resources: resources },
+      ...(unnamed.length > 0 && { file_ids: unnamed, searchable: forSearch ? unnamed.length : record.searchable }),
+    };
   }
 
   /** Adds the files to the thread's store, or makes it. */
-  private async joinStore(existing: string | undefined): Promise<string> {
+  private async joinStore(existing: string | undefined, fileIds: string[]): Promise<string> {
     const { vectorStores } = this.ports;
     const id = existing ?? this.made;
-    if (id !== undefined && this.jobs.has(id)) return id;
+    const before = id === undefined ? [] : (this.jobs.get(id) ?? []);
+    const had = before.flatMap((one) => one.fileIds);
+    const missing = [...new Set(fileIds)].filter((fileId) => !had.includes(fileId));
+    if (id !== undefined && missing.length === 0) return id;
     const job =
       id === undefined
-        ? await vectorStores.createForThread(this.scope, this.searched)
-        : await vectorStores.addFiles(this.scope, id, this.searched);
+        ? await vectorStores.createForThread(this.scope, missing)
+        : await vectorStores.addFiles(this.scope, id, missing);
     if (id === undefined) this.made = job.storeId;
-    this.jobs.set(job.storeId, job);
+    this.jobs.set(job.storeId, [...before, { job, fileIds: missing }]);
     return job.storeId;
   }
 
   async published(begin: BeginIngestion | undefined): Promise<void> {
-    const job = this.jobs.get(this.joined ?? '');
-    if (job) await begin?.(job);
+    for (const { job } of this.jobs.get(this.joined ?? '') ?? []) await begin?.(job);
     if (this.made !== this.joined) await this.discard();
   }
 
@@ -148,6 +177,17 @@ class JoiningFiles {
       this.ports.logFault(`Vector store ${this.made}, which no thread needs, was not removed and will expire:`, error);
     }
   }
+}
+
+/** The thread's files of the older form with those that come. Throws 400 past their limit. */
+function withUnnamed({ file_ids }: ThreadRecord, coming: string[]): string[] {
+  const ids = [...new Set([...(file_ids ?? []), ...coming])];
+  if (ids.length <= MAX_UNNAMED_FILES) return ids;
+  throw errors.invalidParameter(
+    `Invalid 'file_ids': the messages of a thread may bring at most ${MAX_UNNAMED_FILES} files. Begin another thread.`,
+    'array_above_max_length',
+    'file_ids',
+  );
 }
 
 const tooManyCodeFiles = (count: number): ApiError =>

@@ -17,7 +17,7 @@ export function newMessage(body: CreateMessageRequest, threadId: string, now: nu
     completed_at: at,
     role: body.role,
     content: contentOf(body, path),
-    attachments: body.attachments ?? [],
+    attachments: attachmentsOf(body),
     metadata: body.metadata ?? {},
   };
 }
@@ -58,6 +58,13 @@ function emptyMessage(threadId: string, at: number): MessageObject {
     attachments: [],
     metadata: {},
   };
+}
+
+/** Files of the older form name no tools: they are for those of whichever run. */
+function attachmentsOf({ attachments, file_ids }: CreateMessageRequest): MessageObject['attachments'] {
+  const named = attachments ?? [];
+  const others = (file_ids ?? []).filter((id) => !named.some(({ file_id }) => file_id === id));
+  return [...named, ...others.map((file_id) => ({ file_id, tools: [] }))];
 }
 
 function contentOf(body: CreateMessageRequest, path: string): MessageContent[] {

@@ -101,7 +101,7 @@ export function newRun(
     instructions: body.instructions ?? assistant.instructions,
     tools,
     tool_resources: joined(thread.tool_resources, ownResources ?? assistant.tool_resources),
-    file_ids: [],
+    file_ids: assistant.file_ids ?? [],
     metadata: body.metadata ?? {},
     usage: null,
     temperature: body.temperature ?? assistant.temperature,

@@ -21,8 +21,12 @@ export interface AttachableVectorStores {
   check(scope: Scope, ids: string[], param: string): Promise<void>;
   /** Makes a store of these files, which expires seven days after its last use. The job waits to be begun. */
   createForThread(scope: Scope, fileIds: string[]): Promise<IngestionJob>;
+  /** Makes a store of the files of an assistant, without expiry. The job waits to be begun. */
+  createForAssistant(scope: Scope, assistantId: string, fileIds: string[]): Promise<IngestionJob>;
   /** Adds files to a store. The job waits to be begun. Throws 404 for a store that is not there, 400 for an expired one. */
   addFiles(scope: Scope, storeId: string, fileIds: string[]): Promise<IngestionJob>;
+  /** Takes a file out of a store; does nothing where it is not in it. */
+  removeFile(scope: Scope, storeId: string, fileId: string): Promise<void>;
   /** Notes that a run uses the store; whether all its files are ingested. A store that is not there counts as such. */
   noteUse(scope: Scope, storeId: string): Promise<boolean>;
   /** Deletes the store. Throws 404 if it is not there. */

@@ -5,6 +5,13 @@ import type { Annotation, CodeOutput, MessageObject, StepToolCall } from '../wir
 /** Takes one event of the stream; resolves when the next may come. */
 export type RunSink = (event: string, data: unknown) => Promise<void>;
 
+/** `runStepDeltaObject` of tool calls. */
+export interface StepDelta {
+  id: string;
+  object: 'thread.run.step.delta';
+  delta: { step_details: { type: 'tool_calls'; tool_calls: object[] } };
+}
+
 /** Nobody listens. */
 export const silentSink: RunSink = () => Promise.resolve();
 
@@ -31,28 +38,28 @@ const annotationDelta = (annotation: Annotation, index: number, quote: string | 
 });
 
 /** `thread.run.step.delta` for a tool call that begins. */
-export function toolCallBegun(stepId: string, index: number, call: StepToolCall): object {
+export function toolCallBegun(stepId: string, index: number, call: StepToolCall): StepDelta {
   const begun = call.type === 'file_search' ? { ...call, file_search: {} } : call;
   return stepDelta(stepId, { index, ...begun });
 }
 
 /** `thread.run.step.delta` for a piece of a function's arguments. */
-export const argumentsDelta = (stepId: string, index: number, text: string): object =>
+export const argumentsDelta = (stepId: string, index: number, text: string): StepDelta =>
   stepDelta(stepId, { index, type: 'function', function: { arguments: text } });
 
 /** `thread.run.step.delta` for a piece of code. */
-export const codeDelta = (stepId: string, index: number, input: string): object =>
+export const codeDelta = (stepId: string, index: number, input: string): StepDelta =>
   stepDelta(stepId, { index, type: 'code_interpreter', code_interpreter: { input } });
 
 /** `thread.run.step.delta` for what code put out. */
-export const outputsDelta = (stepId: string, index: number, outputs: CodeOutput[]): object =>
+export const outputsDelta = (stepId: string, index: number, outputs: CodeOutput[]): StepDelta =>
   stepDelta(stepId, {
     index,
     type: 'code_interpreter',
     code_interpreter: { outputs: outputs.map((output, place) => ({ index: place, ...output })) },
   });
 
-const stepDelta = (id: string, call: object): object => ({
+const stepDelta = (id: string, call: object): StepDelta => ({
   id,
   object: 'thread.run.step.delta',
   delta: { step_details: { type: 'tool_calls', tool_calls: [call] } },

@@ -21,7 +21,7 @@ import { ToolCallStep } from './toolCallStep';
 import { linkedFiles, newImages, passagesOf } from './toolResults';
 
 /** A model that only calls tools would go on for ever. */
-const MAX_STEPS = 100;
+export const MAX_STEPS = 100;
 
 type Finish = Extract<ChatEvent, { type: 'finish' }>;
 type IncompleteReason = NonNullable<RunObject['incomplete_details']>['reason'];

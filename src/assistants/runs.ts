@@ -5,7 +5,6 @@ import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
-import type { StoredToolResources } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
@@ -15,9 +14,10 @@ import type {
   RunStepObject,
   ToolOutputs,
 } from '../wire/threads';
+import { searches } from './assistantFiles';
 import type { Assistants } from './assistants';
 import { LEASE_MILLISECONDS } from './drivenRun';
-import { askedMessages, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
+import { askedMessages, asRunsHave, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
 import { checkRunSupport, newRun } from './newRun';
@@ -88,13 +88,15 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   async function create(
     scope: Scope,
     threadId: string,
-    body: CreateRunRequest,
-    { begin, runId, ownResources }: CreateRunOptions & { ownResources?: StoredToolResources } = {},
+    body: CreateRunRequest & Pick<CreateThreadAndRunRequest, 'tool_resources'>,
+    { begin, runId }: CreateRunOptions = {},
   ): Promise<RunObject> {
     const there = await created(scope, threadId, runId);
     if (there) return there;
-    const assistant = await assistants.get(scope, body.assistant_id);
+    const assistant = await assistants.forRun(scope, body.assistant_id, body.tools, begin);
     checkRunSupport(ports, assistant, body);
+    await checkToolResources(ports, scope, body.tool_resources);
+    const ownResources = body.tool_resources ? withToolResources({}, body.tool_resources) : undefined;
     const asked = askedMessages('additional_messages', body.additional_messages);
     const messages = asked.map((message) => newMessage(message.body, threadId, now(), message.path));
     const attempt = async (join: JoinThread) => {
@@ -104,8 +106,8 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
       const other = await created(scope, threadId, runId);
       if (other) return other;
       if (thread.value.active_run_id) throw errors.threadHasActiveRun(threadId, thread.value.active_run_id);
-      const joined = await join(thread.value.thread);
-      const run = { ...newRun(ports, assistant, joined, body, ownResources), ...(runId && { id: runId }) };
+      const joined = await join(thread.value, searches(body.tools ?? assistant.tools));
+      const run = { ...newRun(ports, assistant, asRunsHave(joined), body, ownResources), ...(runId && { id: runId }) };
       const reference: RunReference = { scope, threadId, runId: run.id };
       const due = runDue(reference, run.created_at + DRIVE_GRACE_SECONDS);
       const order = orderKey(now(), thread.value.last_order);
@@ -127,7 +129,7 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
           op: 'replace',
           list: 'thread',
           id: threadId,
-          value: { thread: joined, active_run_id: run.id, last_order },
+          value: { ...joined, active_run_id: run.id, last_order },
           ifMatch: thread.etag,
         },
         { op: 'create', list: RUNS, id: run.id, order, value: record },
@@ -153,10 +155,9 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     const assistant = await assistants.get(scope, body.assistant_id);
     checkRunSupport(ports, assistant, body);
     await checkToolResources(ports, scope, tool_resources);
-    const ownResources = tool_resources ? withToolResources({}, tool_resources) : undefined;
     const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, body, { begin, runId, ownResources });
+      return await create(scope, thread.id, body, { begin, runId });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;

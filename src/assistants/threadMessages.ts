@@ -2,13 +2,14 @@
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import { withRetries } from '../storage/optimistic';
-import { pageOf } from '../storage/pages';
+import { pageOf, pageWithin } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
 import type { Metadata } from '../wire/common';
-import type { CreateMessageRequest, MessageObject } from '../wire/threads';
+import type { CreateMessageRequest, MessageFileObject, MessageObject } from '../wire/threads';
 import { withMessageFiles } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';
+import { withQuotes } from './quotes';
 import { MESSAGES, runMessagesList, threadPartition, type ThreadRecord } from './threadRecords';
 
 /** `readThread` throws 404. Methods throw it for a thread or a message that is not there. */
@@ -30,12 +31,12 @@ export function createThreadMessages(
       withRetries(async () => {
         const { value, etag } = await readThread(scope, threadId);
         if (value.active_run_id) throw errors.threadLocked(threadId, value.active_run_id);
-        const thread = await join(value.thread);
+        const thread = await join(value);
         // The condition makes a run that starts at the same moment come before or after, never between.
         const threadChange: Change =
-          thread === value.thread
+          thread === value
             ? { op: 'check', list: 'thread', id: threadId, ifMatch: etag }
-            : { op: 'replace', list: 'thread', id: threadId, value: { ...value, thread }, ifMatch: etag };
+            : { op: 'replace', list: 'thread', id: threadId, value: thread, ifMatch: etag };
         await records.write(threadPartition(scope, threadId), [
           threadChange,
           creationOf(message, now(), value.last_order),
@@ -99,5 +100,37 @@ export function createThreadMessages(
     return { data: found.flatMap((record) => (record ? [record.value] : [])), hasMore: ids.hasMore };
   }
 
-  return { createMessage, getMessage, modifyMessage, removeMessage, listMessages };
+  const listMessageFiles = async (scope: Scope, threadId: string, id: string, page: PageRequest) =>
+    pageWithin(filesOf(await getMessage(scope, threadId, id)), page);
+
+  /** Throws 404 also for a file that the message does not have. */
+  async function getMessageFile(
+    scope: Scope,
+    threadId: string,
+    id: string,
+    fileId: string,
+  ): Promise<MessageFileObject> {
+    const found = filesOf(await getMessage(scope, threadId, id)).find((file) => file.id === fileId);
+    if (!found) throw errors.noMessageFile(fileId);
+    return found;
+  }
+
+  return {
+    createMessage,
+    getMessage,
+    modifyMessage,
+    removeMessage,
+    listMessages,
+    listMessageFiles,
+    getMessageFile,
+    withQuotes: async (scope: Scope, message: MessageObject) => withQuotes(records, scope, message),
+  };
 }
+
+const filesOf = ({ id, created_at, attachments }: MessageObject): MessageFileObject[] =>
+  [...new Set(attachments.map(({ file_id }) => file_id))].map((fileId) => ({
+    id: fileId,
+    object: 'thread.message.file',
+    created_at,
+    message_id: id,
+  }));

@@ -14,6 +14,10 @@ export interface ThreadRecord {
    * message of a caller does not write the thread's record, so that between two of them the clocks decide.
    */
   last_order?: string;
+  /** Files that messages brought by `file_ids`, for whichever tools a run has. */
+  file_ids?: string[];
+  /** How many of them, from the first, are in the thread's vector store: they join it with the first run that searches. */
+  searchable?: number;
 }
 
 /** Who drives a run now. A write of the run that another has leased since fails by its etag. */

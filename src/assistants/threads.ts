@@ -80,15 +80,15 @@ export function createThreads(ports: AssistantsPorts) {
     const asked = askedMessages(`${path}messages`, body.messages);
     const messages = asked.map((message) => creationOf(newMessage(message.body, empty.id, now(), message.path), now()));
     return withMessageFiles(ports, scope, asked, begin, async (join) => {
-      const thread = await join(empty);
-      await publish(scope, thread, messages);
-      return thread;
+      const record = await join({ thread: empty, active_run_id: null, last_order: messages.at(-1)?.order });
+      await publish(scope, record, messages);
+      return record.thread;
     });
   }
 
   /** The entry first: one whose thread is not there is passed over. So are messages of such a thread: the last write publishes all of them. */
-  async function publish(scope: Scope, thread: ThreadObject, messages: Creation[]): Promise<void> {
-    const { id } = thread;
+  async function publish(scope: Scope, value: ThreadRecord, messages: Creation[]): Promise<void> {
+    const { id } = value.thread;
     const partition = threadPartition(scope, id);
     const began = seconds();
     const due = threadDue(scope, id, began + SWEEP_CREATION_SECONDS);
@@ -99,7 +99,6 @@ export function createThreads(ports: AssistantsPorts) {
     const groups = writable(messages);
     for (const group of groups.slice(0, -1)) await records.write(partition, group);
     if (seconds() > began + CREATION_SECONDS) throw errors.tooManyConflicts();
-    const value: ThreadRecord = { thread, active_run_id: null, last_order: messages.at(-1)?.order };
     await records.write(
       partition,
       [{ op: 'create', list: 'thread', id, order: orderKey(now()), value }, ...(groups.at(-1) ?? [])],
@@ -116,7 +115,10 @@ export function createThreads(ports: AssistantsPorts) {
         ...(body.metadata !== undefined && { metadata: body.metadata ?? {} }),
         tool_resources: withToolResources(value.thread.tool_resources, body.tool_resources),
       };
-      const change: Change = { op: 'replace', list: 'thread', id, value: { ...value, thread }, ifMatch: etag };
+      // Another store has nothing of the thread's own files yet.
+      const searchable = body.tool_resources === undefined ? value.searchable : undefined;
+      const changed: ThreadRecord = { ...value, thread, searchable };
+      const change: Change = { op: 'replace', list: 'thread', id, value: changed, ifMatch: etag };
       await records.write(threadPartition(scope, id), [change]);
       return thread;
     });

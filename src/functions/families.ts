@@ -1,8 +1,11 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
-import { assistantsFamily } from './assistants';
+import { agentOperations } from './agents';
+import { assistantOperations } from './assistants';
+import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
 import { filesFamily } from './files';
+import { fineTuningFamily } from './fineTuning';
 import {
   imageEdits,
   imageGenerations,
@@ -12,8 +15,11 @@ import {
   transcriptions,
   translations,
 } from './media';
+import { messageFileOperations } from './messageFiles';
 import { modelsFamily } from './models';
+import { inCallersForm } from './olderForm';
 import { realtimeApiFamily, realtimeFamily } from './realtime';
+import { responsesFamily } from './responses';
 import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
@@ -32,6 +38,7 @@ const modelFamilies: Family[] = [
   { name: 'audio', operations: audio.map(({ model }) => model) },
   { name: 'images', operations: images.map(({ model }) => model) },
   { name: 'moderations', operations: [moderations] },
+  fineTuningFamily,
   modelsFamily,
   realtimeApiFamily,
   realtimeFamily,
@@ -39,10 +46,12 @@ const modelFamilies: Family[] = [
 
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
-  assistantsFamily,
-  { name: 'threads', operations: [...threadOperations, ...runOperations] },
+  { name: 'agents', operations: agentOperations },
+  { name: 'assistants', operations: [...assistantOperations, ...assistantFileOperations].map(inCallersForm) },
+  { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
   schedulesFamily,
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
+  responsesFamily,
 ];

@@ -7,7 +7,6 @@ import { openApiDocument } from '../http/openApi';
 import { families } from './families';
 import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
-import { missingOperations } from './notYet';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
 import { registerSyncActivities } from './syncActivities';
@@ -20,7 +19,7 @@ app.hook.appStart(async () => {
 app.hook.appTerminate(stop);
 
 for (const family of families) registerFamily(family, edgeSettings);
-registerCatchAll(missingOperations, edgeSettings);
+registerCatchAll(edgeSettings);
 let openApi: object | undefined;
 registerOpen('openapi', 'openapi.json', () =>
   Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),

@@ -2,6 +2,8 @@
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
+import { sweepAgent } from '../agents/agentPurge';
+import { AGENT_DUE } from '../agents/agentRecords';
 import { sweepRun } from '../assistants/runSweep';
 import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
@@ -60,6 +62,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),

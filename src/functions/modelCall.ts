@@ -12,8 +12,8 @@ import type { z } from 'zod';
 /** Largest JSON body of a model family, in bytes: pictures and sounds travel in it. */
 export const MAX_JSON_BYTES = 25 * 1024 * 1024;
 
-/** Pictures and sounds may have been billed before their call failed, so it is not repeated. */
-const repeatable = (operation: string): boolean => !/^(audio|images)\//.test(operation);
+/** Pictures, sounds and trainings may have been billed before their call failed, so it is not repeated. */
+const repeatable = (operation: string): boolean => !/^(audio|images|fine_tuning)\//.test(operation);
 
 /** What every JSON body of the families may say. */
 interface JsonRequest {
@@ -23,7 +23,8 @@ interface JsonRequest {
 
 interface Forwarded {
   operation: string;
-  method?: 'POST' | 'GET';
+  method?: 'POST' | 'GET' | 'DELETE';
+  query?: URLSearchParams;
   model: string;
   body?: GatewayBody;
   streamed?: boolean;
@@ -40,6 +41,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
   const {
     operation,
     method = 'POST',
+    query,
     model,
     body,
     streamed = false,
@@ -61,6 +63,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
       const answer = gateway.forward({
         operation,
         method,
+        query,
         model,
         headers: call.request.headers,
         body,

@@ -7,6 +7,7 @@ import { defaultTimes } from '../http/passThrough';
 import { operation, pathParams, type Call } from '../http/operation';
 import { modelList, modelObject, type ModelObject } from '../wire/media';
 import { answerText } from './answerText';
+import { deletedObject } from '../wire/common';
 import { decodeSlashes, forward } from './modelCall';
 
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
@@ -69,4 +70,25 @@ const getModel = operation({
   },
 });
 
-export const modelsFamily: Family = { name: 'models', operations: [listModels, getModel] };
+/** Of the models that a service has, only those may go that came of the scope's own fine-tuning jobs. */
+const deleteModel = operation({
+  method: 'delete',
+  path: '/models/{model}',
+  summary: 'Delete a fine-tuned model',
+  params: pathParams('model'),
+  response: deletedObject('model'),
+  handle: async (call) => {
+    const id = decodeSlashes(call.params.model);
+    const { backends, fineTuningJobs } = await services();
+    if (backends.length === 0) {
+      const advice = 'Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has the model.';
+      throw errors.unsupported('model', advice);
+    }
+    if (!(await fineTuningJobs.hasModel(call.scope, id))) throw errors.modelNotFound(id);
+    const answer = await forward(call, { operation: 'models/{model}', method: 'DELETE', model: id });
+    if (answer.ok || answer.status === 404) await fineTuningJobs.removeModel(call.scope, id);
+    return answer;
+  },
+});
+
+export const modelsFamily: Family = { name: 'models', operations: [listModels, getModel, deleteModel] };

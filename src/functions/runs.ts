@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
+import { isOf } from '../assistants/objectKind';
 import { shownStep } from '../assistants/runs';
-import { shownSampling } from '../assistants/shownSampling';
-import type { RunSink } from '../assistants/runSink';
+import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
+import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
 import { operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
@@ -13,6 +14,7 @@ import { eventStream } from '../http/serverSentEvents';
 import { isTerminal } from '../assistants/runStatus';
 import type { Scope } from '../scope';
 import { listOf, pageQuery } from '../wire/common';
+import { flowRunRequest, flowThreadAndRunRequest } from '../wire/connector';
 import {
   createRunRequest,
   createThreadAndRunRequest,
@@ -26,7 +28,10 @@ import {
   type RunObject,
   type RunStepObject,
 } from '../wire/threads';
+import { shownRun, shownStepDelta } from './projectAnswers';
+import { withNamedTools } from './namedTools';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
+import { inFormOf, inOlderForm } from './olderForm';
 import { startRun, wakeRun } from './orchestrationStart';
 
 const threadParams = pathParams('thread_id');
@@ -53,17 +58,20 @@ interface StreamOptions {
  * this process die, the lease lapses and the sweep starts the run's orchestration.
  */
 function streamRun(
-  { connection, invocation }: Call,
+  call: Call,
   reference: RunReference,
   { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
+  const { connection, invocation, request, scope } = call;
+  const isOlder = asksForOlderForm(request);
   return eventStream(
     connection,
     async (send) => {
       let last = '';
       const sink: RunSink = async (event, data) => {
         last = event;
-        await send(event, shown(data, includeContent));
+        const given = shown(call, data, includeContent);
+        await send(event, isOlder ? await inOlderForm(scope, given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
       const run = await driven(reference, sink, owner);
@@ -90,14 +98,12 @@ async function driven(reference: RunReference, sink: RunSink, owner?: string): P
   }
 }
 
-/** The data of an event as callers see it. */
-function shown(data: unknown, includeContent: boolean): unknown {
+/** The data of an event as callers of today's form see it. */
+function shown(call: Call, data: unknown, includeContent: boolean): unknown {
   if (isOf<RunStepObject>(data, 'thread.run.step')) return shownStep(data, includeContent);
-  return isOf<RunObject>(data, 'thread.run') ? shownSampling(data) : data;
+  if (isOf<StepDelta>(data, 'thread.run.step.delta')) return shownStepDelta(call, data);
+  return isOf<RunObject>(data, 'thread.run') ? shownRun(call, data) : data;
 }
-
-const isOf = <T extends { object: string }>(data: unknown, object: T['object']): data is T =>
-  typeof data === 'object' && data !== null && 'object' in data && data.object === object;
 
 const created = (run: RunObject): [string, unknown][] => [
   ['thread.run.created', run],
@@ -105,11 +111,11 @@ const created = (run: RunObject): [string, unknown][] => [
 ];
 
 /** The answer to a created run: its stream, or the object with its orchestration under way. */
-async function begun(call: Call, run: RunObject, stream: Partial<StreamOptions> | null): Promise<RunObject | Response> {
+async function begun(call: Call, run: RunObject, stream: Partial<StreamOptions> | null): Promise<unknown> {
   const reference = referenceOf(call.scope, { thread_id: run.thread_id, run_id: run.id });
   if (stream) return streamRun(call, reference, { ...stream, opening: [...(stream.opening ?? []), ...created(run)] });
   await startRun(call.invocation, reference);
-  return shownSampling(run);
+  return shownRun(call, run);
 }
 
 export const runOperations: Operation[] = [
@@ -120,13 +126,15 @@ export const runOperations: Operation[] = [
     number: 22,
     query: includeQuery,
     body: createThreadAndRunRequest,
+    projectBody: flowThreadAndRunRequest,
     response: runObject,
     handle: async (call) => {
-      const { thread } = call.body;
+      const body = await withNamedTools(call.scope, call.body);
+      const { thread } = body;
       const run = await withThreadVectorStores(call, thread?.tool_resources, async (tool_resources) =>
         (await runs()).createWithThread(
           call.scope,
-          { ...call.body, thread: thread && { ...thread, tool_resources } },
+          { ...body, thread: thread && { ...thread, tool_resources } },
           { begin: beginIngestion(call) },
         ),
       );
@@ -143,9 +151,9 @@ export const runOperations: Operation[] = [
     params: threadParams,
     query: pageQuery,
     response: listOf(runObject),
-    handle: async ({ scope, params, query }) => {
-      const { data, hasMore } = await (await runs()).list(scope, params.thread_id, query);
-      return listObject({ data: data.map(shownSampling), hasMore });
+    handle: async (call) => {
+      const { data, hasMore } = await (await runs()).list(call.scope, call.params.thread_id, call.query);
+      return listObject({ data: data.map((run) => shownRun(call, run)), hasMore });
     },
   }),
   operation({
@@ -156,11 +164,11 @@ export const runOperations: Operation[] = [
     params: threadParams,
     query: includeQuery,
     body: createRunRequest,
+    projectBody: flowRunRequest,
     response: runObject,
     handle: async (call) => {
-      const run = await (
-        await runs()
-      ).create(call.scope, call.params.thread_id, call.body, { begin: beginIngestion(call) });
+      const body = await withNamedTools(call.scope, call.body);
+      const run = await (await runs()).create(call.scope, call.params.thread_id, body, { begin: beginIngestion(call) });
       return begun(call, run, call.body.stream ? { includeContent: includesContent(call.query) } : null);
     },
   }),
@@ -171,7 +179,8 @@ export const runOperations: Operation[] = [
     number: 25,
     params: runParams,
     response: runObject,
-    handle: async ({ scope, params }) => polled(shownSampling(await (await runs()).get(referenceOf(scope, params)))),
+    handle: async (call) =>
+      polled(await inFormOf(call, shownRun(call, await (await runs()).get(referenceOf(call.scope, call.params))))),
   }),
   operation({
     method: 'post',
@@ -181,8 +190,9 @@ export const runOperations: Operation[] = [
     params: runParams,
     body: modifyMetadataRequest,
     response: runObject,
-    handle: async ({ scope, params, body }) =>
-      shownSampling(await (await runs()).modify(referenceOf(scope, params), body.metadata)),
+    // Without a body, as the Foundry connector gets a run, it is answered as it is.
+    handle: async (call) =>
+      shownRun(call, await (await runs()).modify(referenceOf(call.scope, call.params), call.body.metadata)),
   }),
   operation({
     method: 'post',
@@ -206,7 +216,7 @@ export const runOperations: Operation[] = [
         return streamRun(call, reference, { opening, includeContent: includesContent(call.query), owner });
       }
       await wakeRun(call.invocation, reference);
-      return shownSampling(run);
+      return shownRun(call, run);
     },
   }),
   operation({
@@ -216,11 +226,11 @@ export const runOperations: Operation[] = [
     number: 28,
     params: runParams,
     response: runObject,
-    handle: async ({ scope, params, invocation }) => {
-      const reference = referenceOf(scope, params);
+    handle: async (call) => {
+      const reference = referenceOf(call.scope, call.params);
       const run = await (await runs()).cancel(reference);
-      await wakeRun(invocation, reference);
-      return shownSampling(run);
+      await wakeRun(call.invocation, reference);
+      return shownRun(call, run);
     },
   }),
   operation({

@@ -5,6 +5,7 @@ import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
 import { beginIngestion, withThreadVectorStores } from './newVectorStores';
 import { deletedObject, listOf, pageQuery } from '../wire/common';
+import { flowMessageRequest, flowThreadRequest } from '../wire/connector';
 import {
   createMessageRequest,
   createThreadRequest,
@@ -26,6 +27,7 @@ export const threadOperations: Operation[] = [
     summary: 'Create a thread',
     number: 14,
     body: createThreadRequest,
+    projectBody: flowThreadRequest,
     response: threadObject,
     handle: async (call) =>
       withThreadVectorStores(call, call.body.tool_resources, async (tool_resources) =>
@@ -86,6 +88,7 @@ export const threadOperations: Operation[] = [
     number: 19,
     params: threadParams,
     body: createMessageRequest,
+    projectBody: flowMessageRequest,
     response: messageObject,
     handle: async (call) =>
       (await threads()).createMessage(call.scope, call.params.thread_id, call.body, beginIngestion(call)),

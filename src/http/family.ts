@@ -4,7 +4,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import * as df from 'durable-functions';
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors';
-import { authenticate } from './authentication';
+import { authorize, type Authenticate } from './authentication';
 import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
@@ -23,7 +23,7 @@ export interface Family {
 
 /** What the edge needs of the settings. */
 export interface EdgeSettings {
-  apiKeys: ReadonlyMap<string, string>;
+  authenticate: Authenticate;
   /** Of JSON bodies. */
   maxBodyBytes: number;
 }
@@ -57,11 +57,11 @@ export function registerFamily(family: Family, settings: () => EdgeSettings): vo
 }
 
 /**
- * Registers one function per base path that answers every other path: operations that this version lacks, and unknown paths. The host
- * takes the first function by name whose route matches, so these names sort last.
+ * Registers one function per base path that answers every other path: that it is unknown. The host takes the first function by name whose route
+ * matches, so these names sort last.
  */
-export function registerCatchAll(operations: Operation[], settings: () => EdgeSettings): void {
-  const router = routerOf(operations);
+export function registerCatchAll(settings: () => EdgeSettings): void {
+  const router = routerOf([]);
   for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings, true);
 }
 
@@ -167,13 +167,13 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
       }
     });
   }
-  router.notFound((c) => {
+  router.notFound(async (c) => {
     const { located, url, settings, invocation, requestId } = c.env;
     const rest = inOurCase(literalFirst, located.rest);
     if (rest !== located.rest) return router.fetch(c.req.raw, { ...c.env, located: { ...located, rest } });
     try {
       checkApiVersion(url.searchParams.get('api-version'), located.base, true);
-      authenticate(c.req.raw.headers, settings.apiKeys);
+      await settings.authenticate(c.req.raw.headers);
       const allowed = operations
         .filter(({ path }) => matches(path, located.rest))
         .map(({ method }) => method.toUpperCase());
@@ -195,15 +195,18 @@ async function answer(
   connection: Connection,
 ): Promise<Response> {
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
-  const tenant = authenticate(request.headers, settings.apiKeys);
+  const principal = await settings.authenticate(request.headers);
+  authorize(principal, declared);
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {
-    scope: { tenant, project: located.project },
+    scope: { tenant: principal.tenant, project: located.project },
+    principal,
     params: validate(declared.params, params),
     query: validate(declared.query, queryOf(url)),
     ...(await bodyOf(declared, request, located.base, settings.maxBodyBytes)),
     toleratesUnknownFields: located.base.toleratesUnknownFields,
+    apiVersion: url.searchParams.get('api-version') ?? undefined,
     request,
     requestId,
     invocation,
@@ -233,10 +236,11 @@ function inOurCase(operations: Operation[], rest: string): string {
 const matches = (path: string, rest: string, flags?: 'i'): boolean =>
   new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`, flags).test(rest);
 
-/** Query values by name; `name[]` collects its values, of another name the last counts. */
+/** Query values by name; `name[]`, whose brackets `@azure/ai-agents` encodes twice, collects its values, of another name the last counts. */
 function queryOf(url: URL): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = {};
-  for (const [name, value] of url.searchParams) {
+  for (const [given, value] of url.searchParams) {
+    const name = given.replace(/%5b%5d$/i, '[]');
     query[name] = name.endsWith('[]') ? [...(query[name] ?? []), value] : value;
   }
   return query;
@@ -250,5 +254,7 @@ async function bodyOf(
 ): Promise<Pick<Call, 'body' | 'bytes'>> {
   if (!declared.body || declared.body === 'raw') return { body: undefined, bytes: new Uint8Array() };
   const { bytes, value } = await readJsonBody(request, declared.maxBodyBytes ?? maxBytes);
-  return { body: validate(declared.body, value, base.toleratesUnknownFields), bytes };
+  const tolerant = base.toleratesUnknownFields;
+  const schema = (tolerant && declared.projectBody) || declared.body;
+  return { body: validate(schema, value, tolerant), bytes };
 }

@@ -2,6 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import { errorResponse } from '../wire/common';
+import { appRoles } from '../principal';
 import { basePaths } from './basePaths';
 import packageJson from '../../package.json';
 import type { Operation } from './operation';
@@ -9,11 +10,12 @@ import type { Operation } from './operation';
 /** An OpenAPI 3.1 document; its servers are the base paths. */
 export function openApiDocument(operations: Operation[]): object {
   const documented = new OpenAPIHono();
-  for (const { method, path, summary, params, query, body, response } of operations) {
+  for (const { method, path, summary, params, query, body, response, role } of operations) {
     documented.openAPIRegistry.registerPath({
       method,
       path,
       summary,
+      'x-required-role': appRoles[role],
       request: { params, query, ...(body ? { body: { content: bodyContent(body) } } : {}) },
       responses: {
         200: {

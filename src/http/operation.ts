@@ -3,6 +3,7 @@
  */
 import type { InvocationContext } from '@azure/functions';
 import { z } from 'zod';
+import type { Principal, Role } from '../principal';
 import type { Scope } from '../scope';
 import type { Connection } from './connection';
 
@@ -11,6 +12,8 @@ export type Method = 'get' | 'post' | 'delete';
 /** What a handler is given: validated input, and the invocation it runs in. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
   scope: Scope;
+  /** Who calls; `scope.tenant` is theirs. */
+  principal: Principal;
   params: P;
   query: Q;
   body: B;
@@ -18,6 +21,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   bytes: Uint8Array;
   /** Whether the base path has unknown fields of a body dropped instead of refused; JSON bodies are validated by it already. */
   toleratesUnknownFields: boolean;
+  /** The api-version of the query, which is well formed; undefined where there is none. */
+  apiVersion: string | undefined;
   request: Request;
   requestId: string;
   invocation: InvocationContext;
@@ -31,12 +36,16 @@ export interface Operation {
   summary: string;
   /** Number in the contract's operations.md; absent for operations beside it. */
   number?: number;
+  /** What a caller must at least be. Declared where {@link neededRole} would say otherwise. */
+  role: Role;
   /** The contract leaves the api-version out (oddity O22). */
   apiVersionOptional?: boolean;
   params: z.ZodObject;
   query: z.ZodObject;
   /** `raw`: the handler reads `request` itself. */
   body?: z.ZodType | 'raw';
+  /** The body below `/api/projects`, where that is not `body`. */
+  projectBody?: z.ZodType;
   /** Largest JSON body in bytes, where it is not that of the settings. */
   maxBodyBytes?: number;
   /** Of the success answer. `raw`: bytes. */
@@ -44,28 +53,44 @@ export interface Operation {
   handle: (call: Call) => Promise<unknown>;
 }
 
-interface Declaration<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType> extends Omit<
-  Operation,
-  'params' | 'query' | 'body' | 'handle'
-> {
+interface Declaration<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  B extends z.ZodType,
+  F extends z.ZodType,
+> extends Omit<Operation, 'role' | 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
+  role?: Role;
   params?: P;
   query?: Q;
   body?: B | 'raw';
+  projectBody?: F;
   /** The answer's JSON value, or a whole Response. */
-  handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>;
+  handle: (call: Call<z.output<P>, z.output<Q>, z.output<B> | z.output<F>>) => Promise<unknown>;
 }
 
 const nothing = z.object({});
+
+/** Families that one uses; what the others hold, one manages. */
+const used = new Set([
+  ...['deployments', 'completions', 'embeddings', 'chat', 'audio', 'images', 'moderations', 'realtime', 'realtimeapi'],
+  ...['threads', 'responses', 'conversations'],
+]);
+
+/** Users read everything and use what is there; whatever else writes is for contributors, so that a new family is not open by mistake. */
+export const neededRole = (method: Method, path: string): Role =>
+  method === 'get' || used.has(path.split('/')[1] ?? '') ? 'user' : 'contributor';
 
 /** Declares an operation; the types of `handle` follow from the schemas. */
 export function operation<
   P extends z.ZodObject = typeof nothing,
   Q extends z.ZodObject = typeof nothing,
   B extends z.ZodType = z.ZodUndefined,
->(declaration: Declaration<P, Q, B>): Operation {
+  F extends z.ZodType = B,
+>(declaration: Declaration<P, Q, B, F>): Operation {
   // The edge validates with these very schemas before it calls `handle`, so its input has just these types.
   return {
     ...declaration,
+    role: declaration.role ?? neededRole(declaration.method, declaration.path),
     params: declaration.params ?? nothing,
     query: declaration.query ?? nothing,
   } as unknown as Operation;

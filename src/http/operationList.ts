@@ -1,8 +1,8 @@
 /** The list of operations for docs/operations.md. */
 import type { Operation } from './operation';
 
-/** Markdown: the operations that are served, and those of the contract that this version lacks. */
-export function operationList(served: Operation[], missing: Operation[]): string {
+/** Markdown: the operations that are served. */
+export function operationList(served: Operation[]): string {
   return [
     '# Operations',
     '',
@@ -12,14 +12,6 @@ export function operationList(served: Operation[], missing: Operation[]): string
     '| # | method | path | what |',
     '|---|---|---|---|',
     ...served.map(row),
-    '',
-    '## Not there yet',
-    '',
-    'These answer 400 `unsupported`.',
-    '',
-    '| # | method | path | what |',
-    '|---|---|---|---|',
-    ...missing.map(row),
     '',
   ].join('\n');
 }

@@ -4,13 +4,23 @@ import { errors, type ApiError } from '../errors';
 
 type Issue = z.core.$ZodIssue;
 
+/** What Foundry takes and this version lacks: without these a request would mean something else, so they are never dropped. */
+const lacking = ['data_source', 'data_sources', 'configuration', 'azure_ai_search', 'vector_stores'];
+
 /**
- * The value as the schema reads it. Throws 400 naming the parameter. With `tolerant`, unknown fields are dropped instead of refused.
+ * The value as the schema reads it. Throws 400 naming the parameter. With `tolerant`, unknown fields are dropped instead of refused, but for those
+ * that would change what is asked for.
  */
 export function validate<T extends z.ZodType>(schema: T, value: unknown, tolerant = false): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
+  if (tolerant) {
+    for (const { keys, path } of unknown) {
+      const key = keys.find((name) => lacking.includes(name));
+      if (key !== undefined) throw errors.unsupported(parameterName([...path, key]));
+    }
+  }
   if (tolerant && unknown.length > 0) return validate(schema, without(value, unknown), false);
   const issue = firstRelevant(parsed.error.issues, value);
   throw toApiError(issue, value, takesFractions(schema, value, issue));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../config';
-import type { TlsFiles } from './httpListener';
+import type { TlsFiles } from './tlsFiles';
 
 export interface HostSettings {
   /** 0: any free port. */

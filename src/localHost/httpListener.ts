@@ -1,11 +1,11 @@
 /** The host's HTTP server: routes requests to functions, webhooks and the home page. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { HostLog } from './hostLog';
 import { answerEmpty, answerTooLarge, declaredLength, type HttpExchange } from './httpExchange';
 import { decodePath, type Router } from './router';
+import type { TlsIdentity } from './tlsFiles';
 
 /** What the listener serves once the app is loaded. */
 export interface HttpFront {
@@ -15,12 +15,6 @@ export interface HttpFront {
   handle(exchange: HttpExchange): void;
   /** Answers `/runtime/webhooks/*`; false if it has no such path. */
   handleWebhook(request: IncomingMessage, response: ServerResponse, path: string): boolean;
-}
-
-/** Files of a certificate and its private key. */
-export interface TlsFiles {
-  certFile: string;
-  keyFile: string;
 }
 
 const homePage =
@@ -43,12 +37,10 @@ export class HttpListener {
     server.maxConnections = 4096;
   }
 
-  /** Listens; answers 503 until {@link serve}. Rejects when the address is taken or the TLS files are not readable. */
-  static async listen(host: string, port: number, tls: TlsFiles | undefined, log: HostLog): Promise<HttpListener> {
+  /** Listens; answers 503 until {@link serve}. Rejects when the address is taken. */
+  static async listen(host: string, port: number, tls: TlsIdentity | undefined, log: HostLog): Promise<HttpListener> {
     const limits = { maxHeaderSize: 32 * 1024 };
-    const server = tls
-      ? createTlsServer({ ...limits, cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) })
-      : createServer(limits);
+    const server = tls ? createTlsServer({ ...limits, ...tls }) : createServer(limits);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {

@@ -13,12 +13,13 @@ import { buildFunctionTable, HostStartError, type FunctionTable } from './functi
 import { readHostJson, type HostJson } from './hostJson';
 import { HostLog } from './hostLog';
 import { HostStore } from './hostStore';
-import { HttpListener, type HttpFront, type TlsFiles } from './httpListener';
+import { HttpListener, type HttpFront } from './httpListener';
 import { findLibraryServer } from './libraryServer';
 import { secretMask } from './maskSecrets';
 import { Router } from './router';
 import { StreamingProxy } from './streamingProxy';
 import { TimerTrigger } from './timerTrigger';
+import { readTlsFiles, type TlsFiles } from './tlsFiles';
 
 /** Version that the host tells the library. */
 const WORKER_VERSION = '3.12.0';
@@ -59,7 +60,7 @@ export interface LocalHost {
 /**
  * Starts the host; resolves when the app serves. An app that fails to load serves nothing but 404 and is told in the log, as on the
  * real host. Rejects with {@link HostStartError} when the app needs something that the local host does not have, or the
- * address can't be used. One host to a process, for good: the library keeps hold of it.
+ * address can't be used, and with ConfigError when the TLS files can't. One host to a process, for good: the library keeps hold of it.
  */
 export async function startLocalHost(given: LocalHostOptions): Promise<LocalHost> {
   const options = { ...given, dataDir: resolve(given.root, given.dataDir) };
@@ -83,7 +84,8 @@ export async function startLocalHost(given: LocalHostOptions): Promise<LocalHost
 }
 
 async function listen({ host, port, tls }: LocalHostOptions, log: HostLog): Promise<HttpListener> {
-  return HttpListener.listen(host, port, tls, log).catch(refuse(`Cannot serve on ${host}:${port}`));
+  const identity = tls && (await readTlsFiles(tls));
+  return HttpListener.listen(host, port, identity, log).catch(refuse(`Cannot serve on ${host}:${port}`));
 }
 
 /** Turns an error into one line for the user. */

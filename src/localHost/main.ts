@@ -41,7 +41,7 @@ function startLines(url: string, key: string | undefined, config: Config): strin
     '',
     `OpenAI SDK       base_url ${url}/v1`,
     `Azure OpenAI SDK azure_endpoint ${url}`,
-    `Key              ${key ?? 'one of API_KEYS'}`,
+    `Key              ${key ?? (config.apiKeys.size > 0 ? 'one of API_KEYS' : 'one of npm run keys')}`,
     services
       ? `Models           ${services}; embeddings: ${embeddings}`
       : 'Models           those named above; local-extractive answers with sentences of your documents',

@@ -38,8 +38,10 @@ export type GatewayBody =
 export interface GatewayRequest {
   /** Path below the deployment or base: `chat/completions`, `audio/speech`, `images/edits`, `realtimeapi/sessions`, `models`, `models/{model}` … */
   operation: string;
-  method: 'POST' | 'GET';
-  /** Deployment or model as the caller named it; any text for the operation `models`, which every backend serves. */
+  method: 'POST' | 'GET' | 'DELETE';
+  /** Of the address, behind the operation. */
+  query?: URLSearchParams;
+  /** Deployment or model as the caller named it; any text for the operations `models` and `fine_tuning/jobs/…`, which every backend serves. */
   model: string;
   /** The caller's headers; only an allow-list is passed on (`headers.ts`), never a credential. */
   headers: Headers;
@@ -123,7 +125,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
   const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
   const everyBackend = backends.map((backend) => ({ backend, name: '', id: `${backend.name}/` }));
   const routesFor = ({ operation, model }: GatewayRequest): Route[] =>
-    operation === 'models' ? everyBackend : routesOf(backends, model);
+    operation === 'models' || operation.startsWith('fine_tuning/jobs/') ? everyBackend : routesOf(backends, model);
 
   async function call<T>(
     request: GatewayRequest,

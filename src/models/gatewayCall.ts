@@ -145,6 +145,7 @@ export class GatewayCall<T> {
         backend: route.backend,
         operation: this.request.operation,
         method: this.request.method,
+        query: this.request.query,
         model: route.name,
         headers: this.headersTo(route),
         body: this.bodyFor(route),

@@ -41,6 +41,14 @@ export interface ChatRequest {
   max_completion_tokens?: number;
   response_format?: unknown;
   reasoning_effort?: string;
+  verbosity?: string;
+  logprobs?: boolean;
+  top_logprobs?: number;
+  service_tier?: string;
+  user?: string;
+  safety_identifier?: string;
+  prompt_cache_key?: string;
+  prompt_cache_retention?: string;
 }
 
 export interface Usage {
@@ -49,13 +57,27 @@ export interface Usage {
   total_tokens: number;
 }
 
+/** Tokens of the prompt that came from a cache, and of the answer that the model only thought. */
+export interface UsageDetails {
+  cachedTokens: number;
+  reasoningTokens: number;
+}
+
 /** What a streamed chat completion is made of. Every stream that does not throw ends with exactly one `finish`. */
 export type ChatEvent =
-  | { type: 'text'; text: string }
+  | { type: 'text'; text: string; logprobs?: unknown[] }
   | { type: 'refusal'; text: string }
   /** A piece of tool call number `index`; `id` and `name` come with its first piece. */
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
-  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' | 'content_filter'; usage?: Usage };
+  | {
+      type: 'finish';
+      reason: 'stop' | 'length' | 'tool_calls' | 'content_filter';
+      usage?: Usage;
+      /** Parts of the usage, where the service told of them. */
+      usageDetails?: UsageDetails;
+      /** The tier that served the request, where the service said so. */
+      serviceTier?: string;
+    };
 
 /** The model service refused or failed. Messages never hold keys, and are fit to be shown to the caller. */
 export class ModelError extends Error {

@@ -7,7 +7,9 @@ import type { RetryHint } from './retry';
 export interface UpstreamCall {
   backend: ModelBackend;
   operation: string;
-  method: 'POST' | 'GET';
+  method: 'POST' | 'GET' | 'DELETE';
+  /** Of the address, behind the operation. */
+  query?: URLSearchParams;
   /** The backend's name of the model. */
   model: string;
   /** Without credentials, which the adapter adds. */

@@ -2,7 +2,7 @@
 import { errors } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
-import type { Attributes, Filter, SearchRequest, SearchResultsPage } from '../wire/vectorStores';
+import type { Attributes, Filter, RankingOptions, SearchRequest, SearchResultsPage } from '../wire/vectorStores';
 import { passesFilter } from './attributeFilter';
 import { STEADY_RESULTS, type RankingWeights, type ScoredChunk } from './ports';
 import type { RetrievalPorts } from './retrievalPorts';
@@ -211,7 +211,7 @@ function startOf(token: string): number {
   throw errors.invalidParameter("Invalid 'page': give the 'next_page' of an answer.", 'invalid_value', 'page');
 }
 
-function weightsOf(ranking: SearchRequest['ranking_options']): RankingWeights | undefined {
+export function weightsOf(ranking: RankingOptions): RankingWeights | undefined {
   if (ranking?.ranker === 'none') return { vector: 1, text: 0 };
   const hybrid = ranking?.hybrid_search;
   return hybrid && { vector: hybrid.embedding_weight, text: hybrid.text_weight };

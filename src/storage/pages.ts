@@ -17,3 +17,21 @@ export async function pageOf<T>(
     throw errors.unknownCursor(error.cursor === request.after ? 'after' : 'before', error.cursor);
   }
 }
+
+/** A page of a short list that is at hand whole, oldest first. Throws 400 when `after` or `before` names no object of the list. */
+export function pageWithin<T extends { id: string }>(
+  values: T[],
+  { order, limit, after, before }: PageRequest,
+): { data: T[]; hasMore: boolean } {
+  const ordered = order === 'asc' ? values : values.toReversed();
+  const placeOf = (id: string, param: string): number => {
+    const place = ordered.findIndex((value) => value.id === id);
+    if (place < 0) throw errors.unknownCursor(param, id);
+    return place;
+  };
+  const begin = after === undefined ? 0 : placeOf(after, 'after') + 1;
+  const between = ordered.slice(begin, before === undefined ? undefined : placeOf(before, 'before'));
+  // With `before` alone the page is what stands just before it.
+  const data = before !== undefined && after === undefined ? between.slice(-limit) : between.slice(0, limit);
+  return { data, hasMore: between.length > limit };
+}

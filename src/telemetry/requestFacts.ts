@@ -21,7 +21,8 @@ const operationNames: Record<string, string> = {
 
 /** `gen_ai.operation.name` of a call. */
 export const operationName = ({ operation }: GatewayRequest): string =>
-  operationNames[operation] ?? operation.replaceAll('/', '_');
+  // Those of jobs name the job.
+  operationNames[operation] ?? (operation.startsWith('fine_tuning/') ? 'fine_tuning' : operation.replaceAll('/', '_'));
 
 const numbers: Record<string, string> = {
   max_tokens: 'gen_ai.request.max_tokens',

@@ -16,7 +16,19 @@ export function attachableVectorStores({ vectorStores, vectorStoreFiles }: Retri
       if (!job) throw new Error('A store for attached files needs at least one file.');
       return job;
     },
+    async createForAssistant(scope, assistantId, fileIds) {
+      const { job } = await vectorStores.create(scope, { name: assistantId, file_ids: fileIds });
+      if (!job) throw new Error('A store for the files of an assistant needs at least one file.');
+      return job;
+    },
     addFiles: async (scope, storeId, fileIds) => vectorStoreFiles.addAll(scope, storeId, fileIds),
+    async removeFile(scope, storeId, fileId) {
+      try {
+        await vectorStoreFiles.remove(scope, storeId, fileId);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      }
+    },
     noteUse: async (scope, storeId) => vectorStores.noteUse(scope, storeId),
     async remove(scope, storeId) {
       await vectorStores.remove(scope, storeId);

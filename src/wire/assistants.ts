@@ -1,7 +1,7 @@
 /** Assistants: requests are closed, over the union of the seed's fields and OpenAI's current ones. */
 import { z } from 'zod';
 import { chunkingStrategy } from './chunking';
-import { metadata, objectId, storedMetadata, timestamp } from './common';
+import { distinctIds, metadata, objectId, storedMetadata, timestamp } from './common';
 
 const codeInterpreterTool = z.strictObject({ type: z.literal('code_interpreter') });
 
@@ -38,7 +38,7 @@ export const assistantTool = z.discriminatedUnion('type', [codeInterpreterTool, 
 export type AssistantTool = z.infer<typeof assistantTool>;
 
 /** The older name of file_search (oddity O6). */
-const retrievalTool = z
+export const retrievalTool = z
   .strictObject({ type: z.literal('retrieval') })
   .transform(() => ({ type: 'file_search' as const }));
 
@@ -67,7 +67,7 @@ export const responseFormat = z.union([
   ]),
 ]);
 
-export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
+export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 
 const vectorStoreIds = z.array(objectId).max(1);
 const codeInterpreterResources = z.strictObject({ file_ids: z.array(objectId).max(20).default([]) });
@@ -107,6 +107,9 @@ export const storedToolResources = z.object({
 });
 export type StoredToolResources = z.infer<typeof storedToolResources>;
 
+/** Files of an assistant of the older form. */
+export const MAX_ASSISTANT_FILES = 20;
+
 const settings = {
   name: z.string().max(256).nullish(),
   description: z.string().max(512).nullish(),
@@ -116,6 +119,8 @@ const settings = {
   top_p: z.number().min(0).max(1).nullish(),
   response_format: responseFormat.nullish(),
   reasoning_effort: reasoningEffort.nullish(),
+  /** The older form's files, for whichever tools the assistant has. */
+  file_ids: distinctIds(MAX_ASSISTANT_FILES).nullish(),
 };
 
 /** `createAssistantRequest`. */
@@ -160,6 +165,23 @@ export const assistantObject = z
     top_p: z.number().nullable(),
     response_format: responseFormat,
     reasoning_effort: reasoningEffort.nullish(),
+    /** Where it was made in the older form. */
+    file_ids: z.array(z.string()).optional(),
   })
   .meta({ id: 'assistantObject' });
 export type AssistantObject = z.infer<typeof assistantObject>;
+
+/** A file of an assistant of the older form; the id is the file's. */
+export const assistantFileObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('assistant.file'),
+    created_at: timestamp,
+    assistant_id: z.string(),
+  })
+  .meta({ id: 'assistantFileObject' });
+export type AssistantFileObject = z.infer<typeof assistantFileObject>;
+
+export const createAssistantFileRequest = z
+  .strictObject({ file_id: objectId })
+  .meta({ id: 'createAssistantFileRequest' });

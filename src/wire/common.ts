@@ -20,6 +20,13 @@ export const storedMetadata = z.record(z.string(), z.string());
 /** The id of an object in a body: ids of services that objects were brought from are taken too. */
 export const objectId = z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be an id of 1 to 128 visible ASCII characters');
 
+/** A list of ids, none of them twice. */
+export const distinctIds = (max: number) =>
+  z
+    .array(objectId)
+    .max(max)
+    .refine((ids) => new Set(ids).size === ids.length, 'must not name the same id twice');
+
 /** Unix seconds. */
 export const timestamp = z.int();
 

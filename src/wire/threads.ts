@@ -7,10 +7,11 @@ import {
   requestedTool,
   responseFormat,
   storedToolResources,
+  retrievalTool,
   toolResources,
   type ToolResources,
 } from './assistants';
-import { metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
+import { distinctIds, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Messages
 
@@ -29,11 +30,24 @@ const imageFilePart = z.strictObject({
 });
 
 /** A file of a message and the tools that get it. */
-const attachment = z.strictObject({
+export const attachment = z.strictObject({
   file_id: objectId,
   tools: z.array(z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) })).max(16),
 });
 
+const requestedAttachment = attachment.extend({
+  tools: z
+    .array(
+      z.discriminatedUnion('type', [
+        z.strictObject({ type: z.enum(['code_interpreter', 'file_search']) }),
+        retrievalTool,
+      ]),
+    )
+    .max(16),
+});
+
+/** Files of a message of the older form. */
+const MAX_MESSAGE_FILES = 10;
 /** Ours; the contract names no limit. */
 const MAX_PARTS = 500;
 /** What a vector store of the service takes. */
@@ -50,7 +64,9 @@ export const createMessageRequest = z
         .min(1)
         .max(MAX_PARTS),
     ]),
-    attachments: z.array(attachment).max(MAX_ATTACHMENTS).nullish(),
+    attachments: z.array(requestedAttachment).max(MAX_ATTACHMENTS).nullish(),
+    /** The older form's files, for whichever tools a run has. */
+    file_ids: distinctIds(MAX_MESSAGE_FILES).nullish(),
     metadata: metadata.nullish(),
   })
   .meta({ id: 'createMessageRequest' });
@@ -109,6 +125,17 @@ export const messageObject = z
   .meta({ id: 'messageObject' });
 export type MessageObject = z.infer<typeof messageObject>;
 
+/** A file of a message as the older form has it; the id is the file's. */
+export const messageFileObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('thread.message.file'),
+    created_at: timestamp,
+    message_id: z.string(),
+  })
+  .meta({ id: 'messageFileObject' });
+export type MessageFileObject = z.infer<typeof messageFileObject>;
+
 /** `modifyMessageRequest` and `modifyRunRequest`. */
 export const modifyMetadataRequest = z
   .strictObject({ metadata: metadata.nullish() })
@@ -161,6 +188,8 @@ export const toolChoice = z.union([
 ]);
 export type ToolChoice = z.infer<typeof toolChoice>;
 
+const requestedToolChoice = z.union([toolChoice, retrievalTool]);
+
 export const truncationStrategy = z.strictObject({
   type: z.enum(['auto', 'last_messages']),
   last_messages: z.int().min(1).nullish(),
@@ -178,7 +207,7 @@ const runSettings = {
   max_prompt_tokens: z.int().min(256).nullish(),
   max_completion_tokens: z.int().min(256).nullish(),
   truncation_strategy: truncationStrategy.nullish(),
-  tool_choice: toolChoice.nullish(),
+  tool_choice: requestedToolChoice.nullish(),
   parallel_tool_calls: z.boolean().optional(),
   response_format: responseFormat.nullish(),
   reasoning_effort: reasoningEffort.nullish(),

@@ -252,6 +252,7 @@ export const searchRequest = z
   })
   .meta({ id: 'VectorStoreSearchRequest' });
 export type SearchRequest = z.infer<typeof searchRequest>;
+export type RankingOptions = SearchRequest['ranking_options'];
 
 /** `VectorStoreSearchResultsPage`. */
 export const searchResultsPage = z

@@ -260,6 +260,32 @@ describe('calls', () => {
     expect(await kindOf(get(guardOf('127.0.0.1'), 'http://127.0.0.1:9/'))).toBe('unavailable');
   });
 
+  it('may come as a stream: under the same guard, with redirects as they are, and broken off by their signal', async () => {
+    const guard = guardOf('127.0.0.1', { callTimeout: 200, maxAnswerBytes: 10_000 });
+    const at = (path: string, signal?: AbortSignal) =>
+      guard.stream({ url: new URL(`http://127.0.0.1:${port}${path}`), method: 'GET', headers: {}, signal });
+    const textOf = async (body: AsyncIterable<Uint8Array>) => {
+      let text = '';
+      for await (const piece of body) text += Buffer.from(piece).toString();
+      return text;
+    };
+    expect(await textOf((await at('/large')).body)).toHaveLength(2_000);
+    const redirect = await at(`/to/${encodeURIComponent('http://169.254.169.254/')}`);
+    expect(redirect).toMatchObject({ status: 302, headers: { location: 'http://169.254.169.254/' } });
+    expect(await textOf(redirect.body)).toBe('');
+    expect(await kindOf(at('/hang'))).toBe('timeout');
+    expect(await kindOf(textOf((await at('/drip')).body))).toBe('timeout');
+    const stop = new AbortController();
+    const reason = new Error('the caller left');
+    const reading = textOf((await at('/drip', stop.signal)).body);
+    stop.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+    const unallowed = guardOf(undefined, { allowedHostsSetting: 'OTHER_HOSTS' });
+    const call = unallowed.stream({ url: new URL(`http://127.0.0.1:${port}/`), method: 'GET', headers: {} });
+    expect(await kindOf(call)).toBe('refused_address');
+    await expect(call).rejects.toThrow('OTHER_HOSTS');
+  });
+
   it('have the form of fetch for libraries, and ask for nothing packed', async () => {
     const answer = await guardOf('127.0.0.1').fetch(`http://127.0.0.1:${port}/`, {
       method: 'POST',

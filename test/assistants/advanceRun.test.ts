@@ -138,7 +138,13 @@ describe('a run', () => {
   });
 
   it('ends a text that the model writes behind its calls before they are carried out, so that the next cites what they found', async () => {
-    open.passages.push({ fileId: 'file-moon', filename: 'moon.txt', score: 0.9, text: 'The moon is far.', attributes: {} });
+    open.passages.push({
+      fileId: 'file-moon',
+      filename: 'moon.txt',
+      score: 0.9,
+      text: 'The moon is far.',
+      attributes: {},
+    });
     open.turns.push(function* () {
       yield { type: 'tool_call', index: 0, id: 'call_1', name: 'file_search', arguments: '{"queries":["moon"]}' };
       yield { type: 'text', text: 'I am searching.' };

@@ -5,6 +5,7 @@ import { MAX_REQUEST_IMAGE_BYTES } from '../../src/agentLoop/imageFiles';
 import { withImageData } from '../../src/assistants/messageImages';
 import { newMessage } from '../../src/assistants/messages';
 import type { IngestionJob } from '../../src/assistants/ports';
+import { createRuns } from '../../src/assistants/runs';
 import { createThreads } from '../../src/assistants/threads';
 import { openAssistants, says } from '../support/assistants';
 import { attachables } from '../support/attachables';
@@ -155,5 +156,46 @@ describe('images of messages', () => {
     const shown = await withImageData(filePort, scope, [image('file-1'), image('file-2'), image('file-3')]);
     expect(shown.map(({ content: [part] }) => part?.type)).toEqual(['text', 'image_url', 'image_url']);
     expect(shown[0]?.content[0]).toMatchObject({ text: { value: expect.stringContaining('file-1 is left out') } });
+  });
+});
+
+describe('files of the older form', () => {
+  const bringing = (...file_ids: string[]) => ({ role: 'user' as const, content: 'x', file_ids });
+
+  it('join the store with the first run that searches, also those that come while that run is being made', async () => {
+    const { threads, assistants, scope, attached, ports } = open;
+    const { id: assistant_id } = await assistants.create(scope, { model: 'model', ...searching });
+    const { id } = await threads.create(scope, { messages: [bringing('file-1')] });
+    expect(attached.stores.size).toBe(0);
+    let between: (() => Promise<unknown>) | undefined = async () =>
+      threads.createMessage(scope, id, bringing('file-2', 'file-1'));
+    const slow: Records = {
+      ...open.records,
+      get: open.records.get.bind(open.records),
+      async write(...change) {
+        const come = between;
+        between = undefined;
+        await come?.();
+        return open.records.write(...change);
+      },
+    };
+    const run = await createRuns({ ...ports, records: slow }, assistants, threads).create(scope, id, { assistant_id });
+    expect([...attached.stores.values()]).toEqual([['file-1', 'file-2']]);
+    expect(run.tool_resources).toEqual({
+      code_interpreter: { file_ids: ['file-1', 'file-2'] },
+      file_search: { vector_store_ids: [...attached.stores.keys()] },
+    });
+    const found = (await threads.get(scope, id)).tool_resources;
+    expect(found).toEqual({ file_search: { vector_store_ids: [...attached.stores.keys()] } });
+  });
+
+  it('are no more than 500 in a thread', async () => {
+    const { threads, scope, attached } = open;
+    const ids = Array.from({ length: 501 }, (_, n) => `file-${n}`);
+    for (const id of ids) attached.files.set(id, Buffer.from('x'));
+    const { id } = await threads.create(scope, { messages: [bringing(...ids.slice(0, 500))] });
+    const call = threads.createMessage(scope, id, bringing('file-0', 'file-500'));
+    await expect(call).rejects.toMatchObject({ status: 400, details: { param: 'file_ids' } });
+    await threads.createMessage(scope, id, bringing('file-0'));
   });
 });

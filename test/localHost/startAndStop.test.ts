@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
+import { makeCertificates, type Certificates } from '../support/certificates';
 import { HostProcess } from './hostProcess';
 
 describe('start and stop of the local host', () => {
@@ -96,30 +99,61 @@ describe('start and stop of the local host', () => {
     });
   });
 
-  it('serves HTTPS with the files of TLS_CERT_FILE and TLS_KEY_FILE', async () => {
-    const { execFileSync } = await import('node:child_process');
-    const [key, cert] = [join(dataDir, 'key.pem'), join(dataDir, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes'];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, '-keyout', key, '-out', cert], {
-      stdio: 'ignore',
+  describe('with TLS', () => {
+    let certificates: Certificates;
+    beforeAll(async () => {
+      certificates = await makeCertificates();
     });
-    const host = await start('stream', { TLS_CERT_FILE: cert, TLS_KEY_FILE: key });
-    const { get } = await import('node:https');
-    const ca = await readFile(cert);
-    const url = await new Promise((resolve, reject) => {
-      get(`${host.url}/echo/1`, { ca, servername: 'localhost' }, (response) => {
-        response.on('data', (chunk) => resolve(JSON.parse(String(chunk)).url));
-      }).on('error', reject);
-    });
-    expect(host.url).toMatch(/^https:/);
-    expect(url).toBe(`${host.url}/echo/1`);
-  });
+    afterAll(() => certificates.remove());
 
-  it('does not start on unreadable TLS files', async () => {
-    await writeFile(join(dataDir, 'cert.pem'), 'no certificate');
-    const file = join(dataDir, 'cert.pem');
-    const host = await start('stream', { TLS_CERT_FILE: file, TLS_KEY_FILE: file });
-    expect(await host.exitCode()).toBe(1);
-    expect(host.output).toMatch(/^Cannot serve on .*\n$/);
+    it('serves HTTPS with the files of TLS_CERT_FILE and TLS_KEY_FILE, and says so', async () => {
+      const host = await start('stream', certificates.env);
+      expect(host.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+      expect(host.output).toContain(`OpenAI SDK       base_url ${host.url}/v1`);
+      const answer = await request(`${host.url}/echo/1`, { dispatcher: new Agent({ connect: certificates }) });
+      expect(await answer.body.json()).toMatchObject({ url: `${host.url}/echo/1` });
+    });
+
+    it('is trusted by nobody who does not know its authority', async () => {
+      const host = await start('stream', certificates.env);
+      await expect(request(`${host.url}/echo/1`)).rejects.toThrow(/verify|certificate/);
+    });
+
+    it.each([
+      [
+        'a missing certificate',
+        { TLS_CERT_FILE: 'no.pem' },
+        /^TLS_CERT_FILE: 'no\.pem' cannot be read \(ENOENT.*\)\.\n$/,
+      ],
+      ['a missing key', { TLS_KEY_FILE: 'no.key' }, /^TLS_KEY_FILE: 'no\.key' cannot be read \(ENOENT.*\)\.\n$/],
+      [
+        'what is no certificate',
+        { TLS_CERT_FILE: 'package.json' },
+        /^TLS_CERT_FILE: 'package\.json' must hold a certificate as PEM text \(.*\)\.\n$/,
+      ],
+      [
+        'what is no key',
+        { TLS_KEY_FILE: 'package.json' },
+        /^TLS_KEY_FILE: 'package\.json' must hold a private key as PEM text, without a passphrase \(.*\)\.\n$/,
+      ],
+    ])('refuses %s with one line and exit code 1', async (_what, env, line) => {
+      const host = await start('stream', { ...certificates.env, ...env });
+      expect(await host.exitCode()).toBe(1);
+      expect(host.output).toMatch(line);
+    });
+
+    it('refuses the key of another certificate, and one with a passphrase', async () => {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const file = join(dataDir, 'other.key');
+      await writeFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      const other = await start('stream', { ...certificates.env, TLS_KEY_FILE: file });
+      expect(await other.exitCode()).toBe(1);
+      expect(other.output).toBe(`TLS_KEY_FILE: '${file}' is not the key of the certificate in TLS_CERT_FILE.\n`);
+      const encrypted = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' } as const;
+      await writeFile(file, privateKey.export(encrypted));
+      const locked = await start('stream', { ...certificates.env, TLS_KEY_FILE: file });
+      expect(await locked.exitCode()).toBe(1);
+      expect(locked.output).toMatch(/^TLS_KEY_FILE: .* without a passphrase \(.*\)\.\n$/);
+    });
   });
 });

@@ -1,18 +1,40 @@
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { connect as plainConnect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { connect as tlsConnect } from 'node:tls';
+import { Agent, fetch as fetchBy, type RequestInit } from 'undici';
+import { makeCertificates, type Certificates } from '../support/certificates';
 import { HostProcess } from './hostProcess';
 
-describe('HTTP functions in streaming mode', () => {
+describe.each(['http', 'https'])('Functions in streaming mode over %s', (scheme) => {
+  const isSecure = scheme === 'https';
+  let certificates: Certificates;
+  let dispatcher: Agent;
   let host: HostProcess;
   beforeAll(async () => {
+    certificates = await makeCertificates();
+    dispatcher = new Agent({ connect: { ca: certificates.ca } });
+    const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = certificates.env;
+    const options = { idleMs: 2000, ...(isSecure && { tls: { certFile, keyFile } }) };
     host = await HostProcess.start('stream', {
-      env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '500000000', TEST_HOST_OPTIONS: JSON.stringify({ idleMs: 2000 }) },
+      env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '500000000', TEST_HOST_OPTIONS: JSON.stringify(options) },
     });
+    expect(host.url).toMatch(new RegExp(`^${scheme}:`));
   });
   // A graceful stop would wait for the handlers that never end.
-  afterAll(() => host.stop('SIGKILL'));
+  afterAll(async () => {
+    await host.stop('SIGKILL');
+    await dispatcher.close();
+    await certificates.remove();
+  });
+
+  const fetch = async (url: string, init: RequestInit = {}) => fetchBy(url, { ...init, dispatcher });
+  const httpRequest = (url: string, options: { method?: string; headers?: Record<string, string> } = {}) =>
+    isSecure ? tlsRequest(url, { ...options, ca: certificates.ca }) : plainRequest(url, options);
+  const connect = (port: number, address: string): Socket =>
+    isSecure ? tlsConnect(port, address, { ca: certificates.ca }) : plainConnect(port, address);
 
   it('hands over method, headers, body, repeated query keys and route parameters', async () => {
     const response = await fetch(`${host.url}/echo/a%20b?x=1&x=2`, {

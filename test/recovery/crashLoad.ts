@@ -42,8 +42,14 @@ export const textsOf = (plan: Plan): string[] =>
     turn === 'answer' ? [answerOf(plan)] : turn === 'text and functions' ? [textBefore(plan)] : [],
   );
 
-/** A model that follows the plans, slowly enough to be killed in, and counts its calls by run, turn and life of the host. */
-export function plannedModel(random: () => number): { handler: ReplyHandler; calls: Map<string, number> } {
+/**
+ * A model that follows the plans, slowly enough to be killed in, and counts its calls by run, turn and life of the host. Calls that it `holdsBack` are
+ * never answered.
+ */
+export function plannedModel(
+  random: () => number,
+  holdsBack: (call: string, plan: Plan) => boolean = () => false,
+): { handler: ReplyHandler; calls: Map<string, number> } {
   const calls = new Map<string, number>();
   const handler: ReplyHandler = (body, { kind, headers }) => {
     if (kind !== 'chat') return undefined;
@@ -53,6 +59,7 @@ export function plannedModel(random: () => number): { handler: ReplyHandler; cal
     const life = String(headers.authorization);
     const call = `${plan.name}, turn ${turn}, ${life}`;
     calls.set(call, (calls.get(call) ?? 0) + 1);
+    if (holdsBack(call, plan)) return reply.hang();
     return reply.slow(random() * 200, turnReply(plan, turn, messages.at(-1), random));
   };
   return { handler, calls };

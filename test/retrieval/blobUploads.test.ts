@@ -4,6 +4,7 @@ import { attributesOf, uploadFileId, type UploadOutcome } from '../../src/retrie
 import type { Retrieval } from '../../src/retrieval/retrieval';
 import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
 import { drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
+import { withWrite } from '../support/storage';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -29,8 +30,8 @@ async function failureOf(storeId: string, name: string): Promise<unknown> {
   return blob && (JSON.parse(await text(blob.content)) as unknown);
 }
 
-/** Retrieval whose uploads have metadata, as those of Blob storage do. */
-function withMetadata(metadata: Record<string, string>): Retrieval {
+/** Retrieval whose uploads have metadata, as those of Blob storage do, or none, as plain files. */
+function withMetadata(metadata: Record<string, string> | undefined): Retrieval {
   const blobs: RetrievalPorts['blobs'] = {
     ...test.ports.blobs,
     open: async (name) => {
@@ -62,7 +63,7 @@ describe('blob uploads', () => {
     expect(chunks.map((chunk) => chunk.text)).toEqual(['second version']);
   });
 
-  it('take the metadata of the blob for attributes, each time anew; without metadata they keep those that were set', async () => {
+  it('take the metadata of the blob for attributes, each time anew; where blobs have none at all they keep those that were set', async () => {
     const { vectorStores, vectorStoreFiles } = test.retrieval;
     const { store } = await vectorStores.create(scope, {});
     const id = uploadFileId(store.id, 'a.txt');
@@ -72,8 +73,10 @@ describe('blob uploads', () => {
     expect(await attributes()).toEqual({ team: 'otters', year: '2024' });
     await ingest(store.id, 'a.txt', withMetadata({ team: 'bats' }));
     expect(await attributes()).toEqual({ team: 'bats' });
-    await ingest(store.id, 'a.txt');
+    await ingest(store.id, 'a.txt', withMetadata(undefined));
     expect(await attributes()).toEqual({ team: 'bats' });
+    await ingest(store.id, 'a.txt', withMetadata({}));
+    expect(await attributes()).toEqual({});
   });
 
   it('leave out metadata that attributes have no room for, and name it', () => {
@@ -147,7 +150,7 @@ describe('a failed upload ends in a record that names the blob and why', () => {
   it('for a fault that may pass, which is thrown for another try', async () => {
     const storeId = await unused();
     await put(storeId, 'a.txt', 'x');
-    const records = { ...test.ports.records, write: async () => Promise.reject(new Error('The disk is full.')) };
+    const records = withWrite(test.ports.records, async () => Promise.reject(new Error('The disk is full.')));
     await expect(test.restart({ records }).attachUpload({ storeId, name: 'a.txt' })).rejects.toThrow('disk is full');
     expect(await failureOf(storeId, 'a.txt')).toMatchObject({ error: { code: 'server_error' } });
   });

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { SYNC_DUE, type SyncReference } from '../../src/retrieval/syncRecords';
 import type { CreateSyncRequest } from '../../src/wire/syncs';
 import { drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
+import { withWrite } from '../support/storage';
 
 let test: TestRetrieval;
 beforeEach(async () => (test = await testRetrieval()));
@@ -83,16 +84,12 @@ describe('a sync', () => {
     for (let n = 0; n < 230; n += 1) await put(`${n}.txt`, `Otter ${n}.`);
     const { reference, storeId } = await newSync();
     // The portion is done, and the process dies before the record says so.
-    const { write } = test.ports.records;
-    let records = 0;
-    const dying = {
-      ...test.ports.records,
-      write: async (...given: Parameters<typeof write>) => {
-        if (given[1][0]?.list === 'syncs' && (records += 1) === 2) throw new Error('died');
-        return write.apply(test.ports.records, given);
-      },
-    };
-    await expect(test.restart({ records: dying }).syncs.tick(reference)).rejects.toThrow('died');
+    let writes = 0;
+    const records = withWrite(test.ports.records, async (...given) => {
+      if (given[1][0]?.list === 'syncs' && (writes += 1) === 2) throw new Error('died');
+      return test.ports.records.write(...given);
+    });
+    await expect(test.restart({ records }).syncs.tick(reference)).rejects.toThrow('died');
     const { ticks, report } = await syncNow(reference);
     expect(ticks).toBe(2);
     expect(report).toMatchObject({ failed_count: 0, error: null });

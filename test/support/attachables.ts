@@ -36,11 +36,23 @@ export function attachables() {
       stores.set(id, fileIds);
       return Promise.resolve(job(scope, id));
     },
+    createForAssistant(scope, assistantId, fileIds) {
+      const id = `vs_${assistantId}_${(jobs += 1)}`;
+      stores.set(id, [...fileIds]);
+      return Promise.resolve(job(scope, id));
+    },
     addFiles(scope, storeId, fileIds) {
       const held = stores.get(storeId);
       if (!held) return Promise.reject(errors.noVectorStore(storeId));
       held.push(...fileIds);
       return Promise.resolve(job(scope, storeId));
+    },
+    removeFile(_scope, storeId, fileId) {
+      stores.set(
+        storeId,
+        (stores.get(storeId) ?? []).filter((id) => id !== fileId),
+      );
+      return Promise.resolve();
     },
     noteUse(_scope, storeId) {
       uses.push(storeId);

@@ -31,6 +31,17 @@ export async function openRecords(directory: string): Promise<Records> {
   });
 }
 
+/** The records with another `write`, which may use theirs. A spread would leave out the methods of a class. */
+export const withWrite = (records: Records, write: Records['write']): Records => ({
+  get: records.get.bind(records),
+  list: records.list.bind(records),
+  write,
+  deletePartition: records.deletePartition.bind(records),
+  due: records.due.bind(records),
+  writeDue: records.writeDue.bind(records),
+  close: records.close.bind(records),
+});
+
 /** Blobs for tests without a host. */
 export async function openBlobs(directory: string): Promise<Blobs> {
   const connection = process.env[AZURITE_CONNECTION];

@@ -1,7 +1,7 @@
 /** The host that a question goes to: the one that runs, or one that is started for it. */
 import { applyLocalSettings, ensureApiKey, readHostSettings, type HostSettings } from '../hostSettings';
 import packageJson from '../../../package.json';
-import { startHost } from './startHost';
+import { HostFailure, startHost } from './startHost';
 
 /** Milliseconds that a host which runs has to say what it is. */
 const ANSWER_MS = 5_000;
@@ -24,7 +24,7 @@ export interface HostChoice {
 /**
  * Uses the host that the choice names, or the one at PORT, or starts one with the same settings. `env` is completed from
  * local.settings.json, and with the key in DATA_DIR. `onStart` is called before one is started. Throws ConfigError for a wrong setting,
- * and HostFailure when no host starts.
+ * and HostFailure when no host starts, or the one at PORT is not trusted.
  */
 export async function findHost(
   choice: HostChoice,
@@ -57,14 +57,26 @@ async function runningHost({ port, host, tls }: HostSettings): Promise<string | 
   return (await isThisProduct(url)) ? url : undefined;
 }
 
-/** Whether the server is this package; not so if it does not answer, or something else does. */
+/** Whether the server is this package; not so if it does not answer, or something else does. Throws HostFailure when its certificate is not trusted. */
 async function isThisProduct(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(ANSWER_MS) });
     const document: unknown = await response.json();
     return Object(Object(document).info).title === packageJson.name;
-  } catch {
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (isDistrust(cause))
+      throw new HostFailure(
+        `The certificate of the host at ${url} is not trusted here (${cause.message}). Name the file of its authority in NODE_EXTRA_CA_CERTS.`,
+        { cause: error },
+      );
     // Nothing listens there, or nothing that speaks JSON: a host will be started.
     return false;
   }
 }
+
+/** Whether TLS failed over the server's certificate: Node's codes for it come from OpenSSL, and are its own for a wrong name. */
+const isDistrust = (cause: unknown): cause is Error & { code: string } =>
+  cause instanceof Error &&
+  'code' in cause &&
+  /^(ERR_TLS_CERT_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY))/.test(String(cause.code));

@@ -90,43 +90,54 @@ function anyHost(random: () => number): OpenAI {
   });
 }
 
-// Of `npm run test:crash`, since it failed once in nine runs for a reason not yet known; it may be that no run happened to be taken over.
-(process.env.CRASH_KILLS ? it : it.skip)(
-  `two hosts share ${RUNS} runs, and where one is killed halfway, each run ends once, with its answer, and no host asks twice`,
-  async () => {
-    const seed = printedSeed('two hosts');
-    const [first, second] = hosts;
-    if (!first || !second) throw new Error('Two hosts are needed.');
-    const { store } = await storeWithFile(first.openai());
-    const assistant = await first.openai().beta.assistants.create({
-      model: 'gpt',
-      tools: [noteTool, { type: 'file_search' }],
-      tool_resources: { file_search: { vector_store_ids: [store.id] } },
-    });
-    const model = plannedModel(seededRandom(seed));
-    upstream.on(model.handler);
-    const openai = anyHost(seededRandom(seed + 1));
-    const clients = Array.from({ length: RUNS }, (_, number) => new LoadClient(planOf(number), openai, assistant.id));
-    const waiting = [...clients];
-    let ended = 0;
-    const loop = async (): Promise<void> => {
-      for (let client = waiting.shift(); client; client = waiting.shift()) {
-        await client.work();
-        ended += 1;
-        if (ended === RUNS / 2) await first.kill();
-      }
-    };
-    await Promise.all(Array.from({ length: CLIENTS }, loop));
+it(`two hosts share ${RUNS} runs, and where one is killed halfway, each run ends once, with its answer, and no host asks twice`, async () => {
+  const seed = printedSeed('two hosts');
+  const [first, second] = hosts;
+  if (!first || !second) throw new Error('Two hosts are needed.');
+  const { store } = await storeWithFile(first.openai());
+  const assistant = await first.openai().beta.assistants.create({
+    model: 'gpt',
+    tools: [noteTool, { type: 'file_search' }],
+    tool_resources: { file_search: { vector_store_ids: [store.id] } },
+  });
+  // One call of the first host is never answered: it is surely at work on that run when it is killed. A cancelled run needs no other call.
+  let held: string | undefined;
+  const model = plannedModel(seededRandom(seed), (call, plan) => {
+    if (held !== undefined || plan.cancelled || !call.endsWith('Bearer first')) return false;
+    held = call;
+    return true;
+  });
+  upstream.on(model.handler);
+  const turnsOf = (host: string): string[] =>
+    [...model.calls.keys()].filter((call) => call.endsWith(`Bearer ${host}`)).map(withoutHost);
+  const askedByBoth = (): string[] => turnsOf('second').filter((turn) => turnsOf('first').includes(turn));
 
-    expect([...model.calls].filter(([, count]) => count > 1)).toEqual([]);
-    const faults: string[] = [];
-    for (const client of clients) faults.push(...(await faultsOf(client, second.openai())));
-    expect(faults).toEqual([]);
-    // Both were at work, and what one left the other took over.
-    const askedBy = (host: string) => [...model.calls.keys()].filter((call) => call.endsWith(`Bearer ${host}`));
-    const turnsOf = (host: string) => askedBy(host).map((call) => call.replace(/, Bearer .*/, ''));
-    const taken = turnsOf('second').filter((turn) => turnsOf('first').includes(turn));
-    expect([askedBy('first').length > 5, askedBy('second').length > 5, taken.length > 0]).toEqual([true, true, true]);
-  },
-  240_000,
-);
+  const openai = anyHost(seededRandom(seed + 1));
+  const clients = Array.from({ length: RUNS }, (_, number) => new LoadClient(planOf(number), openai, assistant.id));
+  const waiting = [...clients];
+  let ended = 0;
+  let repeatedWhileBothLived: string[] | undefined;
+  const loop = async (): Promise<void> => {
+    for (let client = waiting.shift(); client; client = waiting.shift()) {
+      await client.work();
+      ended += 1;
+      if (ended !== RUNS / 2) continue;
+      await first.kill();
+      repeatedWhileBothLived = askedByBoth();
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, loop));
+
+  expect([...model.calls].filter(([, count]) => count > 1)).toEqual([]);
+  expect(repeatedWhileBothLived).toEqual([]);
+  const faults: string[] = [];
+  for (const client of clients) faults.push(...(await faultsOf(client, second.openai())));
+  expect(faults).toEqual([]);
+  // Both were at work, and what one left the other took over.
+  expect(turnsOf('first').length).toBeGreaterThan(5);
+  expect(turnsOf('second').length).toBeGreaterThan(5);
+  expect(held).toBeDefined();
+  expect(askedByBoth()).toContain(withoutHost(held ?? ''));
+}, 240_000);
+
+const withoutHost = (call: string): string => call.replace(/, Bearer .*/, '');

@@ -1,0 +1,124 @@
+/** Responses: operations 49 to 52. */
+import { services } from '../app';
+import { errors } from '../errors';
+import type { Family } from '../http/family';
+import { operation, pathParams, type Call, type Operation } from '../http/operation';
+import { listObject } from '../http/paging';
+import { outputText, shownItem, shownOutput, shownResponse, type View } from '../responses/shownResponse';
+import type { ResponseEvent } from '../responses/responseEvents';
+import { listOf, pageQuery } from '../wire/common';
+import { includable, responseItem, type Includable } from '../wire/responseItems';
+import { createResponseRequest, includeQuery, responseObject, type ResponseObject } from '../wire/responses';
+import { orModelError } from './modelCall';
+import { responseStream } from './responseStream';
+
+const responseParams = pathParams('response_id');
+const inputItemsQuery = pageQuery.extend({
+  order: pageQuery.shape.order.unwrap().default('asc'),
+  ...includeQuery.shape,
+});
+/** Pictures and files may be part of an input. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+/** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
+function includeOf(request: Request): Includable[] {
+  const { searchParams } = new URL(request.url);
+  return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
+    const parsed = includable.safeParse(given);
+    if (parsed.success) return parsed.data;
+    const message = `Invalid value: '${given.slice(0, 100)}'. Supported values are: ${includable.options.map((one) => `'${one}'`).join(', ')}.`;
+    throw errors.invalidParameter(message, 'invalid_value', 'include');
+  });
+}
+
+function viewOf({ request }: Call, include: readonly Includable[]): View {
+  const { origin, pathname } = new URL(request.url);
+  const base = origin + pathname.replace(/\/responses(\/.*)?$/i, '');
+  return { include, fileUrl: (_container, file) => `${base}/files/${file}/content` };
+}
+
+/** A response as it goes out: connectors of Foundry read its text from `output_text`. */
+function shown(call: Call, response: ResponseObject, view: View): ResponseObject {
+  const whole = shownResponse(response, view);
+  return call.toleratesUnknownFields ? { ...whole, output_text: outputText(response) } : whole;
+}
+
+/** An event as it goes out: what it shows of items depends on `include` as well. */
+function shownEvent(call: Call, event: ResponseEvent, view: View): ResponseEvent {
+  const { response, item } = event;
+  return {
+    ...event,
+    ...(response && { response: shown(call, response, view) }),
+    ...(item && { item: shownOutput(item, view) }),
+  };
+}
+
+const create: Operation = operation({
+  method: 'post',
+  path: '/responses',
+  summary: 'Create a response',
+  number: 49,
+  apiVersionOptional: true,
+  body: createResponseRequest,
+  maxBodyBytes: MAX_BODY_BYTES,
+  response: responseObject,
+  handle: async (call) => {
+    const { responses } = await services();
+    const { body, scope, connection } = call;
+    if (body.background) throw errors.unsupported('background');
+    if (body.conversation) throw errors.unsupported('conversation');
+    const view = viewOf(call, body.include ?? []);
+    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
+    const work = async (sink: Parameters<typeof responses.answer>[1]) =>
+      orModelError(responses.answer(prepared, sink, connection.signal));
+    if (body.stream) return responseStream(call, work, (event) => shownEvent(call, event, view));
+    return shown(call, await work(() => Promise.resolve()), view);
+  },
+});
+
+const get: Operation = operation({
+  method: 'get',
+  path: '/responses/{response_id}',
+  summary: 'Get a response',
+  number: 50,
+  apiVersionOptional: true,
+  params: responseParams,
+  query: includeQuery,
+  response: responseObject,
+  handle: async (call) => {
+    const response = await (await services()).responses.get(call.scope, call.params.response_id);
+    return shown(call, response, viewOf(call, includeOf(call.request)));
+  },
+});
+
+const remove: Operation = operation({
+  method: 'delete',
+  path: '/responses/{response_id}',
+  summary: 'Delete a response',
+  number: 51,
+  apiVersionOptional: true,
+  params: responseParams,
+  response: 'raw',
+  handle: async ({ scope, params }) => {
+    await (await services()).responses.remove(scope, params.response_id);
+    return Response.json({ id: params.response_id, object: 'response', deleted: true });
+  },
+});
+
+const inputItems: Operation = operation({
+  method: 'get',
+  path: '/responses/{response_id}/input_items',
+  summary: 'List input items',
+  number: 52,
+  apiVersionOptional: true,
+  params: responseParams,
+  query: inputItemsQuery,
+  response: listOf(responseItem),
+  handle: async (call) => {
+    const view = viewOf(call, includeOf(call.request));
+    const page = await (await services()).responses.inputItems(call.scope, call.params.response_id, call.query);
+    return listObject({ ...page, data: page.data.map((item) => shownItem(item, view)) });
+  },
+});
+
+export const responsesFamily: Family = { name: 'responses', operations: [create, get, remove, inputItems] };

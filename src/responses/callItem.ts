@@ -1,0 +1,210 @@
+/** A call that the model makes, from its first piece to its result, with its events. */
+import { CodeArguments } from '../agentLoop/codeArguments';
+import { InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, FILE_SEARCH } from '../agentLoop/serverTools';
+import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
+import type { OfferedTool } from './offeredTools';
+import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
+import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+
+/** Bytes of the arguments of one call. */
+const MAX_ARGUMENT_BYTES = 512 * 1024;
+
+/** The item of a call before its arguments are known. */
+function newCall(offered: OfferedTool, key: ResponseKey, callId: string, containerId: string): OutputItem {
+  switch (offered.kind) {
+    case 'function':
+      return {
+        id: newItemId(itemPrefixes.function_call, key),
+        type: 'function_call',
+        status: 'in_progress',
+        call_id: callId,
+        name: offered.chat.function.name,
+        arguments: '',
+      };
+    case FILE_SEARCH:
+      return {
+        id: newItemId(itemPrefixes.file_search_call, key),
+        type: 'file_search_call',
+        status: 'in_progress',
+        queries: [],
+        results: null,
+      };
+    case CODE_INTERPRETER:
+      return {
+        id: newItemId(itemPrefixes.code_interpreter_call, key),
+        type: 'code_interpreter_call',
+        status: 'in_progress',
+        container_id: containerId,
+        code: '',
+        outputs: [],
+      };
+    case 'mcp': {
+      const { server_label } = offered.tool;
+      return offered.needsApproval
+        ? {
+            id: newItemId(itemPrefixes.mcp_approval_request, key),
+            type: 'mcp_approval_request',
+            server_label,
+            name: offered.name,
+            arguments: '',
+          }
+        : {
+            id: newItemId(itemPrefixes.mcp_call, key),
+            type: 'mcp_call',
+            status: 'in_progress',
+            server_label,
+            name: offered.name,
+            arguments: '',
+            output: null,
+            error: null,
+            approval_request_id: null,
+          };
+    }
+  }
+}
+
+/** The name of the events about an item. */
+const eventNames: Partial<Record<OutputItem['type'], string>> = {
+  file_search_call: 'file_search_call',
+  code_interpreter_call: 'code_interpreter_call',
+  mcp_call: 'mcp_call',
+};
+
+export class CallItem {
+  item: OutputItem;
+  private argumentText = '';
+  private readonly code = new CodeArguments();
+
+  constructor(
+    item: OutputItem,
+    readonly outputIndex: number,
+    private readonly emit: ResponseSink,
+  ) {
+    this.item = item;
+  }
+
+  static begun(
+    offered: OfferedTool,
+    {
+      key,
+      callId,
+      containerId,
+      outputIndex,
+    }: { key: ResponseKey; callId: string; containerId: string; outputIndex: number },
+    emit: ResponseSink,
+  ): CallItem {
+    return new CallItem(newCall(offered, key, callId, containerId), outputIndex, emit);
+  }
+
+  /** A request for approval is shown once it is whole. */
+  private get isShownAtOnce(): boolean {
+    return this.item.type !== 'mcp_approval_request';
+  }
+
+  async begin(): Promise<void> {
+    if (this.isShownAtOnce) await this.emit(itemAdded(this.outputIndex, { ...this.item }));
+    await this.tell('in_progress');
+  }
+
+  /** Takes a piece of the arguments. Throws {@link InvalidToolCallError} where they grow too long. */
+  async take(piece: string): Promise<void> {
+    this.argumentText += piece;
+    if (Buffer.byteLength(this.argumentText) > MAX_ARGUMENT_BYTES)
+      throw new InvalidToolCallError('The model called a tool with too long arguments.');
+    if (!piece) return;
+    const { type } = this.item;
+    if (type === 'function_call') await this.emit(this.event('function_call_arguments.delta', { delta: piece }));
+    if (type === 'mcp_call') await this.emit(this.event('mcp_call_arguments.delta', { delta: piece }));
+    if (type === 'code_interpreter_call') await this.tellCode(this.code.push(piece));
+  }
+
+  /** The arguments are whole. A call that the server does not carry out is over with that. */
+  async argumentsEnd(): Promise<void> {
+    const { item, argumentText } = this;
+    switch (item.type) {
+      case 'function_call':
+        this.item = { ...item, arguments: argumentText, status: 'completed' };
+        await this.emit(this.event('function_call_arguments.done', { name: item.name, arguments: argumentText }));
+        await this.done();
+        break;
+      case 'mcp_approval_request':
+        this.item = { ...item, arguments: argumentText };
+        await this.emit(itemAdded(this.outputIndex, this.item));
+        await this.done();
+        break;
+      case 'mcp_call':
+        this.item = { ...item, arguments: argumentText };
+        await this.emit(this.event('mcp_call_arguments.done', { arguments: argumentText }));
+        break;
+      case 'file_search_call':
+        this.item = { ...item, queries: queriesOf(argumentText) };
+        break;
+      case 'code_interpreter_call':
+        await this.tellCode(this.code.end());
+        this.item = { ...item, code: this.code.code };
+        await this.emit(this.event('code_interpreter_call_code.done', { code: this.code.code }));
+        break;
+      case 'mcp_list_tools':
+      case 'message':
+      case 'reasoning':
+        throw new Error(`An item of the type ${item.type} is no call.`);
+    }
+  }
+
+  /** Whether the server carries it out. */
+  get isServerCall(): boolean {
+    return this.item.type in eventNames;
+  }
+
+  /** `searching`, `interpreting`. */
+  async tell(state: string): Promise<void> {
+    const name = eventNames[this.item.type];
+    if (name !== undefined) await this.emit(this.event(`${name}.${state}`));
+  }
+
+  async found(results: SearchResult[]): Promise<void> {
+    if (this.item.type !== 'file_search_call') return;
+    const call: FileSearchCall = { ...this.item, status: 'completed', results };
+    await this.finish(call, 'completed');
+  }
+
+  async ran(outputs: CodeOutput[]): Promise<void> {
+    if (this.item.type === 'code_interpreter_call')
+      await this.finish({ ...this.item, status: 'completed', outputs }, 'completed');
+  }
+
+  async called(result: {
+    output: string | null;
+    error: { type: string; [field: string]: unknown } | null;
+  }): Promise<void> {
+    if (this.item.type !== 'mcp_call') return;
+    const state = result.error ? 'failed' : 'completed';
+    await this.finish({ ...this.item, ...result, status: state }, state);
+  }
+
+  /** The model was cut off, or the response ends otherwise. */
+  async cut(): Promise<void> {
+    const { item } = this;
+    if ('status' in item && item.status !== undefined) this.item = { ...item, status: 'incomplete' } as OutputItem;
+    if (this.isShownAtOnce) await this.done();
+  }
+
+  private async finish(item: OutputItem, state: string): Promise<void> {
+    this.item = item;
+    await this.tell(state);
+    await this.done();
+  }
+
+  private async done(): Promise<void> {
+    await this.emit(itemDone(this.outputIndex, this.item));
+  }
+
+  private async tellCode(delta: string): Promise<void> {
+    if (delta) await this.emit(this.event('code_interpreter_call_code.delta', { delta }));
+  }
+
+  private event(name: string, fields: Record<string, unknown> = {}) {
+    return itemEvent(name, this.item, this.outputIndex, fields);
+  }
+}

@@ -1,0 +1,177 @@
+/** Items of a conversation as a chat model reads them. */
+import { imageReader } from '../agentLoop/imageFiles';
+import { codeOutput, searchOutput, withMarkers, type WrittenFile } from '../agentLoop/toolOutputs';
+import { withoutMarkers } from '../agentLoop/citations';
+import { CODE_INTERPRETER, FILE_SEARCH } from '../agentLoop/serverTools';
+import type { ChatMessage, ImagePart, TextPart, ToolCall } from '../models/ports';
+import type { Scope } from '../scope';
+import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
+import type { ResponsesPorts } from './ports';
+
+type Ports = Pick<ResponsesPorts, 'files' | 'inputFiles'>;
+
+/** How a call of an MCP server's tool is named to the model. */
+export type McpNames = (label: string, name: string) => string;
+
+/** What reads the parts of messages. */
+export interface PartReader {
+  image(id: string): Promise<{ url: string } | { note: string }>;
+  file(part: Extract<InputPart, { type: 'input_file' }>): Promise<{ filename: string; text: string }>;
+}
+
+/** Reads images and files of the scope for one response: each file once. `param` is where a fault is told. */
+export function partReader({ files, inputFiles }: Ports, scope: Scope, signal?: AbortSignal): PartReader {
+  return { image: imageReader(files, scope), file: async (part) => inputFiles.read(scope, part, 'input', signal) };
+}
+
+/**
+ * The messages of items, oldest first. Calls and their outputs stand together, as chat completions want it: what has no output yet is left out, and so is what
+ * models cannot be told (reasoning, lists of tools).
+ */
+export async function chatMessages(
+  items: ResponseItem[],
+  parts: PartReader,
+  mcpName: McpNames,
+): Promise<ChatMessage[]> {
+  const messages: ChatMessage[] = [];
+  let calls: ToolCall[] = [];
+  const outputs = new Map(
+    items.flatMap((item) => (item.type === 'function_call_output' ? [[item.call_id, item]] : [])),
+  );
+  const flush = async (): Promise<void> => {
+    if (calls.length === 0) return;
+    messages.push({ role: 'assistant', content: null, tool_calls: calls });
+    const pictures: (TextPart | ImagePart)[] = [];
+    for (const { id } of calls) {
+      const given = outputs.get(id)?.output ?? '';
+      const read = typeof given === 'string' ? [textPart(given)] : await readParts(given, parts);
+      messages.push({ role: 'tool', tool_call_id: id, content: textIn(read) });
+      pictures.push(...read.filter(({ type }) => type === 'image_url'));
+    }
+    // Tools answer models in text only.
+    if (pictures.length > 0) messages.push({ role: 'user', content: pictures });
+    calls = [];
+  };
+  for (const item of items) {
+    if (item.type === 'function_call') {
+      if (outputs.has(item.call_id))
+        calls.push({ id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
+      continue;
+    }
+    await flush();
+    messages.push(...(await messagesOf(item, parts, mcpName, items)));
+  }
+  await flush();
+  return messages;
+}
+
+async function messagesOf(
+  item: Exclude<ResponseItem, { type: 'function_call' }>,
+  parts: PartReader,
+  mcpName: McpNames,
+  items: ResponseItem[],
+): Promise<ChatMessage[]> {
+  switch (item.type) {
+    case 'message':
+      return messageOf(item, parts);
+    case 'code_interpreter_call':
+      return item.code === null || item.outputs === null
+        ? []
+        : calledTool(item.id, CODE_INTERPRETER, JSON.stringify({ code: item.code }), codeText(item.outputs, []));
+    case 'mcp_call':
+      return calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item));
+    case 'mcp_approval_response': {
+      const asked = items.find(
+        (other) => other.type === 'mcp_approval_request' && other.id === item.approval_request_id,
+      );
+      if (item.approve || asked?.type !== 'mcp_approval_request') return [];
+      const answer = `The user did not approve this call.${item.reason ? ` Reason: ${item.reason}` : ''}`;
+      return calledTool(asked.id, mcpName(asked.server_label, asked.name), asked.arguments, answer);
+    }
+    // The passages were for the answer that follows; later answers search anew.
+    case 'file_search_call':
+    case 'function_call_output':
+    case 'mcp_list_tools':
+    case 'mcp_approval_request':
+    case 'reasoning':
+    case 'web_search_call':
+      return [];
+  }
+}
+
+async function messageOf(item: Extract<ResponseItem, { type: 'message' }>, parts: PartReader): Promise<ChatMessage[]> {
+  if (item.role === 'assistant') {
+    const text = item.content.map((part) => (part.type === 'refusal' ? part.refusal : part.text)).join('\n');
+    return text ? [{ role: 'assistant', content: withoutMarkers(text) }] : [];
+  }
+  const read = await readParts(item.content, parts);
+  if (item.role !== 'user') return [{ role: 'system', content: textIn(read) }];
+  return [{ role: 'user', content: read.some(({ type }) => type === 'image_url') ? read : textIn(read) }];
+}
+
+async function readParts(content: InputPart[], parts: PartReader): Promise<(TextPart | ImagePart)[]> {
+  const read: (TextPart | ImagePart)[] = [];
+  for (const part of content) read.push(await readPart(part, parts));
+  return read;
+}
+
+async function readPart(part: InputPart, parts: PartReader): Promise<TextPart | ImagePart> {
+  if (part.type === 'input_text') return textPart(part.text);
+  if (part.type === 'input_file') {
+    const { filename, text } = await parts.file(part);
+    return textPart(`[File ${filename}]\n${text}\n[End of ${filename}]`);
+  }
+  const { image_url: url, file_id: id } = part;
+  const found = url ? { url } : await parts.image(id ?? '');
+  if ('note' in found) return textPart(found.note);
+  const detail = part.detail === 'original' ? 'high' : part.detail;
+  return { type: 'image_url', image_url: { url: found.url, detail } };
+}
+
+const textPart = (text: string): TextPart => ({ type: 'text', text });
+const textIn = (parts: (TextPart | ImagePart)[]): string =>
+  parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+
+/** A call that the model made of a tool of the server, with what it was told. */
+export const calledTool = (id: string, name: string, given: string, answer: string): ChatMessage[] => [
+  { role: 'assistant', content: null, tool_calls: [{ id, type: 'function', function: { name, arguments: given } }] },
+  { role: 'tool', tool_call_id: id, content: answer },
+];
+
+/** A search of the response that is being answered, its number `search` from 0. */
+export const searchMessages = (call: FileSearchCall, search: number): ChatMessage[] =>
+  calledTool(
+    call.id,
+    FILE_SEARCH,
+    JSON.stringify({ queries: call.queries }),
+    searchOutput(markedPassages(call, search)),
+  );
+
+/** The passages that a search brought, by the markers that the model copies. */
+export const markedPassages = ({ results }: FileSearchCall, search: number) =>
+  withMarkers(
+    (results ?? []).map(({ file_id, filename, score, text, attributes }) => ({
+      fileId: file_id,
+      filename,
+      score,
+      text,
+      attributes: attributes ?? {},
+    })),
+    search,
+  );
+
+type CodeOutputs = Extract<ResponseItem, { type: 'code_interpreter_call' }>['outputs'];
+
+/** What the model is told of code that ran; `files` are those that it wrote. */
+export const codeText = (outputs: CodeOutputs, files: WrittenFile[]): string =>
+  codeOutput({
+    logs: (outputs ?? []).flatMap((output) => (output.type === 'logs' ? [output.logs] : [])),
+    imageIds: (outputs ?? []).flatMap((output) => (output.type === 'image' ? [output.url] : [])),
+    files,
+  });
+
+/** What the model is told of a call of an MCP server's tool. */
+export function mcpText({ output, error }: Extract<ResponseItem, { type: 'mcp_call' }>): string {
+  if (error) return `The call failed: ${typeof error === 'string' ? error : JSON.stringify(error)}`;
+  return output ?? '';
+}

@@ -1,0 +1,95 @@
+/** What was said before a response: the responses that it continues, read in pages. */
+import { text as textOf } from 'node:stream/consumers';
+import { errors } from '../errors';
+import type { Scope } from '../scope';
+import type { ResponseItem } from '../wire/responseItems';
+import type { ResponsesPorts } from './ports';
+import { responseKeyOf, type ResponseKey } from './responseIds';
+import { chainPartition, TURNS, turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+
+const PAGE = 100;
+/** Of a longer conversation only the newest responses are read. */
+const MAX_TURNS = 2_000;
+/** Of all items together, as JSON: more than any model reads, and little enough for the memory. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
+
+/** The items before a response, oldest first. */
+export interface Context {
+  items: ResponseItem[];
+  /** Something older was left out, since the conversation is too long. */
+  isCut: boolean;
+}
+
+/** The key of the response that a request continues. Throws 400 where it names none that is there and complete. */
+export async function previousResponse(
+  { records }: Ports,
+  scope: Scope,
+  id: string,
+): Promise<{ key: ResponseKey; order: string; stored: StoredResponse }> {
+  const key = responseKeyOf(id);
+  const found = key && (await records.get<TurnRecord>(turnKey(scope, key)));
+  if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
+  const { status } = found.value.response;
+  if (status === 'queued' || status === 'in_progress') throw errors.previousResponseNotDone(id, status);
+  return { key, order: found.order, stored: found.value };
+}
+
+/** The conversation that ends with the response `last`, which is read already. */
+export async function readChain(
+  ports: Ports,
+  scope: Scope,
+  last: ResponseKey,
+  stored: StoredResponse,
+): Promise<Context> {
+  const newestFirst: ResponseItem[][] = [];
+  let bytes = 0;
+  let turns = 0;
+  const isFull = () => turns >= MAX_TURNS || bytes > MAX_BYTES;
+  const take = async (value: TurnRecord): Promise<void> => {
+    turns += 1;
+    if ('deleted' in value) return;
+    const items = [...(await inputOf(ports, value)), ...value.response.output];
+    bytes += JSON.stringify(items).length;
+    newestFirst.push(items);
+  };
+  await take(stored);
+  let at: ResponseKey = last;
+  let wanted = stored.previous;
+  while (wanted && !isFull()) {
+    // Of another chain: that one was forked off here.
+    if (wanted.chain !== at.chain) {
+      const found = await ports.records.get<TurnRecord>(turnKey(scope, wanted));
+      if (!found) break;
+      await take(found.value);
+      at = wanted;
+      wanted = found.value.previous;
+      continue;
+    }
+    const page = await ports.records.list<TurnRecord>(chainPartition(scope, at.chain), TURNS, {
+      order: 'desc',
+      limit: PAGE,
+      after: at.turn,
+    });
+    for (const { id, value } of page.records) {
+      if (isFull() || wanted?.chain !== at.chain) break;
+      // Two callers may have continued the same response at the same time.
+      if (id !== wanted.turn) continue;
+      await take(value);
+      wanted = value.previous;
+    }
+    const end = page.records.at(-1);
+    if (!end || (!page.hasMore && wanted?.chain === at.chain)) break;
+    at = { chain: at.chain, turn: end.id };
+  }
+  return { items: newestFirst.reverse().flat(), isCut: wanted !== null && isFull() };
+}
+
+/** The response's own input. */
+export async function inputOf({ blobs }: Ports, { input, response }: StoredResponse): Promise<ResponseItem[]> {
+  if (Array.isArray(input)) return input;
+  const found = await blobs.open(input.blob);
+  if (!found) throw new Error(`The input of ${response.id} is not there.`);
+  return JSON.parse(await textOf(found.content));
+}

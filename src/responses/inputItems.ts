@@ -1,0 +1,86 @@
+/** The items of an input: given ids, references resolved, calls matched with their outputs. */
+import { errors } from '../errors';
+import type { Scope } from '../scope';
+import type { InputItem, ResponseItem } from '../wire/responseItems';
+import { inputOf } from './context';
+import type { ResponsesPorts } from './ports';
+import { itemOwnerOf, itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+import { turnKey, type TurnRecord } from './responseRecords';
+
+/** Finds an item of a conversation. */
+export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
+
+/**
+ * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere.
+ */
+export async function storedItems(
+  ports: Pick<ResponsesPorts, 'records' | 'blobs'>,
+  scope: Scope,
+  input: string | InputItem[] | null | undefined,
+  key: ResponseKey,
+  inConversation?: FindConversationItem,
+): Promise<ResponseItem[]> {
+  const given: InputItem[] =
+    typeof input === 'string'
+      ? [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }]
+      : (input ?? []);
+  const items: ResponseItem[] = [];
+  for (const [index, item] of given.entries()) {
+    if (item.type === 'item_reference') {
+      const found = (await referred(ports, scope, item.id)) ?? (await inConversation?.(scope, item.id));
+      if (!found) throw errors.noItem(item.id, `input[${index}]`);
+      items.push(found);
+    } else items.push(withId(item, key));
+  }
+  return items;
+}
+
+type OwnItem = Exclude<InputItem, { type: 'item_reference' }>;
+
+/** The item with an id and a status, which callers may leave out. */
+export function withId(item: OwnItem, key: ResponseKey): ResponseItem {
+  const id = item.id ?? newItemId(itemPrefixes[item.type], key);
+  switch (item.type) {
+    case 'message':
+      return item.role === 'assistant'
+        ? { ...item, id, status: item.status ?? 'completed' }
+        : { ...item, id, status: item.status ?? 'completed' };
+    case 'function_call':
+      return { ...item, id, status: item.status ?? 'completed' };
+    case 'function_call_output':
+      return { ...item, id, status: item.status ?? 'completed' };
+    case 'mcp_approval_response':
+      return { ...item, id };
+    default:
+      return item;
+  }
+}
+
+/** The item of a stored response of the scope. */
+async function referred(
+  ports: Pick<ResponsesPorts, 'records' | 'blobs'>,
+  scope: Scope,
+  id: string,
+): Promise<ResponseItem | undefined> {
+  const owner = itemOwnerOf(id);
+  const found = owner && (await ports.records.get<TurnRecord>(turnKey(scope, owner)));
+  if (!found || 'deleted' in found.value) return undefined;
+  const { value } = found;
+  return (
+    value.response.output.find((item) => item.id === id) ?? (await inputOf(ports, value)).find((item) => item.id === id)
+  );
+}
+
+/**
+ * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
+ */
+export function checkCalls(items: ResponseItem[], isCut: boolean): void {
+  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+  const outputs = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
+  for (const id of calls) if (!outputs.has(id)) throw errors.noToolOutput(id);
+  for (const id of outputs) if (!calls.has(id) && !isCut) throw errors.noToolCall(id);
+  const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));
+  for (const item of items)
+    if (item.type === 'mcp_approval_response' && !requests.has(item.approval_request_id) && !isCut)
+      throw errors.noApprovalRequest(item.approval_request_id);
+}

@@ -1,0 +1,113 @@
+/** The MCP servers of one response: what tools they have, and calls of them. */
+import { errors } from '../errors';
+import type { McpCall, McpListTools, OutputItem } from '../wire/responseItems';
+import type { McpTool } from '../wire/responseTools';
+import { McpError, type McpClient, type McpClients, type McpServer } from './mcpPort';
+import { isAllowed } from './offeredTools';
+import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
+import { itemPrefixes, newItemId } from './responseIds';
+import type { ResponseTask } from './responseWork';
+
+export class McpServers {
+  /** The tools of each server that the model may know of, by the server's label. */
+  readonly lists = new Map<string, McpListTools>();
+  private client: McpClient | undefined;
+
+  constructor(
+    private readonly clients: McpClients,
+    private readonly task: Pick<ResponseTask, 'key' | 'items' | 'settings'>,
+    private readonly emit: ResponseSink,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /**
+   * Asks each server for its tools, unless the conversation has its list already; a list is an item of the output. Throws 424 for a server that does not give one.
+   */
+  async list(output: OutputItem[], add: (items: OutputItem[]) => void): Promise<void> {
+    let index = output.length;
+    for (const tool of this.task.settings.tools) {
+      if (tool.type !== 'mcp') continue;
+      const known = [...this.task.items, ...output].findLast(
+        (item): item is McpListTools =>
+          item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error,
+      );
+      const list = known ?? (await this.listed(tool, index));
+      if (!known) {
+        add([list]);
+        index += 1;
+      }
+      this.lists.set(tool.server_label, { ...list, tools: list.tools.filter((one) => isAllowed(tool, one)) });
+    }
+  }
+
+  private async listed(tool: McpTool, index: number): Promise<McpListTools> {
+    const id = newItemId(itemPrefixes.mcp_list_tools, this.task.key);
+    const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [], error: null };
+    await this.emit(itemAdded(index, empty));
+    await this.emit(itemEvent('mcp_list_tools.in_progress', empty, index));
+    try {
+      const tools = await this.open().listTools(serverOf(tool), this.signal);
+      const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)) };
+      await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
+      await this.emit(itemDone(index, list));
+      return list;
+    } catch (error) {
+      if (!(error instanceof McpError)) throw error;
+      await this.emit(itemEvent('mcp_list_tools.failed', empty, index));
+      await this.emit(itemDone(index, { ...empty, error: error.message }));
+      throw errors.mcpFailed(tool.server_label, error.message, error);
+    }
+  }
+
+  /** Calls the tool. What fails there is the call's result, which the model reads. `fits` says whether there is room for a text. */
+  async call(
+    tool: McpTool | undefined,
+    { name, arguments: text }: McpCall,
+    fits: (text: string) => boolean,
+  ): Promise<{ output: string | null; error: { type: string; [field: string]: unknown } | null }> {
+    const failed = (type: string, message: string, code?: number) => ({
+      output: null,
+      error: { type, ...(code !== undefined && { code }), message },
+    });
+    if (!tool) return failed('mcp_protocol_error', 'The server is not among the tools of the response.');
+    const given = parsedArguments(text);
+    if (!given) return failed('mcp_tool_execution_error', 'The arguments are no JSON object.');
+    try {
+      const { output, error } = await this.open().callTool(serverOf(tool), name, given, this.signal);
+      if (error !== null) return failed('mcp_tool_execution_error', error);
+      return fits(output)
+        ? { output, error: null }
+        : failed('mcp_protocol_error', 'There is no room left for this output.');
+    } catch (error) {
+      if (!(error instanceof McpError)) throw error;
+      return failed(error.kind === 'http' ? 'http_error' : 'mcp_protocol_error', error.message, error.code);
+    }
+  }
+
+  private open(): McpClient {
+    return (this.client ??= this.clients.open());
+  }
+
+  async close(): Promise<void> {
+    await this.client?.close();
+  }
+}
+
+const serverOf = ({ server_label: label, server_url: url, headers, authorization }: McpTool): McpServer => ({
+  label,
+  url,
+  ...(headers && { headers }),
+  ...(authorization && { authorization }),
+});
+
+function parsedArguments(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text || '{}');
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,91 @@
+/** The tools of a response as its model is offered them: all are functions to it. */
+import { CODE_INTERPRETER, CODE_TOOL, FILE_SEARCH, SEARCH_TOOL } from '../agentLoop/serverTools';
+import type { FunctionTool } from '../models/ports';
+import type { McpListTools } from '../wire/responseItems';
+import type { McpTool, ResponseTool } from '../wire/responseTools';
+
+/** What a call of a function by its name means. */
+export type OfferedTool =
+  | { kind: 'function'; chat: FunctionTool; tool: ResponseTool }
+  | { kind: 'file_search'; chat: FunctionTool; tool: Extract<ResponseTool, { type: 'file_search' }> }
+  | { kind: 'code_interpreter'; chat: FunctionTool; tool: Extract<ResponseTool, { type: 'code_interpreter' }> }
+  | { kind: 'mcp'; chat: FunctionTool; tool: McpTool; name: string; needsApproval: boolean };
+
+/** Chat completions take no longer names. */
+const MAX_NAME = 64;
+
+/** The name under which the model knows a tool of an MCP server. */
+export const mcpName = (label: string, name: string): string =>
+  `${label}__${name}`.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_NAME);
+
+/** The tools by the names that the model calls. `lists` are those of the MCP servers, by their labels. */
+export function offeredTools(
+  tools: ResponseTool[],
+  lists: ReadonlyMap<string, McpListTools>,
+): Map<string, OfferedTool> {
+  const offered = new Map<string, OfferedTool>();
+  for (const tool of tools) {
+    if (tool.type === 'function') offered.set(tool.name, { kind: 'function', chat: functionOf(tool), tool });
+    if (tool.type === 'file_search') offered.set(FILE_SEARCH, { kind: 'file_search', chat: SEARCH_TOOL, tool });
+    if (tool.type === 'code_interpreter')
+      offered.set(CODE_INTERPRETER, { kind: 'code_interpreter', chat: CODE_TOOL, tool });
+    if (tool.type === 'mcp')
+      for (const listed of lists.get(tool.server_label)?.tools ?? []) {
+        const name = mcpName(tool.server_label, listed.name);
+        const parameters = listed.input_schema;
+        const description = listed.description ?? undefined;
+        const chat: FunctionTool = {
+          type: 'function',
+          function: { name, ...(description && { description }), parameters },
+        };
+        const needsApproval = asksFirst(tool, listed);
+        offered.set(name, { kind: 'mcp', chat, tool, name: listed.name, needsApproval });
+      }
+  }
+  return offered;
+}
+
+function functionOf({
+  name,
+  description,
+  parameters,
+  strict,
+}: Extract<ResponseTool, { type: 'function' }>): FunctionTool {
+  return {
+    type: 'function',
+    function: {
+      name,
+      ...(description && { description }),
+      ...(parameters && { parameters }),
+      ...(strict != null && { strict }),
+    },
+  };
+}
+
+type Listed = McpListTools['tools'][number];
+const isReadOnly = ({ annotations }: Listed): boolean => annotations?.readOnlyHint === true;
+
+interface ToolFilter {
+  tool_names?: string[];
+  read_only?: boolean;
+}
+
+/** Whether the filter names the tool; one that says nothing names none. */
+function isAmong(filter: ToolFilter | undefined, tool: Listed): boolean {
+  if (!filter) return false;
+  if (filter.tool_names) return filter.tool_names.includes(tool.name) && (!filter.read_only || isReadOnly(tool));
+  return filter.read_only === true && isReadOnly(tool);
+}
+
+/** Whether the model may know of the tool (`allowed_tools`). */
+export function isAllowed({ allowed_tools: allowed }: McpTool, tool: Listed): boolean {
+  if (!allowed) return true;
+  return Array.isArray(allowed) ? allowed.includes(tool.name) : isAmong(allowed, tool);
+}
+
+/** Whether the caller is asked before the tool is called (`require_approval`, which is `always` unless given). */
+function asksFirst({ require_approval: rule }: McpTool, tool: Listed): boolean {
+  if (!rule || typeof rule === 'string') return rule !== 'never';
+  // What neither names is asked for: that is the default.
+  return isAmong(rule.always, tool) || !isAmong(rule.never, tool);
+}

@@ -1,0 +1,43 @@
+/** Events of a response as it is answered (components.md section 12). */
+import type { OutputItem } from '../wire/responseItems';
+import type { ResponseObject } from '../wire/responses';
+
+/** An event without its number, which it is given when it is sent. */
+export interface ResponseEvent {
+  type: string;
+  response?: ResponseObject;
+  item?: OutputItem;
+  [field: string]: unknown;
+}
+
+/** Takes one event; resolves when the next may come. */
+export type ResponseSink = (event: ResponseEvent) => Promise<void>;
+
+/** Nobody listens. */
+export const silent: ResponseSink = () => Promise.resolve();
+
+/** `response.created`, `response.completed` and the like. */
+export const responseEvent = (state: string, response: ResponseObject): ResponseEvent => ({
+  type: `response.${state}`,
+  response: { ...response, output: [...response.output] },
+});
+
+export const itemAdded = (output_index: number, item: OutputItem): ResponseEvent => ({
+  type: 'response.output_item.added',
+  output_index,
+  item,
+});
+
+export const itemDone = (output_index: number, item: OutputItem): ResponseEvent => ({
+  type: 'response.output_item.done',
+  output_index,
+  item,
+});
+
+/** An event about an item, `response.<name>`. */
+export const itemEvent = (
+  name: string,
+  { id }: { id: string },
+  output_index: number,
+  fields: Record<string, unknown> = {},
+): ResponseEvent => ({ type: `response.${name}`, item_id: id, output_index, ...fields });

@@ -1,0 +1,54 @@
+/** How responses are stored: one partition a chain, in which each follows the one that it continues. */
+import type { WrittenFile } from '../agentLoop/toolOutputs';
+import type { Scope } from '../scope';
+import { partitionOf } from '../storage/keys';
+import type { RecordKey } from '../storage/ports';
+import type { ResponseItem } from '../wire/responseItems';
+import type { ResponseObject } from '../wire/responses';
+import type { ResponseKey } from './responseIds';
+
+/** A response as it is stored. */
+export interface StoredResponse {
+  /** With everything in its output; what callers see of it depends on their `include`. */
+  response: ResponseObject;
+  /** Its own input, or the blob that holds it as JSON where it is large. */
+  input: ResponseItem[] | { blob: string };
+  /** The response that it continues. */
+  previous: ResponseKey | null;
+  /** Files that code wrote, by the id of the call. */
+  files: Record<string, WrittenFile[]>;
+}
+
+/** What is left of a response that was deleted: it leads to what came before. */
+export interface DeletedResponse {
+  deleted: true;
+  previous: ResponseKey | null;
+}
+
+export type TurnRecord = StoredResponse | DeletedResponse;
+
+/** The newest response of a chain. */
+export interface HeadRecord {
+  turn: string;
+}
+
+export const TURNS = 'turns';
+const HEAD = 'head';
+
+export const chainPartition = (scope: Scope, chain: string): string => partitionOf(scope, 'responses', chain);
+
+export const turnKey = (scope: Scope, { chain, turn }: ResponseKey): RecordKey => ({
+  partition: chainPartition(scope, chain),
+  list: TURNS,
+  id: turn,
+});
+
+export const headKey = (scope: Scope, chain: string): RecordKey => ({
+  partition: chainPartition(scope, chain),
+  list: HEAD,
+  id: HEAD,
+});
+
+/** Where a large input is kept. */
+export const inputBlob = ({ tenant, project }: Scope, { chain, turn }: ResponseKey): string =>
+  ['responses', tenant, project, chain, turn].map(encodeURIComponent).join('/');

@@ -1,0 +1,547 @@
+/** The work of a response: turns of the model, and of the server's tools, until it ends or needs its caller. */
+import { patientAnswer } from '../agentLoop/modelCall';
+import type { CodeResult, FoundPassage } from '../agentLoop/ports';
+import { InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
+import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
+import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
+import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
+import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import type { Scope } from '../scope';
+import type {
+  CodeInterpreterCall,
+  CodeOutput,
+  FileSearchCall,
+  Logprob,
+  McpCall,
+  OutputItem,
+  ResponseItem,
+} from '../wire/responseItems';
+import type { McpTool } from '../wire/responseTools';
+import type { ResponseObject, ResponseUsage } from '../wire/responses';
+import { CallItem } from './callItem';
+import {
+  calledTool,
+  chatMessages,
+  codeText,
+  markedPassages,
+  mcpText,
+  searchMessages,
+  type PartReader,
+} from './chatItems';
+import { McpServers } from './mcpServers';
+import { MessageItem } from './messageItem';
+import { chatResponseFormat, codeFiles, wantedTools, type Settings } from './newResponse';
+import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
+import type { ResponsesPorts } from './ports';
+import { responseEvent, type ResponseSink } from './responseEvents';
+import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+
+/** A model that only calls tools would go on for ever. */
+const MAX_TURNS = 100;
+/** Of all results of a response's tools together, which are stored with it. */
+const MAX_RESULT_BYTES = 1024 * 1024;
+/** Of what one piece of code prints; models read no more. */
+const MAX_LOG_CHARACTERS = 64 * 1024;
+const DEFAULT_SEARCH_RESULTS = 20;
+
+type Finish = Extract<ChatEvent, { type: 'finish' }>;
+
+/** What is to be done. */
+export interface ResponseTask {
+  scope: Scope;
+  key: ResponseKey;
+  settings: Settings;
+  /** As it stands: its output holds what was finished before. */
+  response: ResponseObject;
+  /** What was said before, and the response's own input. */
+  items: ResponseItem[];
+  files: Record<string, WrittenFile[]>;
+  /** Until when a 429 of the model is waited out, in Unix seconds. */
+  patientUntil: number;
+}
+
+/** Stores how far the response is, where that must survive this process. */
+export type Checkpoint = (state: { response: ResponseObject; files: Record<string, WrittenFile[]> }) => Promise<void>;
+
+export class ResponseWork {
+  response: ResponseObject;
+  readonly files: Record<string, WrittenFile[]>;
+  /** What is being written and called just now, at their places in the output. */
+  private message: MessageItem | undefined;
+  private calls: CallItem[] = [];
+  /** What this turn of the model has finished, at its place in the output. */
+  private finished: { index: number; item: OutputItem }[] = [];
+  private offered = new Map<string, OfferedTool>();
+  private history: ChatMessage[] = [];
+  private readonly servers: McpServers;
+  private window: number;
+  private resultBytes = 0;
+  private usedCalls: number;
+
+  constructor(
+    private readonly ports: ResponsesPorts,
+    private readonly task: ResponseTask,
+    private readonly emit: ResponseSink,
+    private readonly signal: AbortSignal,
+    private readonly parts: PartReader,
+    private readonly checkpoint: Checkpoint = () => Promise.resolve(),
+  ) {
+    this.response = task.response;
+    this.files = { ...task.files };
+    this.window = contextWindow(task.settings.model);
+    this.servers = new McpServers(ports.mcp, task, emit, signal);
+    this.usedCalls = this.response.output.filter(({ type }) => isServerCall(type)).length;
+  }
+
+  /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
+  async go(): Promise<void> {
+    try {
+      this.history = await chatMessages(this.task.items, this.parts, mcpName);
+      await this.servers.list(this.response.output, (items) => this.add(items));
+      this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
+      if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
+        this.ports.codeInterpreter?.prepare?.();
+      await this.carryOut([...this.interrupted(), ...(await this.approved())]);
+      for (let turn = 0; turn < MAX_TURNS; turn += 1) if (await this.turn()) return;
+      throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
+    } finally {
+      await this.servers.close();
+    }
+  }
+
+  /** Ends what is open, and the response, as the error that stopped it has it. */
+  async end(status: 'failed' | 'cancelled' | 'incomplete', fields: Partial<ResponseObject>): Promise<void> {
+    await this.closeOpen();
+    await this.finish({ status, ...fields });
+  }
+
+  /** Whether anything was put out that a caller could not have by asking again. */
+  get hasOutput(): boolean {
+    return (
+      this.response.output.some(({ type }) => type !== 'mcp_list_tools') ||
+      this.message !== undefined ||
+      this.calls.length > 0
+    );
+  }
+
+  private get at(): number {
+    return Math.floor(this.ports.now() / 1000);
+  }
+
+  private get nextIndex(): number {
+    return this.response.output.length + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
+  }
+
+  private add(items: OutputItem[]): void {
+    this.response = { ...this.response, output: [...this.response.output, ...items] };
+  }
+
+  /** One call of the model and what follows from it; whether the response is over with that. */
+  private async turn(): Promise<boolean> {
+    const finish = await this.ask();
+    this.count(finish);
+    if (finish.reason === 'content_filter' || finish.reason === 'length') {
+      await this.closeOpen();
+      const reason = finish.reason === 'length' ? 'max_output_tokens' : 'content_filter';
+      await this.finish({ status: 'incomplete', incomplete_details: { reason } });
+      return true;
+    }
+    await this.closeMessage('completed');
+    for (const call of this.calls) await call.argumentsEnd();
+    const calls = this.calls.splice(0);
+    this.addFinished(calls);
+    const server = calls.filter((call) => call.isServerCall);
+    await this.carryOut(server);
+    if (calls.length > 0 && server.length === calls.length) return false;
+    if (calls.length === 0 && finish.reason === 'tool_calls') return false;
+    await this.finish({ status: 'completed' });
+    return true;
+  }
+
+  private async finish(fields: Partial<ResponseObject>): Promise<void> {
+    this.response = { ...this.response, completed_at: fields.status === 'completed' ? this.at : null, ...fields };
+    await this.emit(responseEvent(this.response.status, this.response));
+  }
+
+  private async closeMessage(status: 'completed' | 'incomplete'): Promise<void> {
+    if (!this.message) return;
+    const { message } = this;
+    this.message = undefined;
+    this.finished.push({ index: message.outputIndex, item: await message.end(status) });
+  }
+
+  /** Text may stand before calls and behind them. */
+  private addFinished(calls: CallItem[]): void {
+    const all = [...this.finished.splice(0), ...calls.map(({ outputIndex, item }) => ({ index: outputIndex, item }))];
+    this.add(all.sort((a, b) => a.index - b.index).map(({ item }) => item));
+  }
+
+  private async closeOpen(): Promise<void> {
+    await this.closeMessage('incomplete');
+    for (const call of this.calls) await call.cut();
+    this.addFinished(this.calls.splice(0));
+  }
+
+  // Asking the model
+
+  /** Asks the model, with less of what was said where the service says that its window is smaller than thought. */
+  private async ask(): Promise<Finish> {
+    for (;;) {
+      const request = await this.request();
+      try {
+        return await this.read(request);
+      } catch (error) {
+        const isBegun = this.message !== undefined || this.calls.length > 0;
+        const window =
+          isBegun || this.response.truncation === 'disabled' ? undefined : smallerWindow(error, this.window);
+        if (window === undefined) throw error;
+        this.window = window;
+      }
+    }
+  }
+
+  private async request(): Promise<ChatRequest> {
+    const { response, task, window } = this;
+    const used = response.usage?.output_tokens ?? 0;
+    const left = response.max_output_tokens === null ? undefined : Math.max(1, response.max_output_tokens - used);
+    const tools = this.toolsLeft();
+    const guidance = toolGuidance(task.settings.tools.map(({ type }) => type));
+    const instructions = [response.instructions, ...guidance].filter(Boolean).join('\n\n');
+    const whole: PromptParts = {
+      model: task.settings.model,
+      instructions: instructions ? [{ role: 'system', content: instructions }] : [],
+      history: this.history,
+      steps: await this.ownMessages(),
+      tools: tools.map(({ chat }) => chat),
+    };
+    const isCut = response.truncation === 'auto';
+    const parts = isCut ? ((await truncated(whole, { window: windowRoom(window, left) })) ?? whole) : whole;
+    return {
+      model: task.settings.model,
+      messages: [...parts.instructions, ...parts.history, ...parts.steps],
+      ...this.toolFields(tools),
+      ...sampling(task.settings),
+      ...(left !== undefined && { max_completion_tokens: left }),
+    };
+  }
+
+  /** Once the server's tools were called as often as they may be, the model is not offered them. */
+  private toolsLeft(): OfferedTool[] {
+    const { max_tool_calls: most } = this.response;
+    const offered = [...this.offered.values()];
+    return most !== null && this.usedCalls >= most ? offered.filter(({ kind }) => kind === 'function') : offered;
+  }
+
+  private toolFields(tools: OfferedTool[]): Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
+    if (tools.length === 0) return {};
+    const choice = this.response.tool_choice;
+    const hasCalled = this.response.output.some(({ type }) => type.endsWith('_call'));
+    const fields: ReturnType<ResponseWork['toolFields']> = {
+      tools: tools.map(({ chat }) => chat),
+      ...(!this.response.parallel_tool_calls && choice !== 'none' && { parallel_tool_calls: false }),
+    };
+    if (choice === 'none' || choice === 'auto') return { ...fields, tool_choice: choice };
+    const wanted = wantedTools(choice, this.task.settings.tools);
+    const among = tools.filter(({ tool }) => wanted.includes(tool));
+    const isAllowed = typeof choice === 'object' && choice.type === 'allowed_tools';
+    if (isAllowed) fields.tools = among.map(({ chat }) => chat);
+    // A choice that forces a call holds until one was made: else there would never be an answer.
+    if (hasCalled || among.length === 0) return { ...fields, tool_choice: 'auto' };
+    if (isAllowed || choice === 'required') return { ...fields, tool_choice: isAllowed ? choice.mode : 'required' };
+    const named =
+      'name' in choice && choice.type === 'mcp' && choice.name ? mcpName(choice.server_label, choice.name) : undefined;
+    const only = among.find(({ chat }) => chat.function.name === named) ?? (among.length === 1 ? among[0] : undefined);
+    if (!only) return { ...fields, tools: among.map(({ chat }) => chat), tool_choice: 'required' };
+    return { ...fields, tool_choice: { type: 'function', function: { name: only.chat.function.name } } };
+  }
+
+  /** What the response did so far, as the model reads it. */
+  private async ownMessages(): Promise<ChatMessage[]> {
+    let search = 0;
+    const messages: ChatMessage[] = [];
+    for (const item of this.response.output) {
+      if (item.type === 'file_search_call') messages.push(...searchMessages(item, search++));
+      else if (item.type === 'code_interpreter_call')
+        messages.push(
+          ...calledTool(
+            item.id,
+            item.type.replace('_call', ''),
+            JSON.stringify({ code: item.code }),
+            codeText(item.outputs, this.files[item.id] ?? []),
+          ),
+        );
+      else if (item.type === 'mcp_call')
+        messages.push(...calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item)));
+      else messages.push(...(await chatMessages([item], this.parts, mcpName)));
+    }
+    return messages;
+  }
+
+  /** Reads an answer: its text into a message, its calls into items. */
+  private async read(request: ChatRequest): Promise<Finish> {
+    const written: string[] = [];
+    const { scope, patientUntil } = this.task;
+    const patience = { expiresAt: patientUntil, tenant: scope.tenant };
+    /** Calls of tools that may not be called any more. */
+    const ignored = new Set<number>();
+    for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
+      this.signal.throwIfAborted();
+      if (event.type === 'finish') return this.counted(event, request, written);
+      written.push(event.type === 'tool_call' ? event.arguments : event.text);
+      if (event.type === 'tool_call') {
+        if (!ignored.has(event.index)) await this.takeCall(event, ignored);
+        continue;
+      }
+      const message = this.message ?? (await this.beginMessage());
+      if (event.type === 'refusal') await message.refuse(event.text);
+      else await message.write(event.text, this.wantsLogprobs ? logprobsOf(event.logprobs) : []);
+      if (message.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
+    }
+    throw new ModelError('unavailable', 'The model ended its answer without saying why.');
+  }
+
+  private get wantsLogprobs(): boolean {
+    return this.task.settings.body.include?.includes('message.output_text.logprobs') ?? false;
+  }
+
+  private async beginMessage(): Promise<MessageItem> {
+    const links = new Map<string, string>();
+    addLinks(links, Object.values(this.files).flat());
+    const searches = this.response.output.filter((item) => item.type === 'file_search_call');
+    const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
+    // Text behind the calls of a turn is a message of its own.
+    const id = newItemId(itemPrefixes.message, this.task.key);
+    this.message = new MessageItem(id, this.nextIndex, { passages, links, containerId: this.containerId }, this.emit);
+    await this.message.begin();
+    return this.message;
+  }
+
+  private readonly callOfIndex = new Map<number, CallItem>();
+
+  private async takeCall(piece: Extract<ChatEvent, { type: 'tool_call' }>, ignored: Set<number>): Promise<void> {
+    let call = this.calls.length > 0 ? this.callOfIndex.get(piece.index) : undefined;
+    if (!call) {
+      const offered = this.offered.get(piece.name ?? '');
+      if (!piece.id || !offered)
+        throw new InvalidToolCallError(
+          `The model called a tool that the response does not have: '${(piece.name ?? '').slice(0, 64)}'.`,
+        );
+      if (offered.kind !== 'function' && !this.mayCall()) {
+        ignored.add(piece.index);
+        return;
+      }
+      // Its text comes first, and is whole.
+      await this.closeMessage('completed');
+      const place = {
+        key: this.task.key,
+        callId: this.freeCallId(piece.id),
+        containerId: this.containerId,
+        outputIndex: this.nextIndex,
+      };
+      call = CallItem.begun(offered, place, this.emit);
+      if (this.calls.length === 0) this.callOfIndex.clear();
+      this.calls.push(call);
+      this.callOfIndex.set(piece.index, call);
+      if (offered.kind !== 'function') this.usedCalls += 1;
+      await call.begin();
+    }
+    await call.take(piece.arguments);
+  }
+
+  private mayCall(): boolean {
+    const { max_tool_calls: most } = this.response;
+    return most === null || this.usedCalls < most;
+  }
+
+  /** Some local servers give every call the same id, but outputs are handed in by it. */
+  private freeCallId(id: string): string {
+    const isTaken = this.calls.some(({ item }) => item.type === 'function_call' && item.call_id === id);
+    return isTaken ? `${id}_${this.calls.length}` : id;
+  }
+
+  /** Services that do not count leave it to us. */
+  private async counted(finish: Finish, request: ChatRequest, written: string[]): Promise<Finish> {
+    return finish.usage ? finish : { ...finish, usage: await estimatedUsage(request, written.join('')) };
+  }
+
+  private count({ usage, usageDetails, serviceTier }: Finish): void {
+    const before = this.response.usage;
+    const sum: ResponseUsage = {
+      input_tokens: (before?.input_tokens ?? 0) + (usage?.prompt_tokens ?? 0),
+      input_tokens_details: {
+        cached_tokens: (before?.input_tokens_details.cached_tokens ?? 0) + (usageDetails?.cachedTokens ?? 0),
+        cache_write_tokens: 0,
+      },
+      output_tokens: (before?.output_tokens ?? 0) + (usage?.completion_tokens ?? 0),
+      output_tokens_details: {
+        reasoning_tokens: (before?.output_tokens_details.reasoning_tokens ?? 0) + (usageDetails?.reasoningTokens ?? 0),
+      },
+      total_tokens: (before?.total_tokens ?? 0) + (usage?.total_tokens ?? 0),
+    };
+    this.response = { ...this.response, usage: sum, ...(serviceTier !== undefined && { service_tier: serviceTier }) };
+  }
+
+  // The server's tools
+
+  /** Calls that a crashed owner was at. */
+  private interrupted(): CallItem[] {
+    return this.response.output.flatMap((item, index) =>
+      isServerCall(item.type) && 'status' in item && item.status === 'in_progress'
+        ? [new CallItem(item, index, this.emit)]
+        : [],
+    );
+  }
+
+  /** Calls that the caller has approved with this input, and that were not made yet. */
+  private async approved(): Promise<CallItem[]> {
+    const made = new Set(
+      [...this.task.items, ...this.response.output].flatMap((item) =>
+        item.type === 'mcp_call' ? [item.approval_request_id] : [],
+      ),
+    );
+    const requests = new Map(
+      this.task.items.flatMap((item) => (item.type === 'mcp_approval_request' ? [[item.id, item]] : [])),
+    );
+    const calls: McpCall[] = this.task.items.flatMap((item) => {
+      if (item.type !== 'mcp_approval_response' || !item.approve || made.has(item.approval_request_id)) return [];
+      const request = requests.get(item.approval_request_id);
+      if (!request) return [];
+      const { server_label, name, arguments: given, id: approval_request_id } = request;
+      const id = newItemId(itemPrefixes.mcp_call, this.task.key);
+      return [
+        {
+          id,
+          type: 'mcp_call',
+          status: 'in_progress',
+          server_label,
+          name,
+          arguments: given,
+          output: null,
+          error: null,
+          approval_request_id,
+        },
+      ];
+    });
+    const first = this.response.output.length;
+    this.add(calls);
+    const begun = calls.map((call, index) => new CallItem(call, first + index, this.emit));
+    for (const call of begun) await call.begin();
+    return begun;
+  }
+
+  /** Carries out calls that stand in the output, one after the other. */
+  private async carryOut(calls: CallItem[]): Promise<void> {
+    if (calls.length === 0) return;
+    await this.checkpoint({ response: this.response, files: this.files });
+    for (const call of calls) {
+      await this.carryOutOne(call);
+      const output = this.response.output.with(call.outputIndex, call.item);
+      this.response = { ...this.response, output };
+    }
+    await this.checkpoint({ response: this.response, files: this.files });
+  }
+
+  private async carryOutOne(call: CallItem): Promise<void> {
+    const { item } = call;
+    if (item.type === 'file_search_call') {
+      await call.tell('searching');
+      await call.found((await this.search(item)).filter(({ text }) => this.fits(text)).map(resultOf));
+    }
+    if (item.type === 'code_interpreter_call') {
+      await call.tell('interpreting');
+      await call.ran(await this.runCode(item));
+    }
+    if (item.type === 'mcp_call') {
+      const server = this.task.settings.tools.find(
+        (tool): tool is McpTool => tool.type === 'mcp' && tool.server_label === item.server_label,
+      );
+      await call.called(await this.servers.call(server, item, (text) => this.fits(text)));
+    }
+  }
+
+  private async search({ queries }: FileSearchCall): Promise<FoundPassage[]> {
+    const offered = this.offered.get('file_search');
+    if (offered?.kind !== 'file_search' || queries.length === 0) return [];
+    const {
+      vector_store_ids: stores,
+      max_num_results: limit = DEFAULT_SEARCH_RESULTS,
+      ranking_options: ranking,
+      filters,
+    } = offered.tool;
+    const options = { limit, scoreThreshold: ranking?.score_threshold ?? 0, ranking, ...(filters && { filters }) };
+    return this.ports.fileSearch.search(this.task.scope, stores, queries, options, this.signal);
+  }
+
+  private async runCode({ id, code, container_id: session }: CodeInterpreterCall): Promise<CodeOutput[]> {
+    const { images, files, logs } = code?.trim() ? await this.runInContainer(code, session) : NO_CODE;
+    this.files[id] = [...images, ...files].map(({ fileId, path }): WrittenFile => ({
+      fileId,
+      path: path.startsWith('/') ? path : `/mnt/data/${path}`,
+    }));
+    const kept = logs.length > MAX_LOG_CHARACTERS ? `${logs.slice(0, MAX_LOG_CHARACTERS).toWellFormed()}…` : logs;
+    return [
+      ...(kept
+        ? [{ type: 'logs' as const, logs: this.fits(kept) ? kept : 'There is no room left for this output.' }]
+        : []),
+      ...images.map(({ fileId }) => ({ type: 'image' as const, url: fileId })),
+    ];
+  }
+
+  private async runInContainer(code: string, session: string): Promise<CodeResult> {
+    const offered = this.offered.get('code_interpreter');
+    const fileIds = offered?.kind === 'code_interpreter' ? codeFiles(offered.tool) : [];
+    const { codeInterpreter } = this.ports;
+    if (!codeInterpreter) throw new InvalidToolCallError('There is no code interpreter any more.');
+    return codeInterpreter.run({ scope: this.task.scope, session, code, fileIds }, this.signal);
+  }
+
+  /** The container that the request names, or that of earlier code, or a new one. */
+  private get containerId(): string {
+    const tool = this.task.settings.tools.find(({ type }) => type === 'code_interpreter');
+    if (tool?.type === 'code_interpreter' && typeof tool.container === 'string') return tool.container;
+    const earlier = this.task.items.findLast((item) => item.type === 'code_interpreter_call');
+    return earlier?.container_id ?? `cntr_${this.task.key.chain}${this.task.key.turn}`;
+  }
+
+  private fits(text: string): boolean {
+    this.resultBytes += Buffer.byteLength(JSON.stringify(text));
+    return this.resultBytes <= MAX_RESULT_BYTES;
+  }
+}
+
+const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
+const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
+
+const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) => ({
+  file_id: fileId,
+  filename,
+  score,
+  text,
+  attributes,
+});
+
+/** Sent only where the caller or the agent set them: models differ in what they take. */
+function sampling({ body }: Settings): Partial<ChatRequest> {
+  const format = chatResponseFormat(body.text?.format);
+  const wantsLogprobs = body.include?.includes('message.output_text.logprobs');
+  return {
+    ...(body.temperature != null && { temperature: body.temperature }),
+    ...(body.top_p != null && { top_p: body.top_p }),
+    ...(format !== undefined && { response_format: format }),
+    ...(body.reasoning?.effort && { reasoning_effort: body.reasoning.effort }),
+    ...(body.text?.verbosity && { verbosity: body.text.verbosity }),
+    ...(wantsLogprobs && { logprobs: true, ...(body.top_logprobs != null && { top_logprobs: body.top_logprobs }) }),
+    ...(body.service_tier && { service_tier: body.service_tier }),
+    ...(body.user && { user: body.user }),
+    ...(body.safety_identifier && { safety_identifier: body.safety_identifier }),
+    ...(body.prompt_cache_key && { prompt_cache_key: body.prompt_cache_key }),
+    ...(body.prompt_cache_retention && { prompt_cache_retention: body.prompt_cache_retention }),
+  };
+}
+
+/** Those of the service that have the form of the API. */
+function logprobsOf(given: unknown[] = []): Logprob[] {
+  return given.filter(
+    (one): one is Logprob => typeof one === 'object' && one !== null && 'token' in one && 'logprob' in one,
+  );
+}

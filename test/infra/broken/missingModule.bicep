@@ -1,0 +1,4 @@
+// 2: there is no file nowhere.bicep
+module other 'nowhere.bicep' = {
+  params: {}
+}

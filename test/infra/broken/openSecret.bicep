@@ -1,0 +1,3 @@
+// 3: 'apiKey' is not secure
+@description('x')
+param apiKey string

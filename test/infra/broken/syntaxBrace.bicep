@@ -1,0 +1,2 @@
+// 2: syntax error
+var names = { a: 'b'

@@ -1,0 +1,3 @@
+// 3: 'nope' is not declared
+@description('x')
+output id string = nope

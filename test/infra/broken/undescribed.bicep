@@ -1,0 +1,2 @@
+// 2: 'name' has no description
+output name string = 'x'

@@ -1,0 +1,3 @@
+// 3: the parameter 'name' is not used
+@description('x')
+param name string

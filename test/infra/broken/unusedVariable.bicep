@@ -1,0 +1,2 @@
+// 2: the variable 'name' is not used
+var name = 'x'

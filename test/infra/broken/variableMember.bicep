@@ -1,0 +1,5 @@
+// 5: 'names' has no member 'plna'
+var names = { plan: 'x' }
+
+@description('x')
+output name string = names.plna
