@@ -47,15 +47,18 @@ it(
       );
       const fileIds = await uploadAll(host.openai(), texts);
       const batches: Batch[] = [];
-      let interrupted = 0;
-      for (let kill = 0; kill < KILLS; kill += 1) {
-        const last = batches.at(-1);
-        if (!last || !(await isUnderWay(host.openai(), last))) batches.push(await begin(host.openai(), fileIds));
+      // A batch that was quicker than the moment is left alone: every kill hits one at work.
+      for (let kills = 0; kills < KILLS;) {
+        let batch = batches.at(-1);
+        if (!batch || !(await isUnderWay(host.openai(), batch))) {
+          batch = await begin(host.openai(), fileIds);
+          batches.push(batch);
+        }
         await sleep(random() * 2000);
-        const batch = batches.at(-1);
-        if (batch && (await isUnderWay(host.openai(), batch))) interrupted += 1;
+        if (!(await isUnderWay(host.openai(), batch))) continue;
         await host.kill();
         host = await start();
+        kills += 1;
       }
       for (const batch of batches) await expectCompleted(host, batch);
       await host.kill();
@@ -67,8 +70,7 @@ it(
         expect(await index.count(storeId)).toBe(expected.reduce((sum, count) => sum + count));
       }
       await index.close();
-      process.stderr.write(`${batches.length} batches, killed ${interrupted} times at work\n`);
-      expect(interrupted).toBeGreaterThan(0);
+      process.stderr.write(`${batches.length} batches, killed ${KILLS} times at work\n`);
     } catch (error) {
       process.stderr.write(logOf(hosts));
       throw error;
