@@ -24,6 +24,9 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { upstreamConversationOperations } from './upstreamConversations';
+import { withUpstreamMode } from './upstreamMode';
+import { upstreamResponseOperations } from './upstreamResponses';
 import { vectorStoresFamily } from './vectorStores';
 
 const audio = [transcriptions, translations, speech];
@@ -53,5 +56,6 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
-  responsesFamily,
+  { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
+  { name: 'conversations', operations: withUpstreamMode([], upstreamConversationOperations), isStateless: true },
 ];
