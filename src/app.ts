@@ -46,6 +46,7 @@ import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
 import { errors } from './errors';
 import { createResponses, type Responses } from './responses/responses';
+import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners } from './dataSources/ports';
@@ -73,7 +74,7 @@ import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { responseAgents } from './tools/responseAgents';
-import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { talkingAgents } from './tools/talkingAgents';
@@ -92,6 +93,8 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   responses: Responses;
+  /** Those of RESPONSES_MODE=upstream. */
+  upstreamResponses: UpstreamResponses;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -321,6 +324,11 @@ async function build(config: Config): Promise<Services> {
     threads,
     runs,
     responses,
+    upstreamResponses: createUpstreamResponses({
+      ...responsesPorts,
+      kept: keptHere(retrieval),
+      backends: backends.map(({ name }) => name),
+    }),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),

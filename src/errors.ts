@@ -387,6 +387,19 @@ export const errors = {
     ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  /** Files and vector stores of this server, where the upstream answers. */
+  notOfUpstream: (kind: string, id: string, param: string) =>
+    invalid(
+      `The ${kind} '${id.slice(0, 128)}' is kept by this server, and the upstream that answers does not reach it. Set RESPONSES_MODE to 'native', or name a ${kind} of the upstream.`,
+      'unsupported',
+      param,
+    ),
+  /** `setting`: what names the upstream. */
+  upstreamLacks: (what: string, setting: string) =>
+    invalid(
+      `The service that ${setting} names has no ${what}. Set RESPONSES_MODE to 'native', or ${setting} to a service that has it.`,
+      'unsupported',
+    ),
   noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
   noConversation: notFound('conversation'),
   conversationLocked: (id: string) =>

@@ -26,6 +26,9 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { upstreamConversationOperations } from './upstreamConversations';
+import { withUpstreamMode } from './upstreamMode';
+import { upstreamResponseOperations } from './upstreamResponses';
 import { vectorStoresFamily } from './vectorStores';
 
 const audio = [transcriptions, translations, speech];
@@ -56,5 +59,6 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
-  responsesFamily,
+  { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
+  { name: 'conversations', operations: withUpstreamMode([], upstreamConversationOperations), isStateless: true },
 ];
