@@ -325,3 +325,21 @@ it('a conversation survives the host', async () => {
   await said(name, message('Two'));
   expect(turnsTold()).toBe(3);
 });
+
+it('a host that dies while it answers has its message answered by the next one, once', async () => {
+  const names = [await agent(), await assistant()];
+  const asked = message('Hello');
+  upstream.on(() => reply.slow(60_000));
+  const broken = names.map(async (name) => send(name, asked).catch(() => 'broken'));
+  await upstream.until(() => upstream.calls.chat === 2);
+  const { dataDir } = host;
+  await host.kill();
+  expect(await Promise.all(broken)).toEqual(['broken', 'broken']);
+  upstream.reset();
+  host = await startHost({ dataDir, env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' } });
+  expect(await Promise.all(names.map(async (name) => said(name, asked)))).toEqual(Array(2).fill('You said: Hello'));
+  for (const name of names) {
+    await said(name, message('Next'));
+    expect(turnsTold()).toBe(3);
+  }
+}, 60_000);
