@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { benchDataSources } from './dataSources';
 import { benchGateway } from './gateway';
 import { openHost } from './hostUnderTest';
+import { benchResponses } from './responses';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
 import { benchThreads } from './threads';
 import { benchVectorIndex } from './vectorIndex';
@@ -128,6 +129,10 @@ const parts: Record<string, () => Promise<string>> = {
   },
   async threads() {
     await benchThreads(row);
+    return table();
+  },
+  async responses() {
+    await benchResponses(row);
     return table();
   },
   async ingestion() {
