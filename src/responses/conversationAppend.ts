@@ -48,20 +48,26 @@ export async function appendTurn(
   due?: DueRecord,
 ): Promise<void> {
   const { records, blobs, now } = ports;
+  let hasBlob = false;
   await withRetries(async () => {
     await finishAppending(ports, place);
     const found = await records.get<ConversationRecord>(conversationRecord(place));
     if (!found) {
       await discardItems(ports, place, items);
-      await blobs.delete(appendingBlob(place, turn));
+      if (hasBlob) await blobs.delete(appendingBlob(place, turn));
       return;
     }
-    if (await records.get(addedRecord(place, turn))) return;
+    if (await records.get(addedRecord(place, turn))) {
+      // Another process has added them meanwhile.
+      if (hasBlob) await blobs.delete(appendingBlob(place, turn));
+      return;
+    }
     if (items.length <= GROUP) {
       await writeGroup(ports, place, found, { turn, items, isLast: true, due });
       return;
     }
     await blobs.put(appendingBlob(place, turn), Readable.from([JSON.stringify(items)]));
+    hasBlob = true;
     const again = due ?? conversationDue(place, Math.floor(now() / 1000) + SWEEP_SECONDS, turn);
     const appending = { turn, done: 0, due_at: again.at };
     await records.write(conversationPartition(place), [conversationChange(found, { appending })], { add: [again] });

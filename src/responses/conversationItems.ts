@@ -25,6 +25,8 @@ const MAX_ITEMS = 10_000;
 
 type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
 
+const isLarge = (item: ResponseItem): boolean => Buffer.byteLength(JSON.stringify(item)) > MAX_INLINE_BYTES;
+
 /**
  * The changes that add the items behind the sort key `after`, and the sort key of the last one. Large items are in their blobs when it resolves; `now` in
  * milliseconds.
@@ -38,11 +40,9 @@ export async function itemCreations(
   const creations: Change[] = [];
   let lastOrder = after;
   for (const item of items) {
-    const text = JSON.stringify(item);
-    const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
-    const blob = itemBlob(place, item.id);
-    if (isLarge) await blobs.put(blob, Readable.from([text]));
-    const value: StoredItem = { id: item.id, ...(isLarge ? { blob } : { item }) };
+    const blob = isLarge(item) ? itemBlob(place, item.id) : undefined;
+    if (blob !== undefined) await blobs.put(blob, Readable.from([JSON.stringify(item)]));
+    const value: StoredItem = { id: item.id, ...(blob === undefined ? { item } : { blob }) };
     lastOrder = orderKey(now(), lastOrder);
     creations.push({ op: 'create', list: ITEMS, id: item.id, order: lastOrder, value });
   }
@@ -51,7 +51,7 @@ export async function itemCreations(
 
 /** Deletes what {@link itemCreations} put into blobs. */
 export async function discardItems({ blobs }: Ports, place: ConversationPlace, items: ResponseItem[]): Promise<void> {
-  for (const { id } of items) await blobs.delete(itemBlob(place, id));
+  for (const item of items) if (isLarge(item)) await blobs.delete(itemBlob(place, item.id));
 }
 
 export async function itemOf({ blobs }: { blobs: Blobs }, stored: StoredItem): Promise<ResponseItem> {

@@ -46,6 +46,12 @@ export async function freeConversation(ports: Ports, place: ConversationPlace, t
   });
 }
 
+/** Adds what a response that is over has still to add, so that readers find the conversation whole. Throws 404. */
+export async function settledConversation(ports: Ports, place: ConversationPlace): Promise<void> {
+  const { lease } = (await readConversation(ports, place)).value;
+  if (lease && lease.until <= ports.now()) await settleTurn(ports, place, lease.turn);
+}
+
 /**
  * Adds what a response that nobody drives any more has said, and frees the conversation of it. Returns false while it is still to be answered, in the
  * background.
@@ -126,16 +132,29 @@ export class ConversationTurn {
     }
   }
 
+  /**
+   * Leaves the lock to the response, which is stored and goes on elsewhere: it holds for as long as that is queued or in progress, and whoever comes then has its
+   * items added.
+   */
+  async handOver(): Promise<void> {
+    clearInterval(this.renewing);
+    await this.setLease(0);
+  }
+
   private async renew(): Promise<void> {
     try {
-      await withRetries(async () => {
-        const found = await this.ports.records.get<ConversationRecord>(conversationRecord(this.place));
-        if (found?.value.lease?.turn !== this.turn) return;
-        const lease = { turn: this.turn, until: this.ports.now() + LEASE_MILLISECONDS };
-        await this.ports.records.write(conversationPartition(this.place), [conversationChange(found, { lease })]);
-      });
+      await this.setLease(this.ports.now() + LEASE_MILLISECONDS);
     } catch (error) {
       this.ports.logFault(`The lease of the conversation ${conversationIdOf(this.place.key)} was not renewed:`, error);
     }
+  }
+
+  private async setLease(until: number): Promise<void> {
+    const { ports, place, turn } = this;
+    await withRetries(async () => {
+      const found = await ports.records.get<ConversationRecord>(conversationRecord(place));
+      if (found?.value.lease?.turn !== turn) return;
+      await ports.records.write(conversationPartition(place), [conversationChange(found, { lease: { turn, until } })]);
+    });
   }
 }

@@ -24,7 +24,7 @@ import {
   type ConversationRecord,
   type StoredItem,
 } from './conversationRecords';
-import { freeConversation, readConversation } from './conversationTurn';
+import { freeConversation, readConversation, settledConversation } from './conversationTurn';
 import { checkDistinct, storedItems } from './inputItems';
 import type { ResponsesPorts } from './ports';
 import { newResponseKey } from './responseIds';
@@ -128,7 +128,7 @@ export function createConversations(ports: ResponsesPorts) {
   }
 
   async function readItem(place: ConversationPlace, itemId: string): Promise<StoredItem> {
-    await readConversation(ports, place);
+    await settledConversation(ports, place);
     const found = await records.get<StoredItem>(itemRecord(place, itemId));
     if (!found) throw errors.noItem(itemId);
     return found.value;
@@ -149,7 +149,7 @@ export function createConversations(ports: ResponsesPorts) {
   /** Throws 400 for a cursor that is none of its items. */
   async function listItems(scope: Scope, id: string, page: PageRequest) {
     const place = conversationPlace(scope, id);
-    await readConversation(ports, place);
+    await settledConversation(ports, place);
     const { data, hasMore } = await pageOf<StoredItem>(records, conversationPartition(place), ITEMS, page);
     return { data: await Promise.all(data.map(async (stored) => itemOf(ports, stored))), hasMore };
   }

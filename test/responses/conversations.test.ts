@@ -81,15 +81,26 @@ const due = async () => (await records.due(FAR, 100)).map(({ kind }) => kind);
 const locked = { status: 400, details: { code: 'conversation_locked' } };
 
 /** A response that is stored as that, with what its host would do next still to be done. */
-async function storedResponse(id: string, status: ResponseObject['status'], input = [message('msg_1')]) {
+async function storedResponse(id: string, status: ResponseObject['status']) {
   const place = conversationPlace(scope, id);
   const key = { chain: place.key, turn: newId('') };
   const turn = await ConversationTurn.begin(ports(), place, key.turn);
   const response = newResponse({ body: { model: 'm' }, model: 'm', tools: [] }, key, 0, id);
-  const value: StoredResponse = { response: { ...response, status }, input, files: {}, previous: null };
+  const value: StoredResponse = {
+    response: { ...response, status },
+    input: [message('msg_1')],
+    files: {},
+    previous: null,
+  };
   const change = { op: 'create', list: TURNS, id: key.turn, order: orderKey(clock), value } as const;
-  await records.write(chainPartition(scope, key.chain), [change], turn.dueChanges);
-  return { turn, key, place };
+  const partition = chainPartition(scope, key.chain);
+  await records.write(partition, [change], turn.dueChanges);
+  /** The response comes to that, in another process. */
+  const becomes = async (then: ResponseObject['status']): Promise<void> => {
+    const changed: StoredResponse = { ...value, response: { ...response, status: then } };
+    await records.write(partition, [{ op: 'replace', list: TURNS, id: key.turn, value: changed }]);
+  };
+  return { turn, place, becomes };
 }
 
 it('the sweep adds what a stored response said, once', async () => {
@@ -115,21 +126,27 @@ it('the sweep adds nothing of a response that failed, and frees the conversation
   expect(await idsIn(id)).toEqual(['msg_2']);
 });
 
-it('a response in the background keeps its lock past the lease, until it is over', async () => {
-  const { id } = await conversations().create(scope, {});
-  const { turn, key, place } = await storedResponse(id, 'in_progress');
-  clock += LEASE_MILLISECONDS + 1;
-  await sweep();
-  expect(await due()).toEqual(['conversation']);
-  await expect(ConversationTurn.begin(ports(), place, newId(''))).rejects.toMatchObject(locked);
-  // Another process takes it over.
-  const taken = await ConversationTurn.begin(ports(), place, key.turn);
-  await taken.append('completed', [message('msg_1')]);
-  await taken.release();
-  await conversations().addItems(scope, id, [message('msg_2')]);
-  expect(await idsIn(id)).toEqual(['msg_1', 'msg_2']);
-  await turn.release();
-});
+it.each(['completed', 'cancelled'] as const)(
+  'a response that goes on in the background keeps its lock until it is %s, and then has its items added or not',
+  async (status) => {
+    const { id } = await conversations().create(scope, {});
+    const { turn, place, becomes } = await storedResponse(id, 'queued');
+    await turn.handOver();
+    await sweep();
+    expect(await due()).toEqual(['conversation']);
+    clock += LEASE_MILLISECONDS + 1;
+    await becomes('in_progress');
+    expect(await idsIn(id)).toEqual([]);
+    await expect(ConversationTurn.begin(ports(), place, newId(''))).rejects.toMatchObject(locked);
+    await becomes(status);
+    const added = status === 'completed' ? ['msg_1'] : [];
+    expect(await idsIn(id)).toEqual(added);
+    await conversations().addItems(scope, id, [message('msg_2')]);
+    await sweep();
+    expect(await idsIn(id)).toEqual([...added, 'msg_2']);
+    expect(await due()).toEqual([]);
+  },
+);
 
 it('a lock lapses when nobody renews it', async () => {
   const { id } = await conversations().create(scope, {});
