@@ -1,5 +1,5 @@
 /** What a response costs beyond its upstream, alone and at the end of a long chain. */
-import { openHost, type HostUnderTest } from './hostUnderTest';
+import { openHost, type HostSettings, type HostUnderTest } from './hostUnderTest';
 import { percentile } from './runLoad';
 import type { Row } from './threads';
 
@@ -31,8 +31,8 @@ const whole = async (host: HostUnderTest, previous?: string): Promise<string> =>
   ).id;
 
 /** Prints the time beyond the upstream's, and that of the last turn of a chain beside its first. */
-export async function benchResponses(row: Row): Promise<void> {
-  const slow = await openHost(UPSTREAM_MILLISECONDS);
+export async function benchResponses(row: Row, settings: HostSettings): Promise<void> {
+  const slow = await openHost(UPSTREAM_MILLISECONDS, settings);
   for (let index = 0; index < 30; index += 1) await Promise.all([whole(slow), streamed(slow)]);
   for (const [name, work] of [
     ['whole', whole],
@@ -49,7 +49,7 @@ export async function benchResponses(row: Row): Promise<void> {
   }
   await slow.stop();
 
-  const host = await openHost(0);
+  const host = await openHost(0, settings);
   for (let index = 0; index < 100; index += 1) await whole(host);
   const first: number[] = [];
   const last: number[] = [];
