@@ -4,6 +4,7 @@ import { agentOperations } from './agents';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -57,5 +58,8 @@ export const families: Family[] = [
   vectorStoresFamily,
   syncsFamily,
   { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
-  { name: 'conversations', operations: withUpstreamMode([], upstreamConversationOperations), isStateless: true },
+  {
+    ...conversationsFamily,
+    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+  },
 ];
