@@ -45,6 +45,7 @@ import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
 import { errors } from './errors';
+import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
@@ -95,6 +96,7 @@ export interface Services {
   responses: Responses;
   /** Those of RESPONSES_MODE=upstream. */
   upstreamResponses: UpstreamResponses;
+  conversations: Conversations;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -163,6 +165,8 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
 }
 
 const UPLOADS = 'uploads';
+/** First segments of the names of blobs, each a container in an account. */
+const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** The container's name in the account, or that of its folder. */
 export const uploadContainer = (storage: Config['storage']): string =>
@@ -329,6 +333,7 @@ async function build(config: Config): Promise<Services> {
       kept: keptHere(retrieval),
       backends: backends.map(({ name }) => name),
     }),
+    conversations: createConversations(responsesPorts),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -429,7 +434,7 @@ async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Pr
   const vectors = await azureVectors(account, prefix);
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };

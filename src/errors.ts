@@ -401,11 +401,18 @@ export const errors = {
       'unsupported',
     ),
   noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
-  noConversation: notFound('conversation'),
-  conversationLocked: (id: string) =>
+  noConversation: (id: string) => new ApiError(404, `Conversation with id '${id.slice(0, 128)}' not found.`),
+  conversationLocked: () =>
     invalid(
-      `Another process is currently operating on this conversation: '${id}'. Please retry in a few seconds.`,
+      'Another process is currently operating on this conversation. Please retry in a few seconds.',
       'conversation_locked',
+      'conversation',
+    ),
+  duplicateItem: (id: string, param: string) =>
+    invalid(
+      `Duplicate item found with id ${id.slice(0, 128)}. Remove duplicate items from your input and try again.`,
+      null,
+      param,
     ),
   contextTooLong: (message: string) => invalid(message, 'context_length_exceeded', 'input'),
   mcpFailed: (label: string, message: string, cause?: unknown) =>

@@ -6,6 +6,7 @@ import { askOperations } from './ask';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -60,5 +61,8 @@ export const families: Family[] = [
   vectorStoresFamily,
   syncsFamily,
   { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
-  { name: 'conversations', operations: withUpstreamMode([], upstreamConversationOperations), isStateless: true },
+  {
+    ...conversationsFamily,
+    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+  },
 ];
