@@ -43,15 +43,15 @@ export function createActivities(ports: ActivitiesPorts) {
     const key = createHash('sha256')
       .update(`${partition} ${reply ?? id} ${held.failures}`)
       .digest('hex');
-    try {
-      const { at, ...answer } = await agents.take({ scope, agent, ...said, at: held.at, key });
-      const made = replyActivity(activity, answer, { id, agent, at: now() });
-      await held.close(at, made, reply);
-      return made;
-    } catch (error) {
-      await held.release().catch((fault: unknown) => logFault('A conversation was not released.', fault));
-      throw error;
-    }
+    const { at, ...answer } = await agents
+      .take({ scope, agent, ...said, at: held.at, key })
+      .catch(async (error: unknown) => {
+        await held.release().catch((fault: unknown) => logFault('A conversation was not released.', fault));
+        throw error;
+      });
+    const made = replyActivity(activity, answer, { id, agent, at: now() });
+    await held.close(at, made, reply);
+    return made;
   }
 
   return { receive };

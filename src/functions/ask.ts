@@ -1,5 +1,4 @@
 /** `ask`: an agent runs to its end and its text and citations come back; an extension for those who make flows. */
-import { services } from '../app';
 import { namedAgent } from '../agents/namedAgent';
 import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
@@ -43,17 +42,9 @@ const ask: Operation = operation({
   response: askAnswer,
   handle: async (call) => {
     const { body, scope, params, connection } = call;
-    // CONVERSATIONS: goes when `prepare` takes a conversation.
-    if (body.conversation_id) throw errors.unsupported('conversation_id');
-    const prepared = await (
-      await services()
-    ).responses.prepare(scope, {
-      agent: { type: 'agent_reference', ...namedAgent(params.agent_name) },
-      input: body.input,
-      previous_response_id: body.previous_response_id,
-      conversation: body.conversation_id,
-    });
-    const id = await begin(prepared, connection.signal);
+    const { input, previous_response_id, conversation_id: conversation } = body;
+    const agent = { type: 'agent_reference', ...namedAgent(params.agent_name) } as const;
+    const id = await begin(scope, { agent, input, previous_response_id, conversation }, connection.signal);
     const response = await within(scope, id, body.wait_seconds);
     return response ? answerOf(response) : underWay(call, id);
   },

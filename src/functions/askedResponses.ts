@@ -9,9 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors } from '../errors';
 import { silent } from '../responses/responseEvents';
-import type { PreparedResponse } from '../responses/responses';
 import type { Scope } from '../scope';
-import type { ResponseObject } from '../wire/responses';
+import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { orModelError } from './modelCall';
 
 const MAX_UNDER_WAY = 1_000;
@@ -22,12 +21,13 @@ const underWay = new Map<string, Promise<ResponseObject>>();
 
 const nameOf = ({ tenant, project }: Scope, id: string): string => JSON.stringify([tenant, project, id]);
 
-/** Begins to answer. Throws 503 where too much is under way. The signal ends it. */
-export async function begin(prepared: PreparedResponse, signal: AbortSignal): Promise<string> {
+/** Begins to answer, and gives the response's id. Throws 400 and 404 for what cannot be, and 503 where too much is under way. The signal ends it. */
+export async function begin(scope: Scope, body: CreateResponseRequest, signal: AbortSignal): Promise<string> {
   if (underWay.size >= MAX_UNDER_WAY) throw errors.tooManyQuestions();
   const { responses } = await services();
+  const prepared = await responses.prepare(scope, body);
   const { id } = prepared.response;
-  const name = nameOf(prepared.scope, id);
+  const name = nameOf(scope, id);
   const work = orModelError(responses.answer(prepared, silent, signal));
   underWay.set(name, work);
   work.then(

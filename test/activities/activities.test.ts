@@ -22,13 +22,16 @@ let records: Records;
 let clock: ManualClock;
 /** The turns that agents were given. */
 let turns: Turn[];
+let faults: string[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'activities-'));
   records = await openRecords(folder);
   clock = manualClock();
   turns = [];
+  faults = [];
 });
 afterEach(async () => {
+  expect(faults).toEqual([]);
   await records.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -51,7 +54,7 @@ const instance = (
     },
     now: clock.now,
     sleep: clock.sleep,
-    logFault: (text, error) => console.error(text, error),
+    logFault: (text) => void faults.push(text),
     ...more,
   });
 

@@ -95,6 +95,20 @@ it('says what the agent waits for', async () => {
   });
 });
 
+it('goes on in a conversation, and adds to it', async () => {
+  const name = await agent();
+  const { body: conversation } = await sendFlow(host, 'POST', '/openai/v1/conversations', {});
+  for (const input of ['One', 'Two'])
+    expect((await ask(name, { input, conversation_id: conversation.id })).body.text).toBe(`You said: ${input}`);
+  const messages = upstream.requests.at(-1)?.body.messages ?? [];
+  expect(messages.filter(({ role }) => role === 'user')).toHaveLength(2);
+  const { body: items } = await sendFlow(host, 'GET', `/openai/v1/conversations/${conversation.id}/items`);
+  expect(items.data).toHaveLength(4);
+  const both = { input: 'Hi', conversation_id: conversation.id, previous_response_id: `resp_${'a'.repeat(48)}` };
+  expect((await ask(name, both)).body.error).toMatchObject({ code: 'mutually_exclusive_parameters' });
+  expect((await ask(name, { input: 'Hi', conversation_id: `conv_${'a'.repeat(48)}` })).status).toBe(404);
+});
+
 it('an answer belongs to its agent, its project and its tenant', async () => {
   const [name, other] = [await agent(), await agent()];
   const { body } = await ask(name, { input: 'Hi' });
