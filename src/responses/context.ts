@@ -41,7 +41,7 @@ export async function readChain(
   ports: Ports,
   scope: Scope,
   last: ResponseKey,
-  stored: StoredResponse,
+  stored: TurnRecord,
 ): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
   let bytes = 0;

@@ -1,19 +1,24 @@
 /** Responses as callers see them (operations 49 to 52); what moves one is responseWork. */
 import { Readable } from 'node:stream';
-import { ApiError, errors, TooLargeError } from '../errors';
+import { ApiError, errors } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
-import { ConflictError, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
+import { withRetries } from '../storage/optimistic';
+import { ConflictError, type Change, type DueChanges, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
+import { advanceResponse } from './advanceResponse';
+import type { ResponseReference } from './backgroundRecords';
+import { createBackgroundResponses } from './backgroundResponses';
+import { creation } from './backgroundWrites';
 import { partReader } from './chatItems';
 import { inputOf, previousResponse, readChain } from './context';
 import { checkCalls, storedItems } from './inputItems';
-import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
+import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -42,6 +47,7 @@ export type Responses = ReturnType<typeof createResponses>;
 /** The responses of a scope. Methods throw 404 for an id that is not there. */
 export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
+  const background = createBackgroundResponses(ports);
 
   /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing. */
   async function prepare(
@@ -97,31 +103,39 @@ export function createResponses(ports: ResponsesPorts) {
     return response;
   }
 
+  /** Stores a response that is answered in the background: its orchestration drives it, or the sweep starts that. Throws 413 for settings that are too large. */
+  async function begin(prepared: PreparedResponse): Promise<ResponseObject> {
+    const { response, files, settings } = prepared;
+    await store(prepared, { response, files, streams: settings.body.stream ?? false }, creation(prepared, prepared, now()));
+    return response;
+  }
+
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
     { scope, key, input, previous }: PreparedResponse,
-    { response, files }: Pick<StoredResponse, 'response' | 'files'>,
+    answered: Pick<StoredResponse, 'response' | 'files' | 'streams'>,
+    also: { changes: Change[]; due: DueChanges } = { changes: [], due: {} },
   ): Promise<void> {
     const text = JSON.stringify(input);
     const isLarge = text.length > MAX_INLINE_INPUT;
     const blob = inputBlob(scope, key);
     if (isLarge) await blobs.put(blob, Readable.from([text]));
     const value: StoredResponse = {
-      response,
-      files,
+      ...answered,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
     };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
+      ...also.changes,
     ];
     await records
-      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)])
+      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], also.due)
       .catch(async (error: unknown) => {
         // Another response continued the same one meanwhile; both may, and the first stays the head.
         if (!(error instanceof ConflictError)) throw error;
-        await records.write(chainPartition(scope, key.chain), changes);
+        await records.write(chainPartition(scope, key.chain), changes, also.due);
       });
   }
 
@@ -137,11 +151,17 @@ export function createResponses(ports: ResponsesPorts) {
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
     const key = responseKeyOf(id);
-    const { previous, input } = await read(scope, id);
-    if (!key) return;
-    const { partition, list } = turnKey(scope, key);
-    await records.write(partition, [{ op: 'replace', list, id: key.turn, value: { deleted: true, previous } }]);
-    if (!Array.isArray(input)) await blobs.delete(input.blob);
+    const driven = await withRetries(async () => {
+      const removal = await background.removal(scope, id);
+      const { previous, input } = await read(scope, id);
+      if (!key) return undefined;
+      const { partition, list } = turnKey(scope, key);
+      const deleted: Change = { op: 'replace', list, id: key.turn, value: { deleted: true, previous } };
+      await records.write(partition, [deleted, ...(removal?.changes ?? [])], removal?.due);
+      if (!Array.isArray(input)) await blobs.delete(input.blob);
+      return removal;
+    });
+    await driven?.finish();
   }
 
   /** The items of the response's own input, as pages. Throws 400 for a cursor that is none of them. */
@@ -165,31 +185,12 @@ export function createResponses(ports: ResponsesPorts) {
     return { data: page, hasMore: page.length < between.length };
   }
 
-  return { prepare, answer, get, remove, inputItems };
+  const { cancel, follow } = background;
+  const advance = async (reference: ResponseReference) => advanceResponse(ports, reference);
+  return { prepare, answer, begin, advance, get, cancel, follow, remove, inputItems };
 }
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head
     ? { op: 'replace', list: 'head', id: 'head', value: { turn }, ifMatch: head.etag }
     : { op: 'create', list: 'head', id: 'head', order: '', value: { turn } };
-
-/** What a response that failed says of it. */
-export function failureOf(
-  error: unknown,
-  { logFault }: Pick<ResponsesPorts, 'logFault'>,
-  id: string,
-): NonNullable<ResponseObject['error']> {
-  if (error instanceof ModelError) {
-    const codes = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
-    const code = error.kind === 'rate_limited' || error.kind === 'content_filter' ? codes[error.kind] : 'server_error';
-    return { code, message: error.message };
-  }
-  // 503 is about what the caller may wait for, such as a place in the sandbox.
-  const isTold =
-    error instanceof InvalidToolCallError ||
-    error instanceof TooLargeError ||
-    (error instanceof ApiError && (error.status < 500 || error.status === 503));
-  if (isTold) return { code: 'server_error', message: error.message };
-  logFault(`Response ${id} failed:`, error);
-  return { code: 'server_error', message: 'The server had an error while processing your request.' };
-}
