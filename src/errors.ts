@@ -363,7 +363,11 @@ export const errors = {
       'stream',
     ),
   responseStreamGone: (id: string) =>
-    invalid(`The events of response '${id}' are not kept any more: read the response itself.`, 'invalid_value', 'stream'),
+    invalid(
+      `The events of response '${id}' are not kept any more: read the response itself.`,
+      'invalid_value',
+      'stream',
+    ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
   noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),

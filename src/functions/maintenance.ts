@@ -60,7 +60,8 @@ async function sweep(invocation: InvocationContext): Promise<number> {
   const { storage, assistantsPorts, retrieval, schedules } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
-    [RESPONSE_DUE]: async (due) => sweepResponse(assistantsPorts, due, async (found) => wakeResponse(invocation, found)),
+    [RESPONSE_DUE]: async (due) =>
+      sweepResponse(assistantsPorts, due, async (found) => wakeResponse(invocation, found)),
     [RESPONSE_EVENTS_DUE]: async (due) => sweepEvents(storage.records, due),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),

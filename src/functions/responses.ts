@@ -12,7 +12,13 @@ import type { ResponseEvent } from '../responses/responseEvents';
 import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
-import { createResponseRequest, includeQuery, responseObject, retrieveResponseQuery, type ResponseObject } from '../wire/responses';
+import {
+  createResponseRequest,
+  includeQuery,
+  responseObject,
+  retrieveResponseQuery,
+  type ResponseObject,
+} from '../wire/responses';
 import { orModelError } from './modelCall';
 import { startResponse } from './orchestrationStart';
 import { responseStream } from './responseStream';
@@ -131,7 +137,11 @@ const get: Operation = operation({
     const view = viewOf(call, includeOf(call.request));
     if (query.stream) return followed(call, params.response_id, query.starting_after ?? -1, view);
     if (query.starting_after !== undefined)
-      throw errors.invalidParameter("'starting_after' is only taken with 'stream=true'.", 'invalid_value', 'starting_after');
+      throw errors.invalidParameter(
+        "'starting_after' is only taken with 'stream=true'.",
+        'invalid_value',
+        'starting_after',
+      );
     const response = await (await services()).responses.get(scope, params.response_id);
     const whole = shown(call, response, view);
     return isOver(response.status) ? whole : polled(whole);

@@ -125,7 +125,13 @@ export function broken(
     const now = output[index];
     return now && now !== item ? [itemDone(index, now)] : [];
   });
-  return over(reference, before, { ...turn, response }, [...calls, ...events, responseEvent(response.status, response)], at);
+  return over(
+    reference,
+    before,
+    { ...turn, response },
+    [...calls, ...events, responseEvent(response.status, response)],
+    at,
+  );
 }
 
 /** A call that is not carried out any more. */

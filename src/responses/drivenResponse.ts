@@ -3,7 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { LeasedRecord, type LeasedKind } from '../storage/leasedRecord';
 import { ConflictError } from '../storage/ports';
 import type { ResponseObject } from '../wire/responses';
-import { driveKey, settingsKey, type DriveRecord, type ResponseReference, type SettingsRecord } from './backgroundRecords';
+import {
+  driveKey,
+  settingsKey,
+  type DriveRecord,
+  type ResponseReference,
+  type SettingsRecord,
+} from './backgroundRecords';
 import { broken, moved, over } from './backgroundWrites';
 import { isOver, WaitingEvents } from './eventBatches';
 import type { Settings } from './newResponse';

@@ -106,7 +106,11 @@ export function createResponses(ports: ResponsesPorts) {
   /** Stores a response that is answered in the background: its orchestration drives it, or the sweep starts that. Throws 413 for settings that are too large. */
   async function begin(prepared: PreparedResponse): Promise<ResponseObject> {
     const { response, files, settings } = prepared;
-    await store(prepared, { response, files, streams: settings.body.stream ?? false }, creation(prepared, prepared, now()));
+    await store(
+      prepared,
+      { response, files, streams: settings.body.stream ?? false },
+      creation(prepared, prepared, now()),
+    );
     return response;
   }
 

@@ -131,7 +131,5 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 export const retrieveResponseQuery = includeQuery.extend({
   stream: flag.optional(),
   starting_after: z.coerce.number().int().min(0).optional(),
-  include_obfuscation: flag
-    .refine((isWanted) => !isWanted, unsupported('Events are not padded.'))
-    .optional(),
+  include_obfuscation: flag.refine((isWanted) => !isWanted, unsupported('Events are not padded.')).optional(),
 });

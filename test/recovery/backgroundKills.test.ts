@@ -101,7 +101,10 @@ const idOf = ([first]: StreamEvent[]): string => (first && 'response' in first ?
 it(
   'closes the message that was half written, and says the whole answer in the next one',
   async () => {
-    upstream.enqueue(reply.stallAfter(4, reply.text('Half of it is lost.', { chunks: 8 })), reply.text('The whole of it.'));
+    upstream.enqueue(
+      reply.stallAfter(4, reply.text('Half of it is lost.', { chunks: 8 })),
+      reply.text('The whole of it.'),
+    );
     const seen: StreamEvent[] = [];
     const reading = readUntilKilled(await streamed((await start()).openai()), seen);
     await eventually('a delta', async () =>
@@ -134,7 +137,12 @@ it(
     );
     onNote = async () => sleep(120_000, undefined, { ref: false });
     const client = (await start()).openai();
-    const made = await client.responses.create({ model: 'gpt', input: 'Note it.', tools: [mcpTool()], background: true });
+    const made = await client.responses.create({
+      model: 'gpt',
+      input: 'Note it.',
+      tools: [mcpTool()],
+      background: true,
+    });
     await eventually('the call', async () => Promise.resolve(notes.size > 0 ? true : undefined));
     await host?.kill();
     onNote = () => Promise.resolve();
@@ -165,7 +173,11 @@ it(
     ).rejects.toThrow();
     expect(upstream.calls.chat).toBe(first);
     await start();
-    await eventually('the call of the model', async () => Promise.resolve(upstream.calls.chat === 1 ? true : undefined), 40);
+    await eventually(
+      'the call of the model',
+      async () => Promise.resolve(upstream.calls.chat === 1 ? true : undefined),
+      40,
+    );
     await eventually('its end', async () => Promise.resolve(upstream.completed === 1 ? true : undefined));
   },
   90 * SECONDS,

@@ -115,7 +115,8 @@ export class ResponseClient {
         this.final = now;
         if (!this.plan.streamed || this.events.some(isEnd)) return;
       } else if (this.plan.cancelled) await this.cancel();
-      if (Date.now() > until) throw new Error(`${this.plan.name} is ${now.status} for too long: ${JSON.stringify(now)}`);
+      if (Date.now() > until)
+        throw new Error(`${this.plan.name} is ${now.status} for too long: ${JSON.stringify(now)}`);
       await sleep(POLL_MILLISECONDS);
     }
   }
@@ -160,7 +161,10 @@ const isAway = (error: unknown): boolean =>
   /^TypeError: (terminated|fetch failed)/.test(String(error));
 
 /** What is wrong with a client's response; `notes` are the calls of the MCP tool by plan and turn. */
-export function faultsOf({ plan, asked, final, events, statuses }: ResponseClient, notes: Map<string, number>): string[] {
+export function faultsOf(
+  { plan, asked, final, events, statuses }: ResponseClient,
+  notes: Map<string, number>,
+): string[] {
   const faults: string[] = [];
   const check = (isRight: boolean, what: string, found: unknown): void => {
     if (!isRight) faults.push(`${plan.name} (${plan.turns.join(', ')}): ${what}: ${JSON.stringify(found)}`);
@@ -194,7 +198,13 @@ export function faultsOf({ plan, asked, final, events, statuses }: ResponseClien
     turn === 'answer' ? [answerOf(plan)] : turn === 'text and note' ? [textBefore(plan)] : [],
   );
   // A text whose turn of the model was broken off behind it is said again.
-  const said = whole.flatMap((item) => (item.type === 'message' ? item.content : [])).map((part) => ('text' in part ? part.text : ''));
-  check(said.filter((text, index) => text !== said[index - 1]).join() === texts.join(), 'it says what the model said', said);
+  const said = whole
+    .flatMap((item) => (item.type === 'message' ? item.content : []))
+    .map((part) => ('text' in part ? part.text : ''));
+  check(
+    said.filter((text, index) => text !== said[index - 1]).join() === texts.join(),
+    'it says what the model said',
+    said,
+  );
   return faults;
 }

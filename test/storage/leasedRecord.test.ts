@@ -110,7 +110,9 @@ it('tells its owner that he is asked to stop, who may then write its end and not
   await create();
   const record = await take('a');
   const found = await records.get<Counter>(key);
-  await records.write(key.partition, [{ op: 'replace', list: key.list, id: key.id, value: { ...found?.value, isAsked: true } }]);
+  await records.write(key.partition, [
+    { op: 'replace', list: key.list, id: key.id, value: { ...found?.value, isAsked: true } },
+  ]);
   expect(await aborted(record)).toBeInstanceOf(Asked);
   await expect(add(record)).rejects.toBeInstanceOf(Asked);
   await record.write((value) => ({ value: { ...value, count: 100 }, releases: true, ends: true }));

@@ -29,12 +29,15 @@ interface OpenItem {
 export function faultsOfStream(events: StreamEvent[]): string[] {
   const faults: string[] = [];
   events.forEach((event, index) => {
-    if (event.sequence_number !== index) faults.push(`event ${index} (${event.type}) has number ${event.sequence_number}`);
+    if (event.sequence_number !== index)
+      faults.push(`event ${index} (${event.type}) has number ${event.sequence_number}`);
   });
   const types = events.map((event) => event.type);
-  if (types.slice(0, 2).join() !== 'response.created,response.queued') faults.push(`it begins with ${types.slice(0, 2).join()}`);
+  if (types.slice(0, 2).join() !== 'response.created,response.queued')
+    faults.push(`it begins with ${types.slice(0, 2).join()}`);
   const ends = events.filter(isEnd);
-  if (ends.length !== 1 || events.at(-1) !== ends[0]) faults.push(`it ends with ${types.at(-1)}, of ${ends.length} ends`);
+  if (ends.length !== 1 || events.at(-1) !== ends[0])
+    faults.push(`it ends with ${types.at(-1)}, of ${ends.length} ends`);
   const open = new Map<number, OpenItem>();
   const done: string[] = [];
   for (const event of events) {
@@ -51,7 +54,8 @@ export function faultsOfStream(events: StreamEvent[]): string[] {
     if (event.type === 'response.output_text.done' && open.get(event.output_index)?.text !== event.text)
       faults.push(`the text of ${event.item_id} is not the sum of its pieces`);
     if (event.type === 'response.output_item.done') {
-      if (open.get(event.output_index)?.id !== event.item.id) faults.push(`item ${event.output_index} is done and was not open`);
+      if (open.get(event.output_index)?.id !== event.item.id)
+        faults.push(`item ${event.output_index} is done and was not open`);
       open.delete(event.output_index);
       done[event.output_index] = event.item.id ?? '';
     }

@@ -18,7 +18,9 @@ let host: Host;
 let client: OpenAI;
 beforeAll(async () => {
   upstream = await startScriptedUpstream();
-  host = await startHost({ env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'up', EMBEDDING_DEPLOYMENT: 'embed' } });
+  host = await startHost({
+    env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'up', EMBEDDING_DEPLOYMENT: 'embed' },
+  });
   client = host.openai();
 });
 afterAll(async () => {
@@ -50,7 +52,12 @@ it('is answered at once as queued, polled while it is at work, and completed wit
   expect(data).toMatchObject({ status: 'queued', background: true, output: [], metadata: { a: 'b' } });
   expect(response.headers.get('openai-poll-after-ms')).toBe('200');
   const done = await ended(data.id);
-  expect(done).toMatchObject({ status: 'completed', output_text: 'Otters sleep afloat.', background: true, error: null });
+  expect(done).toMatchObject({
+    status: 'completed',
+    output_text: 'Otters sleep afloat.',
+    background: true,
+    error: null,
+  });
   expect(done.completed_at).toEqual(expect.any(Number));
   expect(done.usage?.total_tokens).toBeGreaterThan(0);
   expect((await client.responses.inputItems.list(data.id)).data).toHaveLength(1);
@@ -59,9 +66,9 @@ it('is answered at once as queued, polled while it is at work, and completed wit
 it('is continued by its id once it is over, and not before', async () => {
   upstream.enqueue(reply.slow(500, reply.text('First.')));
   const first = await background({ input: 'One' });
-  await expect(client.responses.create({ model: 'gpt', input: 'Two', previous_response_id: first.id })).rejects.toMatchObject(
-    { status: 400, code: 'previous_response_not_completed' },
-  );
+  await expect(
+    client.responses.create({ model: 'gpt', input: 'Two', previous_response_id: first.id }),
+  ).rejects.toMatchObject({ status: 400, code: 'previous_response_not_completed' });
   await ended(first.id);
   const second = await background({ input: 'Two', previous_response_id: first.id });
   expect((await ended(second.id)).output_text).toBe('You said: Two');
@@ -139,7 +146,10 @@ it("is read by the SDK's helper for streams", async () => {
 it('refuses a stream of a response that has none, and a number without a stream', async () => {
   const plain = await background();
   await ended(plain.id);
-  await expect(client.responses.retrieve(plain.id, { stream: true })).rejects.toMatchObject({ status: 400, param: 'stream' });
+  await expect(client.responses.retrieve(plain.id, { stream: true })).rejects.toMatchObject({
+    status: 400,
+    param: 'stream',
+  });
   const foreground = await client.responses.create({ model: 'gpt', input: 'Hello' });
   await expect(client.responses.retrieve(foreground.id, { stream: true })).rejects.toMatchObject({ status: 400 });
   for (const query of ['starting_after=1', 'stream=true&include_obfuscation=true', 'stream=true&starting_after=-1']) {
@@ -180,7 +190,9 @@ it('is not cancelled once it is over, nor is a response in the foreground, nor o
   await expect(client.responses.cancel(foreground.id)).rejects.toMatchObject({ status: 400, code: 'invalid_state' });
   await expect(client.responses.cancel(done.id.replace(/.$/, '_'))).rejects.toMatchObject({ status: 404 });
   await expect(host.openai('beta').responses.cancel(done.id)).rejects.toMatchObject({ status: 404 });
-  await expect(host.openai('beta').responses.retrieve(done.id, { stream: true })).rejects.toMatchObject({ status: 404 });
+  await expect(host.openai('beta').responses.retrieve(done.id, { stream: true })).rejects.toMatchObject({
+    status: 404,
+  });
 });
 
 it('is deleted while it is at work: its model call is broken off, and nothing of it is left', async () => {
