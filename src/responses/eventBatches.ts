@@ -69,17 +69,18 @@ function withoutHeld(event: ResponseEvent, output: OutputItem[]): ResponseEvent 
   switch (event.type) {
     case 'response.output_item.done':
       return item && item !== held ? event : rest;
-    case 'response.output_text.done': {
-      const { text: _text, logprobs: _logprobs, ...others } = rest;
-      return isOfMessage(event, held) ? others : event;
-    }
-    case 'response.content_part.done': {
-      const { part: _part, ...others } = rest;
-      return isOfMessage(event, held) ? others : event;
-    }
+    case 'response.output_text.done':
+      return isOfMessage(event, held) ? without(event, 'text', 'logprobs') : event;
+    case 'response.content_part.done':
+      return isOfMessage(event, held) ? without(event, 'part') : event;
     default:
       return event;
   }
+}
+
+function without(event: ResponseEvent, ...fields: string[]): ResponseEvent {
+  const kept = Object.entries(event).filter(([name]) => !fields.includes(name));
+  return { type: event.type, ...Object.fromEntries(kept) };
 }
 
 /** Whether the item is the message of the event, and finished: no later write changes it. */

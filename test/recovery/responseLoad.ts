@@ -1,5 +1,6 @@
 /** The load of the crash test of responses in the background: several shapes, the model and the MCP tool behind them, and clients that resume their streams. */
-import OpenAI, { APIConnectionError, APIError } from 'openai';
+import type OpenAI from 'openai';
+import { APIConnectionError, APIError } from 'openai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { faultsOfStream, isEnd, type StreamEvent } from '../support/responseStreams';
 import { reply, type Reply, type ReplyHandler } from '../support/scriptedUpstream';

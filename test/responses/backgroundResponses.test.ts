@@ -36,7 +36,10 @@ const lost = { scope: { tenant: 't', project: '-' }, key: { chain: 'c', turn: 't
 /** Drives the response at an instance that dies once `isFar` says so, and lets its lease lapse. */
 async function driveAndDie(reference: Parameters<typeof open.responses.advance>[0], isFar: () => Promise<boolean>) {
   const { state, view } = dying(open.records);
-  const driving = open.elsewhere(view).advance(reference).catch(() => undefined);
+  const driving = open
+    .elsewhere(view)
+    .advance(reference)
+    .catch(() => undefined);
   while (!(await isFar())) await sleep(20);
   state.isDead = true;
   open.clock.now += 10_001;

@@ -44,7 +44,12 @@ export async function openResponses() {
     files: attached.filePort,
     inputFiles: { read: () => Promise.reject(new Error('No file is read here.')) },
     agents: { resolve: () => Promise.reject(new Error('There are no agents here.')) },
-    mcp: { open: () => { throw new Error('There are no servers here.'); }, close: () => Promise.resolve() },
+    mcp: {
+      open: () => {
+        throw new Error('There are no servers here.');
+      },
+      close: () => Promise.resolve(),
+    },
     codeInterpreter: {
       run: async (_request, signal) => {
         const result = codeResults.shift();
@@ -58,7 +63,13 @@ export async function openResponses() {
   const responses = createResponses(ports);
 
   async function begin(body: Partial<CreateResponseRequest> = {}): Promise<ResponseReference & { id: string }> {
-    const asked = createResponseRequest.parse({ model: 'gpt', input: 'Hello', background: true, stream: true, ...body });
+    const asked = createResponseRequest.parse({
+      model: 'gpt',
+      input: 'Hello',
+      background: true,
+      stream: true,
+      ...body,
+    });
     const { id } = await responses.begin(await responses.prepare(scope, asked));
     return { id, ...referenceTo(scope, id) };
   }

@@ -119,8 +119,8 @@ it('streams numbered events, the same ones again from any number, to the end', a
   expect(await eventsOf(await client.responses.retrieve(id, { stream: true }))).toEqual(all);
   expect(await eventsOf(await client.responses.retrieve(id, { stream: true, starting_after: 9999 }))).toEqual([]);
   const end = all.at(-1);
-  const { output_text: _text, ...stored } = await client.responses.retrieve(id);
-  expect(end && 'response' in end && end.response).toEqual(stored);
+  const stored = await client.responses.retrieve(id);
+  expect({ ...(end && 'response' in end && end.response), output_text: stored.output_text }).toEqual(stored);
 });
 
 it('goes on when the reader of its stream leaves, who reads the rest when he is back', async () => {
