@@ -29,10 +29,10 @@ const inputItemsQuery = pageQuery.extend({
   ...includeQuery.shape,
 });
 /** Pictures and files may be part of an input. */
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
-function includeOf(request: Request): Includable[] {
+export function includeOf(request: Request): Includable[] {
   const { searchParams } = new URL(request.url);
   return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
     const parsed = includable.safeParse(given);
@@ -42,9 +42,10 @@ function includeOf(request: Request): Includable[] {
   });
 }
 
-function viewOf({ request }: Call, include: readonly Includable[]): View {
+/** What the caller asked to see, and the addresses of files below the base path that he came by. */
+export function viewOf({ request }: Call, include: readonly Includable[]): View {
   const { origin, pathname } = new URL(request.url);
-  const base = origin + pathname.replace(/\/responses(\/.*)?$/i, '');
+  const base = origin + pathname.replace(/\/(responses|conversations)(\/.*)?$/i, '');
   return { include, fileUrl: (_container, file) => `${base}/files/${file}/content` };
 }
 
@@ -109,7 +110,6 @@ const create: Operation = operation({
   handle: async (call) => {
     const { responses } = await services();
     const { body, scope, connection } = call;
-    if (body.conversation) throw errors.unsupported('conversation');
     const view = viewOf(call, body.include ?? []);
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
     if (body.background) {

@@ -7,7 +7,8 @@ import { LeaseLostError } from '../storage/leasedRecord';
 import type { ResponseItem } from '../wire/responseItems';
 import type { ResponseReference } from './backgroundRecords';
 import { partReader } from './chatItems';
-import { inputOf, readChain } from './context';
+import { inputOf, readChain, readConversationContext } from './context';
+import { settleTurn } from './conversationTurn';
 import { DrivenResponse, ResponseExpiredError, SliceOverError } from './drivenResponse';
 import { failureOf } from './responseFailure';
 import type { ResponsesPorts } from './ports';
@@ -22,6 +23,19 @@ export async function advanceResponse(
   ports: ResponsesPorts,
   reference: ResponseReference,
 ): Promise<{ busyUntil: number } | undefined> {
+  const state = await moved(ports, reference);
+  if (!state) await settle(ports, reference);
+  return state;
+}
+
+/** Adds what was said to the conversation that the response was given in, which others may go on with then. */
+async function settle(ports: ResponsesPorts, { scope, key }: ResponseReference): Promise<void> {
+  const found = await ports.records.get<TurnRecord>(turnKey(scope, key));
+  const conversation = found?.value.conversation;
+  if (conversation) await settleTurn(ports, { scope, key: conversation.key }, key.turn);
+}
+
+async function moved(ports: ResponsesPorts, reference: ResponseReference): Promise<{ busyUntil: number } | undefined> {
   const opened = await DrivenResponse.open(ports, reference);
   if (!opened || !('driven' in opened)) return opened;
   const { driven } = opened;
@@ -74,8 +88,10 @@ async function drive(ports: ResponsesPorts, driven: DrivenResponse): Promise<voi
 async function itemsBefore(
   ports: ResponsesPorts,
   { scope }: ResponseReference,
-  { previous }: StoredResponse,
+  { previous, conversation }: StoredResponse,
 ): Promise<ResponseItem[]> {
+  if (conversation && !previous)
+    return (await readConversationContext(ports, { scope, key: conversation.key }, conversation.order)).items;
   const found = previous && (await ports.records.get<TurnRecord>(turnKey(scope, previous)));
   return previous && found ? (await readChain(ports, scope, previous, found.value)).items : [];
 }

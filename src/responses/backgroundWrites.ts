@@ -2,7 +2,7 @@
 import { TooLargeError } from '../errors';
 import { orderKey } from '../storage/keys';
 import type { LeasedWrite } from '../storage/leasedRecord';
-import type { Change, DueChanges } from '../storage/ports';
+import type { Change, DueRecord } from '../storage/ports';
 import type { ResponseObject } from '../wire/responses';
 import {
   batchId,
@@ -34,7 +34,7 @@ export function creation(
   reference: ResponseReference,
   { settings, response }: { settings: Settings; response: ResponseObject },
   at: number,
-): { changes: Change[]; due: DueChanges } {
+): { changes: Change[]; due: DueRecord[] } {
   const seconds = Math.floor(at / 1000);
   const due = responseDue(reference, seconds + DRIVE_GRACE_SECONDS);
   const empty: DriveRecord = {
@@ -64,7 +64,7 @@ export function creation(
       create(settingsKey(reference), { settings: { ...settings, body: { ...settings.body, input: null } } }),
       ...changes,
     ],
-    due: { add: [due] },
+    due: [due],
   };
 }
 

@@ -5,7 +5,7 @@ import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
-import { ConflictError, type Change, type DueChanges, type PageRequest, type StoredRecord } from '../storage/ports';
+import { ConflictError, type Change, type DueRecord, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { advanceResponse } from './advanceResponse';
@@ -13,11 +13,14 @@ import type { ResponseReference } from './backgroundRecords';
 import { createBackgroundResponses } from './backgroundResponses';
 import { creation } from './backgroundWrites';
 import { partReader } from './chatItems';
-import { inputOf, previousResponse, readChain } from './context';
-import { checkCalls, storedItems } from './inputItems';
+import { inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
+import { conversationItemFinder } from './conversationItems';
+import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
+import { ConversationTurn } from './conversationTurn';
+import { checkCalls, checkDistinct, storedItems } from './inputItems';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, type ResponseSink } from './responseEvents';
+import { endHeld, responseEvent, type ResponseSink } from './responseEvents';
 import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
@@ -40,6 +43,8 @@ export interface PreparedResponse extends ResponseTask {
   /** Its own input. */
   input: ResponseItem[];
   previous: { key: ResponseKey; order: string } | null;
+  /** The conversation that it is given in, locked until the answer's end. */
+  conversation: ConversationTurn | null;
 }
 
 export type Responses = ReturnType<typeof createResponses>;
@@ -49,7 +54,7 @@ export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
   const background = createBackgroundResponses(ports);
 
-  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing. */
+  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing, but locks the conversation for the answer that follows. */
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
@@ -59,24 +64,42 @@ export function createResponses(ports: ResponsesPorts) {
     const before = body.previous_response_id
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : undefined);
-    const input = await storedItems(ports, scope, body.input, key);
-    const context = before ? await readChain(ports, scope, before.key, before.stored) : { items: [], isCut: false };
-    const items = [...context.items, ...input];
-    if (items.length === 0) throw errors.missingParameter('input');
-    checkCalls(items, context.isCut);
-    const at = Math.floor(now() / 1000);
-    return {
-      scope,
-      key,
-      settings,
-      response: newResponse(settings, key, at, null),
-      items,
-      input,
-      files: {},
-      previous: before ? { key: before.key, order: before.order } : null,
-      patientUntil: 0,
-    };
+    const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
+    try {
+      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const context = await contextOf(scope, before, place);
+      if (place) checkDistinct(input, context.items, 'input');
+      const items = [...context.items, ...input];
+      if (items.length === 0) throw errors.missingParameter('input');
+      checkCalls(items, context.isCut);
+      const at = Math.floor(now() / 1000);
+      return {
+        scope,
+        key,
+        settings,
+        response: newResponse(settings, key, at, place ? conversationIdOf(place.key) : null),
+        items,
+        input,
+        files: {},
+        previous: before ? { key: before.key, order: before.order } : null,
+        conversation,
+        patientUntil: 0,
+      };
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+  }
+
+  async function contextOf(
+    scope: Scope,
+    before: Awaited<ReturnType<typeof previousResponse>> | undefined,
+    place: ConversationPlace | undefined,
+  ): Promise<Context> {
+    if (before) return readChain(ports, scope, before.key, before.stored);
+    return place ? readConversationContext(ports, place) : { items: [], isCut: false };
   }
 
   const isHead = async (scope: Scope, { chain, turn }: ResponseKey): Promise<boolean> =>
@@ -87,6 +110,21 @@ export function createResponses(ports: ResponsesPorts) {
    * failed. Rejects with the signal's reason, and then stores nothing.
    */
   async function answer(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseObject> {
+    const { conversation, input } = prepared;
+    try {
+      const held = endHeld(sink);
+      const { response, files } = await answered(prepared, held.sink, signal);
+      if (response.store) await store(prepared, { response, files });
+      // Also of a response that is not stored: the caller has named the conversation.
+      await conversation?.append(response.status, [...input, ...response.output]);
+      await held.tellEnd();
+      return response;
+    } finally {
+      await conversation?.release();
+    }
+  }
+
+  async function answered(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseWork> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -98,27 +136,28 @@ export function createResponses(ports: ResponsesPorts) {
       if (!work.hasOutput && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
-    const { response, files } = work;
-    if (response.store) await store(prepared, { response, files });
-    return response;
+    return work;
   }
 
   /** Stores a response that is answered in the background: its orchestration drives it, or the sweep starts that. Throws 413 for settings that are too large. */
   async function begin(prepared: PreparedResponse): Promise<ResponseObject> {
-    const { response, files, settings } = prepared;
-    await store(
-      prepared,
-      { response, files, streams: settings.body.stream ?? false },
-      creation(prepared, prepared, now()),
-    );
+    const { response, files, settings, conversation } = prepared;
+    try {
+      const stored = { response, files, streams: settings.body.stream ?? false };
+      await store(prepared, stored, creation(prepared, prepared, now()));
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+    await conversation?.handOver();
     return response;
   }
 
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
-    { scope, key, input, previous }: PreparedResponse,
+    { scope, key, input, previous, conversation }: PreparedResponse,
     answered: Pick<StoredResponse, 'response' | 'files' | 'streams'>,
-    also: { changes: Change[]; due: DueChanges } = { changes: [], due: {} },
+    also: { changes: Change[]; due: DueRecord[] } = { changes: [], due: [] },
   ): Promise<void> {
     const text = JSON.stringify(input);
     const isLarge = text.length > MAX_INLINE_INPUT;
@@ -128,18 +167,20 @@ export function createResponses(ports: ResponsesPorts) {
       ...answered,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
+      ...(conversation && { conversation: { key: conversation.place.key, order: conversation.order } }),
     };
+    const due = { add: [...also.due, ...(conversation?.dueChanges.add ?? [])] };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
       ...also.changes,
     ];
     await records
-      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], also.due)
+      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], due)
       .catch(async (error: unknown) => {
         // Another response continued the same one meanwhile; both may, and the first stays the head.
         if (!(error instanceof ConflictError)) throw error;
-        await records.write(chainPartition(scope, key.chain), changes, also.due);
+        await records.write(chainPartition(scope, key.chain), changes, due);
       });
   }
 
@@ -157,10 +198,11 @@ export function createResponses(ports: ResponsesPorts) {
     const key = responseKeyOf(id);
     const driven = await withRetries(async () => {
       const removal = await background.removal(scope, id);
-      const { previous, input } = await read(scope, id);
+      const { previous, conversation, input } = await read(scope, id);
       if (!key) return undefined;
       const { partition, list } = turnKey(scope, key);
-      const deleted: Change = { op: 'replace', list, id: key.turn, value: { deleted: true, previous } };
+      const value: TurnRecord = { deleted: true, previous, conversation };
+      const deleted: Change = { op: 'replace', list, id: key.turn, value };
       await records.write(partition, [deleted, ...(removal?.changes ?? [])], removal?.due);
       if (!Array.isArray(input)) await blobs.delete(input.blob);
       return removal;
@@ -193,6 +235,9 @@ export function createResponses(ports: ResponsesPorts) {
   const advance = async (reference: ResponseReference) => advanceResponse(ports, reference);
   return { prepare, answer, begin, advance, get, cancel, follow, remove, inputItems };
 }
+
+const idOf = (conversation: string | { id: string }): string =>
+  typeof conversation === 'string' ? conversation : conversation.id;
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head

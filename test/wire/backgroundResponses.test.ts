@@ -233,3 +233,42 @@ it('of many that are cancelled while they end, each is either: its stream, its r
     expect({ answer, status, event, faults }).toEqual({ answer: status, status, event: status, faults: [] });
   expect(new Set(fates.map(({ status }) => status)).size).toBeGreaterThan(1);
 });
+
+it('locks its conversation while it is at work, and adds to it what was said once it is over', async () => {
+  const conversation = await client.conversations.create({ items: [{ role: 'user', content: 'I am Ada.' }] });
+  upstream.enqueue(reply.slow(600, reply.text('Hello Ada.')));
+  const first = await background({ input: 'Greet me.', conversation: conversation.id });
+  await expect(
+    client.responses.create({ model: 'gpt', input: 'And?', conversation: conversation.id }),
+  ).rejects.toMatchObject({ status: 400 });
+  await ended(first.id);
+  expect(upstream.requests[0]?.body.messages?.map(({ content }) => content)).toEqual(['I am Ada.', 'Greet me.']);
+  const second = await eventually('the conversation is free', async () =>
+    client.responses
+      .create({ model: 'gpt', input: 'Who am I?', conversation: conversation.id })
+      .catch((error: unknown) => (error instanceof OpenAI.APIError && error.status === 400 ? undefined : error)),
+  );
+  expect(second).toMatchObject({ status: 'completed' });
+  expect(upstream.requests.at(-1)?.body.messages?.map(({ content }) => content)).toEqual([
+    ...['I am Ada.', 'Greet me.', 'Hello Ada.', 'Who am I?'],
+  ]);
+});
+
+it('frees its conversation when it is cancelled, and adds nothing', async () => {
+  const conversation = await client.conversations.create();
+  upstream.enqueue(reply.hang());
+  const made = await background({ conversation: conversation.id });
+  await eventually('the call of the model', async () => Promise.resolve(upstream.calls.chat === 1 ? true : undefined));
+  await client.responses.cancel(made.id);
+  const next = await eventually('the conversation is free', async () =>
+    background({ conversation: conversation.id }).catch((error: unknown) =>
+      error instanceof OpenAI.APIError && error.status === 400 ? undefined : Promise.reject(error),
+    ),
+  );
+  await ended(next.id);
+  const items = await eventually('the items', async () => {
+    const { data } = await client.conversations.items.list(conversation.id);
+    return data.length > 0 ? data : undefined;
+  });
+  expect(items).toHaveLength(2);
+});
