@@ -346,12 +346,6 @@ export const errors = {
       code: 'conflict',
       headers: { 'retry-after': '5' },
     }),
-  tooManyQuestions: () =>
-    new ApiError(503, 'Too many questions are being answered. Retry in a few seconds.', {
-      type: 'server_error',
-      code: 'service_unavailable',
-      headers: { 'retry-after': '5' },
-    }),
   noAnswer: (reason: string) =>
     new ApiError(502, `The agent did not answer. ${reason}`, { type: 'server_error', code: 'agent_failed' }),
 

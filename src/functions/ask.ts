@@ -44,8 +44,8 @@ const ask: Operation = operation({
     const { body, scope, params, connection } = call;
     const { input, previous_response_id, conversation_id: conversation } = body;
     const agent = { type: 'agent_reference', ...namedAgent(params.agent_name) } as const;
-    const id = await begin(scope, { agent, input, previous_response_id, conversation }, connection.signal);
-    const response = await within(scope, id, body.wait_seconds);
+    const id = await begin(call, { agent, input, previous_response_id, conversation });
+    const response = await within(scope, id, body.wait_seconds, connection.signal);
     return response ? answerOf(response) : underWay(call, id);
   },
 });
@@ -58,9 +58,8 @@ const getAnswer: Operation = operation({
   response: askAnswer,
   handle: async (call) => {
     const { agent_name, response_id } = call.params;
-    const response = await within(call.scope, response_id, 0);
-    if (!response || response.status === 'queued' || response.status === 'in_progress')
-      return underWay(call, response_id);
+    const response = await within(call.scope, response_id, 0, call.connection.signal);
+    if (!response) return underWay(call, response_id);
     if (response.agent?.name !== namedAgent(agent_name).name) throw errors.noResponse(response_id);
     return answerOf(response);
   },

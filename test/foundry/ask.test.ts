@@ -82,7 +82,7 @@ it('tells of a failure also where it comes later', async () => {
     const looked = await sendFlow(host, 'GET', first.headers.get('location') ?? '');
     return looked.status === 202 ? undefined : looked;
   });
-  expect(failed).toMatchObject({ status: 400, body: { error: { message: expect.stringContaining('No.') } } });
+  expect(failed).toMatchObject({ status: 502, body: { error: { message: expect.stringContaining('No.') } } });
 });
 
 it('says what the agent waits for', async () => {
@@ -141,3 +141,25 @@ it('an agent or a version that is not there is 404', async () => {
   expect((await ask(`${name}:7`, { input: 'Hi' })).status).toBe(404);
   expect((await ask(`${name}:1`, { input: 'Hi' })).status).toBe(200);
 });
+
+it('an answer that is under way survives the host', async () => {
+  const name = await agent();
+  upstream.on(() => reply.slow(60_000));
+  const first = await ask(name, { input: 'Hi', wait_seconds: 0 });
+  expect(first.status).toBe(202);
+  await upstream.until(() => upstream.calls.chat === 1);
+  const { dataDir } = host;
+  await host.kill();
+  upstream.reset();
+  host = await startHost({ dataDir, env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' } });
+  const path = `/agents/${name}/ask/${String(first.body.response_id)}`;
+  const answer = await eventually(
+    'the answer',
+    async () => {
+      const looked = await sendFlow(host, 'GET', path);
+      return looked.status === 200 ? looked.body : undefined;
+    },
+    40,
+  );
+  expect(answer).toMatchObject({ status: 'completed', text: 'You said: Hi' });
+}, 90_000);
