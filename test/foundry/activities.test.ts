@@ -329,7 +329,7 @@ it('a conversation survives the host', async () => {
 it('a host that dies while it answers has its message answered by the next one, once', async () => {
   const names = [await agent(), await assistant()];
   const asked = message('Hello');
-  upstream.on(() => reply.slow(60_000));
+  upstream.on(() => reply.hang());
   const broken = names.map(async (name) => send(name, asked).catch(() => 'broken'));
   await upstream.until(() => upstream.calls.chat === 2);
   const { dataDir } = host;

@@ -144,7 +144,7 @@ it('an agent or a version that is not there is 404', async () => {
 
 it('an answer that is under way survives the host', async () => {
   const name = await agent();
-  upstream.on(() => reply.slow(60_000));
+  upstream.on(() => reply.hang());
   const first = await ask(name, { input: 'Hi', wait_seconds: 0 });
   expect(first.status).toBe(202);
   await upstream.until(() => upstream.calls.chat === 1);
