@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
 import { cosmosDb } from './adapters/dataSources/cosmosDb';
@@ -316,7 +317,7 @@ async function build(config: Config): Promise<Services> {
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
+    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config), ...vectorIndexSecrets(config)],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -385,24 +386,38 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
+  const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+      index: await openVectorIndex(config),
     };
   }
   const { account, prefix } = storage;
-  const vectors = await azureVectors(account, prefix);
   return {
     records,
     blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+    index: await openVectorIndex(config),
   };
+}
+
+async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
+  if (vectorIndex.kind === 'azure_search') {
+    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    return azureSearchIndex({ ...vectorIndex, credential });
+  }
+  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { address, options } = await azureVectors(storage.account, storage.prefix);
+  return lanceDbIndex(address, { storageOptions: options });
+}
+
+function vectorIndexSecrets({ vectorIndex }: Config): string[] {
+  return vectorIndex.kind === 'azure_search' && vectorIndex.apiKey !== undefined ? [vectorIndex.apiKey] : [];
 }
 
 function storageSecrets({ storage }: Config): string[] {

@@ -1,5 +1,5 @@
 import { INDEX_UPKEEP_DUE } from '../../src/retrieval/indexUpkeep';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 
@@ -29,10 +29,10 @@ describe('upkeep of indexes', () => {
     expect(due.map(({ id }) => id)).toEqual([store.id]);
     const optimize = jest.spyOn(ports.index, 'optimize');
     for (const each of due) await retrieval.indexUpkeep(each);
-    expect(optimize.mock.calls).toEqual([[store.id]]);
+    expect(optimize.mock.calls).toEqual([[indexed(store.id)]]);
     optimize.mockRestore();
     expect(await dueBy(seconds() + 600)).toEqual([]);
-    expect(await ports.index.count(store.id)).toBe(2);
+    expect(await ports.index.count(indexed(store.id))).toBe(2);
   });
 
   it('stays due when it fails, and is forgotten with a store that was deleted', async () => {
@@ -49,6 +49,6 @@ describe('upkeep of indexes', () => {
     await retrieval.vectorStores.remove(scope, store.id);
     await retrieval.indexUpkeep(due);
     expect(await dueBy(seconds() + 600)).toEqual([]);
-    expect(await ports.index.count(store.id)).toBe(0);
+    expect(await ports.index.count(indexed(store.id))).toBe(0);
   });
 });
