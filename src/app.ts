@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureToken } from './adapters/azureToken';
 import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
@@ -32,6 +33,7 @@ import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
+import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createAgents, type Agents } from './agents/agents';
@@ -73,6 +75,7 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -255,10 +258,7 @@ async function build(config: Config): Promise<Services> {
     },
     { source, containersOf },
   );
-  const sandbox =
-    config.codeInterpreter === 'pyodide'
-      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
-      : undefined;
+  const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
@@ -317,7 +317,11 @@ async function build(config: Config): Promise<Services> {
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config), ...vectorIndexSecrets(config)],
+    secrets: [
+      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
+      ...storageSecrets(config),
+      ...vectorIndexSecrets(config),
+    ],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -404,6 +408,18 @@ async function openStorage(config: Config, logFault: LogFault): Promise<Storage>
     source: await azureSource(account),
     index: await openVectorIndex(config),
   };
+}
+
+/** What runs code; undefined where nothing does. */
+function openSandbox(
+  { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
+  logFault: LogFault,
+): Sandbox | undefined {
+  if (sessionPoolEndpoint !== undefined) {
+    const token = azureToken({ scope: SESSION_POOL_SCOPE, now: Date.now });
+    return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
+  }
+  return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
 }
 
 async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {

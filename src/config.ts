@@ -140,7 +140,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     if (value && !same.includes(value))
       throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
   }
-  const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) => given[name]?.startsWith('@Microsoft.KeyVault('));
+  const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) =>
+    given[name]?.startsWith('@Microsoft.KeyVault('),
+  );
   if (unresolved) {
     throw new ConfigError(
       unresolved,

@@ -23,7 +23,10 @@ export const vectorIndexSettings = z.object({
   AZURE_SEARCH_INDEX: z
     .string()
     .trim()
-    .regex(/^[a-z0-9](?:-?[a-z0-9]){1,127}$/, 'must be 2 to 128 lower-case letters, digits and single dashes between them')
+    .regex(
+      /^[a-z0-9](?:-?[a-z0-9]){1,127}$/,
+      'must be 2 to 128 lower-case letters, digits and single dashes between them',
+    )
     .default('vector-stores'),
   AZURE_SEARCH_SEMANTIC_RANKER: z.enum(['on', 'off'], { error: 'must be on or off' }).default('off'),
 });

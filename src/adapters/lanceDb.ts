@@ -3,7 +3,14 @@ import { types } from 'node:util';
 import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
 import { z } from 'zod';
-import { DimensionsError, type Chunk, type ChunkSearch, type IndexedStore, type ScoredChunk, type VectorIndex } from '../retrieval/ports';
+import {
+  DimensionsError,
+  type Chunk,
+  type ChunkSearch,
+  type IndexedStore,
+  type ScoredChunk,
+  type VectorIndex,
+} from '../retrieval/ports';
 import { checkedDimensions } from './checkedChunks';
 import { dimensionsOf, EXACT_ROWS, keepApproximateIndex, MIN_RECALL } from './lanceDb/approximateIndex';
 import { CHUNK_COLUMNS, chunkRow, ofFiles, rowId } from './lanceDb/rows';

@@ -105,7 +105,10 @@ export function createVectorStoreFiles(
   async function content(scope: Scope, storeId: string, id: string): Promise<{ type: 'text'; text: string }[]> {
     const { value: file } = await requireFile(scope, storeId, id);
     if (file.status !== 'completed') return [];
-    return (await index.chunksOf({ tenant: scope.tenant, id: storeId }, id)).map(({ text }) => ({ type: 'text', text }));
+    return (await index.chunksOf({ tenant: scope.tenant, id: storeId }, id)).map(({ text }) => ({
+      type: 'text',
+      text,
+    }));
   }
 
   /** Takes the file out of the store with its chunks; the file itself stays. */

@@ -46,9 +46,16 @@ describe('lanceDbIndex', () => {
     const index = await lanceDbIndex(join(directory, 'many'));
     const vector = new Float32Array([1, 0]);
     for (let at = 0; at < 130; at += 1) {
-      await index.replaceFiles(inTenant('vs_a'), ['file_1'], [{ fileId: 'file_1', ordinal: 0, text: `version ${at}` }], [vector]);
+      await index.replaceFiles(
+        inTenant('vs_a'),
+        ['file_1'],
+        [{ fileId: 'file_1', ordinal: 0, text: `version ${at}` }],
+        [vector],
+      );
     }
-    expect(await index.chunksOf(inTenant('vs_a'), 'file_1')).toEqual([{ fileId: 'file_1', ordinal: 0, text: 'version 129' }]);
+    expect(await index.chunksOf(inTenant('vs_a'), 'file_1')).toEqual([
+      { fileId: 'file_1', ordinal: 0, text: 'version 129' },
+    ]);
     const table = await (await connect(join(directory, 'many'))).openTable('vs_a');
     expect((await table.stats()).fragmentStats.numFragments).toBeLessThan(60);
     await index.close();
@@ -61,7 +68,9 @@ describe('lanceDbIndex', () => {
     for (const store of stores) {
       await index.replaceFiles(inTenant(store), ['file_1'], [{ fileId: 'file_1', ordinal: 0, text: store }], [vector]);
     }
-    const texts = await Promise.all(stores.map(async (store) => (await index.chunksOf(inTenant(store), 'file_1'))[0]?.text));
+    const texts = await Promise.all(
+      stores.map(async (store) => (await index.chunksOf(inTenant(store), 'file_1'))[0]?.text),
+    );
     expect(texts).toEqual(stores);
     await index.close();
   });
@@ -88,7 +97,12 @@ describe('lanceDbIndex', () => {
         ordinal: at % PER_FILE,
         text: `${name} ${at}`,
       }));
-      await index.replaceFiles(inTenant('vs_a'), [...new Set(chunks.map(({ fileId }) => fileId))], chunks, chunks.map(direction));
+      await index.replaceFiles(
+        inTenant('vs_a'),
+        [...new Set(chunks.map(({ fileId }) => fileId))],
+        chunks,
+        chunks.map(direction),
+      );
     }
 
     /** What lies in the table: rows in the index (0: there is none) and the note beside it. */

@@ -112,14 +112,18 @@ open('empty', 'w').close()`;
       expect((await run(read, { session: 'b', files: [fileOf('9', 'in.csv', 'other')] })).output).toBe('other\n');
     });
 
-    it.each(["it's [1]{2}.txt", 'räksmörgås 東京.txt', '#50% & more?.txt', '..twice..txt', ' spaces .txt', '-dash+plus!~.txt'])(
-      'reads and hands on a file of the name %j',
-      async (name) => {
-        const code = `content = open(${JSON.stringify(name)}).read()\nopen("copy of " + ${JSON.stringify(name)}, "w").write(content * 2);`;
-        const { output, written } = await run(code, { session: 'b', files: [fileOf(name, name, 'text ')] });
-        expect({ output, written }).toEqual({ output: '', written: { [`/mnt/data/copy of ${name}`]: 'text text ' } });
-      },
-    );
+    it.each([
+      "it's [1]{2}.txt",
+      'räksmörgås 東京.txt',
+      '#50% & more?.txt',
+      '..twice..txt',
+      ' spaces .txt',
+      '-dash+plus!~.txt',
+    ])('reads and hands on a file of the name %j', async (name) => {
+      const code = `content = open(${JSON.stringify(name)}).read()\nopen("copy of " + ${JSON.stringify(name)}, "w").write(content * 2);`;
+      const { output, written } = await run(code, { session: 'b', files: [fileOf(name, name, 'text ')] });
+      expect({ output, written }).toEqual({ output: '', written: { [`/mnt/data/copy of ${name}`]: 'text text ' } });
+    });
 
     it('moves files of megabytes in and out unharmed', async () => {
       const content = Buffer.alloc(5_000_001, 'abcdefg');
@@ -156,11 +160,15 @@ open('empty', 'w').close()`;
       const next = await run('print(1)', { session: 'b' });
       expect(next.output).toMatch(LOST);
       expect(next.output).toMatch(/\n1\n$/);
-      await expect(run('1', { session: 'c', signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+      await expect(run('1', { session: 'c', signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow(
+        'before',
+      );
     });
 
     it('throws what the collecting throws', async () => {
-      const failing = sandbox.run({ session: 'd', code: '1', files: [] }, async () => Promise.reject(new Error('full')));
+      const failing = sandbox.run({ session: 'd', code: '1', files: [] }, async () =>
+        Promise.reject(new Error('full')),
+      );
       await expect(failing).rejects.toThrow('full');
     });
   });

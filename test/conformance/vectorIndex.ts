@@ -68,11 +68,15 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       );
       await put(index, 'vs_1', 'file-a', filler);
       await put(index, 'vs_1', 'file-b', [chunk('file-b', 0, 'moon, moon, otters below the moon')], 3);
-      const [best] = await index.search(inTenant('vs_1'), query('otters moon', towards(3), { limit: 3, textWeight: 10 }));
+      const [best] = await index.search(
+        inTenant('vs_1'),
+        query('otters moon', towards(3), { limit: 3, textWeight: 10 }),
+      );
       expect(best?.fileId).toBe('file-b');
       await index.optimize(inTenant('vs_1'));
       expect(
-        (await index.search(inTenant('vs_1'), query('otters moon', towards(3), { limit: 3, textWeight: 10 })))[0]?.fileId,
+        (await index.search(inTenant('vs_1'), query('otters moon', towards(3), { limit: 3, textWeight: 10 })))[0]
+          ?.fileId,
       ).toBe('file-b');
     });
 
@@ -140,13 +144,17 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
     });
 
     it('refuses chunks that do not fit their vectors or files', async () => {
-      await expect(index.replaceFiles(inTenant('vs_a'), ['file_1'], chunksFor('file_1', 2), [towards(0)])).rejects.toThrow();
+      await expect(
+        index.replaceFiles(inTenant('vs_a'), ['file_1'], chunksFor('file_1', 2), [towards(0)]),
+      ).rejects.toThrow();
       await expect(put(index, 'vs_a', 'file_1', chunksFor('file_2', 1))).rejects.toThrow('file_2');
       const twice = [chunk('file_1', 0, 'a'), chunk('file_1', 0, 'b')];
       await expect(put(index, 'vs_a', 'file_1', twice)).rejects.toThrow();
       await put(index, 'vs_a', 'file_1', chunksFor('file_1', 1));
       const short = [new Float32Array([1, 0])];
-      await expect(index.replaceFiles(inTenant('vs_a'), ['file_1'], chunksFor('file_1', 1), short)).rejects.toThrow('dimensions');
+      await expect(index.replaceFiles(inTenant('vs_a'), ['file_1'], chunksFor('file_1', 1), short)).rejects.toThrow(
+        'dimensions',
+      );
       expect(await index.count(inTenant('vs_a'))).toBe(1);
     });
 
@@ -216,7 +224,10 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
     it('finds chunks by a word that only they hold', async () => {
       await put(index, 'vs_a', 'file_1', chunksFor('file_1', 20));
       await put(index, 'vs_a', 'file_2', [chunk('file_2', 0, 'The zeppelins moor at dawn.')], 4);
-      const [first, second] = await index.search(inTenant('vs_a'), query('zeppelin mooring', towards(0), { textWeight: 4 }));
+      const [first, second] = await index.search(
+        inTenant('vs_a'),
+        query('zeppelin mooring', towards(0), { textWeight: 4 }),
+      );
       expect(first).toMatchObject({ fileId: 'file_2', ordinal: 0, text: 'The zeppelins moor at dawn.' });
       expect(first?.score).toBeGreaterThan(second?.score ?? 1);
     });
@@ -348,13 +359,17 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       await put(index, 'vs_a', 'file_1', chunksFor('file_1', 2));
       expect(await another.count(inTenant('vs_a'))).toBe(2);
       await put(another, 'vs_a', 'file_2', [chunk('file_2', 0, 'the zebra')]);
-      expect((await index.search(inTenant('vs_a'), query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe('file_2');
+      expect((await index.search(inTenant('vs_a'), query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe(
+        'file_2',
+      );
       await index.close();
       await another.close();
       opened.length = 0;
       const reopened = await openAgain();
       expect(await reopened.chunksOf(inTenant('vs_a'), 'file_1')).toEqual(chunksFor('file_1', 2));
-      expect((await reopened.search(inTenant('vs_a'), query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe('file_2');
+      expect((await reopened.search(inTenant('vs_a'), query('zebra', towards(0), { textWeight: 4 })))[0]?.fileId).toBe(
+        'file_2',
+      );
     });
 
     it('keeps every result through many small writes and optimizing', async () => {
@@ -373,10 +388,12 @@ export function describeVectorIndex(name: string, open: (place: string) => Promi
       await check();
       await put(index, 'vs_a', 'file_50', [chunk('file_50', 0, 'changed to rare50word')], 50);
       await index.deleteFiles(inTenant('vs_a'), ['file_3']);
-      expect(await index.search(inTenant('vs_a'), query('rare3word', towards(7, 0.1), { fileIds: ['file_3'] }))).toEqual([]);
-      expect((await index.search(inTenant('vs_a'), query('rare50word', towards(50), { textWeight: 4 })))[0]?.text).toContain(
-        'changed',
-      );
+      expect(
+        await index.search(inTenant('vs_a'), query('rare3word', towards(7, 0.1), { fileIds: ['file_3'] })),
+      ).toEqual([]);
+      expect(
+        (await index.search(inTenant('vs_a'), query('rare50word', towards(50), { textWeight: 4 })))[0]?.text,
+      ).toContain('changed');
     });
 
     describe('of a store that has grown', () => {

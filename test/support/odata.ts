@@ -104,10 +104,11 @@ export function parseFilter(filter: string): { matches: (row: Row) => boolean; u
 }
 
 type Constant = string | number | null;
-const ordered = (test: (one: number | string, other: number | string) => boolean) => (value: unknown, constant: Constant) =>
-  ((typeof value === 'number' && typeof constant === 'number') ||
-    (typeof value === 'string' && typeof constant === 'string')) &&
-  test(value, constant);
+const ordered =
+  (test: (one: number | string, other: number | string) => boolean) => (value: unknown, constant: Constant) =>
+    ((typeof value === 'number' && typeof constant === 'number') ||
+      (typeof value === 'string' && typeof constant === 'string')) &&
+    test(value, constant);
 
 const comparisons: Record<string, ((value: unknown, constant: Constant) => boolean) | undefined> = {
   eq: (value, constant) => value === constant,

@@ -139,10 +139,12 @@ function checkRow({ fields }: IndexShape, row: Row, only?: string): void {
     if (!field || (only !== undefined && name !== only)) {
       return refuse(400, `The property '${name}' does not exist on type 'search.documentFields'.`);
     }
-    if (!fits(field, value)) refuse(400, `The property '${name}' has a value that does not fit its type ${field.type}.`);
+    if (!fits(field, value))
+      refuse(400, `The property '${name}' has a value that does not fit its type ${field.type}.`);
   }
   const key = fields.find((field) => field.key)?.name ?? '';
-  if (!/^[\w=-]{1,1024}$/.test(String(row[key]))) refuse(400, 'A document key has other characters than letters, digits, _, - and =.');
+  if (!/^[\w=-]{1,1024}$/.test(String(row[key])))
+    refuse(400, 'A document key has other characters than letters, digits, _, - and =.');
 }
 
 function fits({ type, dimensions, filterable }: FieldShape, value: unknown): boolean {
@@ -163,7 +165,11 @@ function fits({ type, dimensions, filterable }: FieldShape, value: unknown): boo
   }
 }
 
-const listed = (names: string | undefined): string[] => (names ?? '').split(',').map((name) => name.trim()).filter(Boolean);
+const listed = (names: string | undefined): string[] =>
+  (names ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
 
 function answerSearch(
   definition: IndexShape,
@@ -246,7 +252,9 @@ function textMatches(
   const query = asked.search ?? '';
   // The simple syntax gives these a meaning, which this server does not know.
   if (/[+|"()*~\\]|(^|\s)-/.test(query)) refuse(400, `This server knows no operators, and '${query}' has some.`);
-  const fields = listed(asked.searchFields).map((name) => fieldOf(name, ({ searchable, type }) => searchable && type === 'Edm.String'));
+  const fields = listed(asked.searchFields).map((name) =>
+    fieldOf(name, ({ searchable, type }) => searchable && type === 'Edm.String'),
+  );
   const analyzers = new Set(fields.map(({ analyzer }) => analyzer));
   const [analyzerName] = analyzers;
   const analyzer = definition.analyzers?.find(({ name }) => name === analyzerName);
@@ -284,7 +292,11 @@ function byMeaning(
 
 const numbers = (value: unknown): number[] => (Array.isArray(value) ? value.map(Number) : []);
 
-const STOPWORDS = new Set('a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(' '));
+const STOPWORDS = new Set(
+  'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(
+    ' ',
+  ),
+);
 const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
 /** What Lucene's filters of those names make of a text, roughly: stems are words without their commonest endings. */
@@ -298,7 +310,8 @@ function analyzed(text: string, filters: ReadonlySet<string>): string[] {
     if (!filters.has('cjk_bigram') || letters.length === 1) return letters;
     return letters.slice(1).map((letter, place) => (letters[place] ?? '') + letter);
   });
-  if (filters.has('asciifolding')) words = words.map((word) => (CJK.test(word) ? word : word.normalize('NFD').replace(/\p{M}/gu, '')));
+  if (filters.has('asciifolding'))
+    words = words.map((word) => (CJK.test(word) ? word : word.normalize('NFD').replace(/\p{M}/gu, '')));
   if (filters.has('stopwords')) words = words.filter((word) => !STOPWORDS.has(word));
   if (filters.has('porter_stem')) words = words.map((word) => word.replace(/(?<=\w{3})(?:ing|ed|s)$/, ''));
   return words;

@@ -62,7 +62,8 @@ export const indexShape = z
   })
   .superRefine(({ fields, analyzers = [], vectorSearch, semantic }, context) => {
     const wrong = (message: string): void => context.addIssue({ code: 'custom', message });
-    if (fields.filter(({ key, type }) => key && type === 'Edm.String').length !== 1) wrong('One string field is the key.');
+    if (fields.filter(({ key, type }) => key && type === 'Edm.String').length !== 1)
+      wrong('One string field is the key.');
     for (const field of fields) {
       const isVector = field.type === 'Collection(Edm.Single)';
       if (isVector) {
@@ -78,7 +79,8 @@ export const indexShape = z
     }
     for (const { prioritizedFields } of semantic?.configurations ?? []) {
       for (const { fieldName } of prioritizedFields.prioritizedContentFields) {
-        if (!fields.some((field) => field.name === fieldName && field.searchable)) wrong(`'${fieldName}' is not searchable.`);
+        if (!fields.some((field) => field.name === fieldName && field.searchable))
+          wrong(`'${fieldName}' is not searchable.`);
       }
     }
   });

@@ -38,6 +38,8 @@ export interface PoolFault {
   of: string;
   /** `hang` never answers, `break` ends the connection. */
   answer: { status: number; headers?: Record<string, string>; body?: unknown } | 'hang' | 'break';
+  /** So many such requests come before it. */
+  after?: number;
   /** The session ends with it. */
   endsSession?: boolean;
 }
@@ -125,7 +127,8 @@ export async function startSessionPool(): Promise<SessionPool> {
     await new Promise((resolve, reject) => form.on('finish', resolve).on('error', reject));
     const [part] = parts;
     if (!part || parts.length > 1 || part.field !== 'file') throw new Refused(400, 'One part, file, is expected.');
-    if (!FILE_NAME.test(part.name) || part.name.includes('..')) throw new Refused(400, `'${part.name}' is no file name.`);
+    if (!FILE_NAME.test(part.name) || part.name.includes('..'))
+      throw new Refused(400, `'${part.name}' is no file name.`);
     const content = await part.content;
     if (content.length > MAX_UPLOAD_BYTES) throw new Refused(413, 'The file is too large.');
     await sessionOf(identifier).ask({ action: 'put', path: `/mnt/data/${part.name}`, content });
@@ -153,7 +156,8 @@ export async function startSessionPool(): Promise<SessionPool> {
     const call = `${request.method} ${path}`;
     pool.requests.push({ call, identifier });
     const fault = pool.faults.find(({ of }) => of === call);
-    if (fault) {
+    if (fault?.after) fault.after -= 1;
+    else if (fault) {
       pool.faults.splice(pool.faults.indexOf(fault), 1);
       if (fault.endsSession) await end(identifier);
       if (fault.answer === 'hang') return;

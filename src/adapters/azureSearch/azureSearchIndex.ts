@@ -96,12 +96,7 @@ class AzureSearchIndex implements VectorIndex {
     readonly visibleWithinMs: number,
   ) {}
 
-  async replaceFiles(
-    store: IndexedStore,
-    fileIds: string[],
-    chunks: Chunk[],
-    vectors: Float32Array[],
-  ): Promise<void> {
+  async replaceFiles(store: IndexedStore, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void> {
     const dimensions = checkedDimensions(fileIds, chunks, vectors);
     if (dimensions === undefined) return this.deleteFiles(store, fileIds);
     await this.definition.prepare(dimensions);
@@ -231,7 +226,7 @@ class AzureSearchIndex implements VectorIndex {
     fields: string[],
     schema: z.ZodType<T>,
   ): AsyncGenerator<T[]> {
-    for (let last = -1; ; ) {
+    for (let last = -1; ;) {
       const { results } = await this.client.search('*', {
         filter: all(filter, behindPlace(last)),
         select: fields,

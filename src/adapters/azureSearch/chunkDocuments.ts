@@ -66,7 +66,7 @@ export function documentsOf(
     return {
       id: hash.toString('base64url'),
       // Any order that numbers can say, to read many documents page by page.
-      place: hash.readUIntBE(0, 6) * 16 + hash.readUInt8(6) % 16,
+      place: hash.readUIntBE(0, 6) * 16 + (hash.readUInt8(6) % 16),
       tenant: store.tenant,
       store: store.id,
       file: fileField(chunk.fileId),

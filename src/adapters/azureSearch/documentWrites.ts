@@ -13,7 +13,10 @@ const MAX_ATTEMPTS = 8;
 const PASSING = [409, 422, 429, 503];
 
 /** Writes the documents, each whole. Throws when the service refuses one. */
-export async function uploadDocuments(client: SearchClient<SearchDocument>, documents: SearchDocument[]): Promise<void> {
+export async function uploadDocuments(
+  client: SearchClient<SearchDocument>,
+  documents: SearchDocument[],
+): Promise<void> {
   for (const batch of batchesOf(documents)) await send(client, batch, (part) => uploads(part));
 }
 

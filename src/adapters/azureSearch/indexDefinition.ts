@@ -50,7 +50,8 @@ export function indexDefinition(client: SearchIndexClient, name: string, ranksBy
   const isPrepared = (index: SearchIndex | undefined, dimensions: number): boolean =>
     index !== undefined &&
     index.fields.some((field) => field.name === vectorField(dimensions)) &&
-    (!ranksByMeaning || (index.semanticSearch?.configurations ?? []).some((each) => each.name === SEMANTIC_CONFIGURATION));
+    (!ranksByMeaning ||
+      (index.semanticSearch?.configurations ?? []).some((each) => each.name === SEMANTIC_CONFIGURATION));
 
   const prepared = new Map<number, Promise<void>>();
 
@@ -109,9 +110,7 @@ function definition(name: string, ranksByMeaning: boolean): SearchIndex {
     },
     ...(ranksByMeaning && {
       semanticSearch: {
-        configurations: [
-          { name: SEMANTIC_CONFIGURATION, prioritizedFields: { contentFields: [{ name: 'text' }] } },
-        ],
+        configurations: [{ name: SEMANTIC_CONFIGURATION, prioritizedFields: { contentFields: [{ name: 'text' }] } }],
       },
     }),
   };

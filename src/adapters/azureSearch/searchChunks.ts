@@ -67,7 +67,10 @@ export async function searchChunks(
     means.hasVectors ? nearest(client, store, search, filter, asked) : undefined,
     text !== undefined ? matching(client, search, text, filter, asked, means.ranksByMeaning) : undefined,
   ]);
-  const ways = await ofCurrentGenerations([byVector, byText].filter((way) => way !== undefined), means);
+  const ways = await ofCurrentGenerations(
+    [byVector, byText].filter((way) => way !== undefined),
+    means,
+  );
   return { found: fused(ways, search.limit), nearest: byVector?.found.length ?? 0 };
 }
 

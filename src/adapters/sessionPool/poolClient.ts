@@ -45,9 +45,9 @@ const execution = z.object({
   id: z.string(),
   status: z.string(),
   result: z
-    .object({ stdout: z.string().nullish(), stderr: z.string().nullish(), executionResult: z.unknown() })
+    .object({ stdout: z.string().nullish(), stderr: z.string().nullish(), executionResult: z.unknown().optional() })
     .nullish(),
-  error: z.unknown(),
+  error: z.unknown().optional(),
 });
 
 /** What code has left. */
@@ -162,8 +162,7 @@ export function poolClient(endpoint: string, token: () => Promise<string>): Pool
     }
   }
 
-  const json = (value: unknown) => () =>
-    Promise.resolve({ type: 'application/json', content: JSON.stringify(value) });
+  const json = (value: unknown) => () => Promise.resolve({ type: 'application/json', content: JSON.stringify(value) });
 
   return {
     async execute(session, code, { seconds, isRepeatable, signal }) {
@@ -181,7 +180,7 @@ export function poolClient(endpoint: string, token: () => Promise<string>): Pool
       let call: Call = { method: 'POST', path: '/executions', session, repeatsAfter, milliseconds, signal };
       call.body = json(request);
       for (;;) {
-        const state = execution.parse(JSON.parse(await textOf(await answerOf(call))));
+        const state = executionIn(await textOf(await answerOf(call)));
         if (!/^(NotStarted|Running)$/i.test(state.status)) return executionOf(state);
         if (Date.now() > last) throw new PoolTimeoutError();
         await wait(POLL_MS);
@@ -226,6 +225,14 @@ export function poolClient(endpoint: string, token: () => Promise<string>): Pool
 
 const wasRefused = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND');
+
+function executionIn(text: string): z.output<typeof execution> {
+  try {
+    return execution.parse(JSON.parse(text));
+  } catch {
+    throw new PoolError(502, 'the answer is not understood');
+  }
+}
 
 function executionOf({ status, result, error }: z.output<typeof execution>): Execution {
   const told = z.union([errorShape, z.object({ message: z.string() }).transform((inner) => ({ error: inner }))]);

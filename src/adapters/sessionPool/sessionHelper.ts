@@ -105,7 +105,8 @@ elif request['do'] == 'stage':
     target = os.path.join(data, request['as'])
     try:
         os.link(request['path'], target)
-    except OSError:
+    except (OSError, AttributeError):
+        # Not every file system has links.
         shutil.copyfile(request['path'], target)
     answer = {'done': True}
 else:
@@ -122,19 +123,23 @@ export function helperCode(request: HelperRequest, mark: string): string {
   return `exec(__import__('base64').b64decode('${Buffer.from(source).toString('base64')}').decode(), {})`;
 }
 
-/** What the helper has answered. Throws where the output holds no answer: code has damaged the session. */
-export function helperAnswer<T>(output: string, mark: string, schema: z.ZodType<T>): T {
+/** What the helper has answered. Throws where the output holds no answer: code has damaged the session. `errors`: what it printed beside, for the log. */
+export function helperAnswer<T>(output: string, errors: string, mark: string, schema: z.ZodType<T>): T {
   const line = output.split('\n').find((each) => each.startsWith(mark));
-  if (line === undefined) throw new SessionDamagedError();
-  const parsed = schema.safeParse(JSON.parse(line.slice(mark.length)));
-  if (!parsed.success) throw new SessionDamagedError();
-  return parsed.data;
+  try {
+    return schema.parse(JSON.parse(line?.slice(mark.length) ?? ''));
+  } catch (cause) {
+    throw new SessionDamagedError(errors.slice(-500), { cause });
+  }
 }
 
 /** The session does not answer as it should. */
 export class SessionDamagedError extends Error {
-  constructor() {
-    super('The session does not answer any more');
+  constructor(
+    readonly details: string,
+    options?: { cause?: unknown },
+  ) {
+    super('The session does not answer any more', options);
     this.name = 'SessionDamagedError';
   }
 }

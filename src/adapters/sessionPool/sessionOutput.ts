@@ -13,7 +13,7 @@ const image = z.object({
 });
 
 /** Colours of notebooks' tracebacks. */
-// eslint-disable-next-line no-control-regex -- they begin with one.
+
 const COLOURS = /\u001b\[[\d;]*m/g;
 
 /** Standard output, standard error, and the value or why it failed; the service tells nothing of the order between them. */

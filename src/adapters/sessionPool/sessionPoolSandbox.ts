@@ -103,12 +103,7 @@ class SessionPoolSandbox implements Sandbox {
     await this.pool.close();
   }
 
-  async #runNow(
-    run: Run,
-    code: string,
-    files: SandboxFile[],
-    collect: Parameters<Sandbox['run']>[1],
-  ): Promise<string> {
+  async #runNow(run: Run, code: string, files: SandboxFile[], collect: Parameters<Sandbox['run']>[1]): Promise<string> {
     const isFresh = await this.#begin(run, files);
     const lost = isFresh && this.#used.has(run.identifier) ? LOST : '';
     this.#remember(run.identifier);
@@ -140,7 +135,9 @@ class SessionPoolSandbox implements Sandbox {
       if (!(error instanceof SessionDamagedError || error instanceof PoolError)) throw error;
       return output + (await ended(error.message)).slice(lost.length);
     }
-    const stage = new Stage(this.pool, run, async (path, as) => this.#helper(run, { do: 'stage', path, as }, doneAnswer));
+    const stage = new Stage(this.pool, run, async (path, as) =>
+      this.#helper(run, { do: 'stage', path, as }, doneAnswer),
+    );
     const written = answer.written.map((file) => ({ ...file, open: async () => stage.open(file) }));
     const image = imageOf(execution.value, new Set(written.map(({ path }) => path)));
     await collect({ written: image ? [...written, image] : written, more: answer.more });
@@ -174,7 +171,7 @@ class SessionPoolSandbox implements Sandbox {
       uploads.push({ key, upload });
     }
     const second = await this.#helper(run, { do: 'begin', files: named, uploads }, beginAnswer);
-    if (second.missing.length > 0) throw new SessionDamagedError();
+    if (second.missing.length > 0) throw new SessionDamagedError('Files are missing that were put in their places.');
     return first.fresh;
   }
 
@@ -183,8 +180,8 @@ class SessionPoolSandbox implements Sandbox {
     // What puts uploads in their places cannot be done twice.
     const isRepeatable = !(request.do === 'begin' && request.uploads.length > 0);
     const options = { seconds: HELPER_SECONDS, isRepeatable, signal };
-    const { stdout } = await this.pool.execute(identifier, helperCode(request, mark), options);
-    return helperAnswer(stdout, mark, schema);
+    const { stdout, stderr } = await this.pool.execute(identifier, helperCode(request, mark), options);
+    return helperAnswer(stdout, stderr, mark, schema);
   }
 
   /** Ends the session; that it cannot be ended is told to the log, as the pool does it in the end. */

@@ -36,8 +36,7 @@ const byVectors = { vector: 1, text: 0 };
 /** Bodies of the requests since the call that end with that path. */
 function requestsSince(path: string): () => Record<string, unknown>[] {
   const from = service.requests.length;
-  return () =>
-    service.requests.slice(from).flatMap((each) => (each.path.endsWith(path) ? [Object(each.body)] : []));
+  return () => service.requests.slice(from).flatMap((each) => (each.path.endsWith(path) ? [Object(each.body)] : []));
 }
 
 describe('azureSearchIndex', () => {

@@ -24,11 +24,6 @@ const open = (options: Partial<SessionPoolOptions> = {}): Sandbox =>
   });
 
 describeSandbox('A session pool', async () => Promise.resolve(open()));
-describeSandbox('A session pool that answers late', async () => {
-  pool.answersLate = true;
-  return Promise.resolve(open());
-});
-
 describe('sessionPoolSandbox', () => {
   let sandbox: Sandbox;
   beforeEach(() => {
@@ -43,13 +38,13 @@ describe('sessionPoolSandbox', () => {
     pool.maxSessions = 20;
   });
 
-  it('names a session by a hash of its name, which nobody can guess who does not know tenant and thread', async () => {
+  it('names a session by a hash of its name, which holds the tenant, and asks again for what still runs', async () => {
     const name = JSON.stringify(['team-a', '-', 'thread_1']);
-    await runIn(sandbox)('1', { session: name });
+    pool.answersLate = true;
+    expect((await runIn(sandbox)('1', { session: name })).output).toBe('1\n');
+    pool.answersLate = false;
     const identifier = createHash('sha256').update(name).digest('hex');
     expect(new Set(pool.requests.map((each) => each.identifier))).toEqual(new Set([identifier]));
-    await runIn(sandbox)('1', { session: JSON.stringify(['team-b', '-', 'thread_1']) });
-    expect(new Set(pool.requests.map((each) => each.identifier)).size).toBe(2);
   });
 
   it('goes on with the session of another instance, where files that it placed and code changed stay as they are', async () => {
@@ -64,7 +59,7 @@ describe('sessionPoolSandbox', () => {
 
   it('hands on an image that the last expression gives', async () => {
     const code = 'class Figure:\n    def _repr_png_(self): return b"a picture"\nFigure()';
-    expect(await runIn(sandbox)(code, { session: 'image' })).toEqual({
+    expect(await runIn(sandbox)(code, { session: 'shared' })).toEqual({
       output: '',
       written: { '/mnt/data/figure-1.png': 'a picture' },
       more: false,
@@ -83,27 +78,28 @@ describe('sessionPoolSandbox', () => {
     const run = runIn(sandbox);
     await run('x = 1', { session: 'dying' });
     // The helper's own call comes before that of the code.
-    const isCode = () => pool.requests.filter(({ call }) => call === 'POST /executions').length;
-    const before = isCode();
-    pool.faults.push({ of: 'POST /executions', answer: { status: 500, body: '' }, endsSession: true });
+    pool.faults.push({ of: 'POST /executions', after: 1, answer: { status: 500 }, endsSession: true });
     const { output } = await run('x', { session: 'dying' });
-    // The first call is the helper's and is sent again, in a session that is new.
-    expect(isCode()).toBeGreaterThan(before + 2);
-    expect(output).toMatch(/started anew[^]*NameError/);
+    expect(output).toBe('\n[The Python session ended unexpectedly (500). The state of the session is lost.]\n');
+    expect(faults).toEqual([expect.stringContaining('A session ended while code ran in it')]);
+    expect((await run('print(1)', { session: 'dying' })).output).toMatch(/started anew[^]*\n1\n$/);
   });
 
-  it('begins another session where code has damaged the helper of this one', async () => {
-    const run = runIn(sandbox);
-    const { output } = await run('import sys\nsys.modules["session_helper_state"].stdout = None', { session: 'harmed' });
+  it('believes no path beyond the data folder, and ends a session whose code tells some', async () => {
+    const code = `
+import sys
+class Liar:
+    def __init__(self, real): self.real = real
+    def write(self, text): self.real.write(text.replace('/mnt/data/a.txt', '/etc/passwd'))
+    def flush(self): pass
+state = sys.modules['session_helper_state']
+state.stdout = Liar(state.stdout)
+open('a.txt', 'w').close()`;
+    const { output, written } = await runIn(sandbox)(code, { session: 'shared' });
+    expect(written).toEqual({});
     expect(output).toContain('The session does not answer any more. The state of the session is lost.');
-    expect((await run('print(1)', { session: 'harmed' })).output).toMatch(/started anew[^]*\n1\n$/);
-  });
-
-  it('reports paths of the data folder alone, whatever code makes of the helper', async () => {
-    const code =
-      'import sys\nstate = sys.modules["session_helper_state"]\nstate.before = type("Odd", (), {"get": lambda self, path: None})()\nopen("a.txt", "w").close()';
-    const { written } = await runIn(sandbox)(code, { session: 'odd' });
-    expect(written).toEqual({ '/mnt/data/a.txt': '' });
+    const next = await runIn(sandbox)('print(1)', { session: 'shared' });
+    expect(next.output).toMatch(/started anew[^]*\n1\n$/);
   });
 
   it.each([
@@ -114,14 +110,14 @@ describe('sessionPoolSandbox', () => {
     ['POST /files', 'break' as const],
   ])('sends again what a passing fault hindered: %s, %j', async (of, answer) => {
     pool.faults.push({ of, answer });
-    const files = [fileOf('1', 'a.txt', 'text')];
-    const { output } = await runIn(sandbox)('print(open("a.txt").read())', { session: `again ${JSON.stringify([of, answer])}`, files });
+    const files = [fileOf(JSON.stringify([of, answer]), 'b.txt', 'text')];
+    const { output } = await runIn(sandbox)('print(open("b.txt").read())', { session: 'again', files });
     expect(output).toBe('text\n');
     expect(pool.faults).toEqual([]);
   });
 
   it('says that all sessions are in use, and does not end the sessions that are', async () => {
-    await runIn(sandbox)('1', { session: 'first' });
+    await runIn(sandbox)('1', { session: 'shared' });
     pool.maxSessions = 0;
     for (let at = 0; at < 5; at += 1)
       pool.faults.push({ of: 'POST /executions', answer: { status: 429, headers: { 'retry-after': '0' }, body: '' } });
@@ -145,10 +141,11 @@ describe('sessionPoolSandbox', () => {
 
   it('ends what runs when it is closed, and takes no more', async () => {
     const other = open();
-    await runIn(other)('1', { session: 'closing' });
+    await runIn(other)('1', { session: 'shared' });
     const from = pool.requests.length;
-    const running = failureOf(runIn(other)('while True: pass', { session: 'closing' }));
-    while (!pool.requests.slice(from).some(({ code }) => code === 'while True: pass'))
+    const running = failureOf(runIn(other)('while True: pass', { session: 'shared' }));
+    const hasBegun = () => pool.requests.slice(from).some(({ code }) => code === 'while True: pass');
+    for (let looks = 0; looks < 2_000 && !hasBegun(); looks += 1)
       await new Promise((resolve) => setTimeout(resolve, 5));
     await other.close();
     expect((await running).message).toBe('The sandbox is closed.');
