@@ -56,6 +56,8 @@ export interface Config {
   dataSourceAllowedHosts: AllowedHost[];
   /** Hosts of MCP servers that tools of responses may reach although private. */
   mcpAllowedHosts: AllowedHost[];
+  /** Who answers responses and keeps conversations: this server, over chat completions, or an upstream that has them. */
+  responsesMode: 'native' | 'upstream';
   /** Address of Pinecone's control plane; absent: Pinecone's own. */
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
@@ -66,11 +68,6 @@ export interface Config {
   /** Largest uploaded file, in bytes. */
   maxFileBytes: number;
 }
-
-/** Settings of the design that this version does not have yet, with the values that are no different from not setting them. */
-const notYet: Record<string, string[]> = {
-  RESPONSES_MODE: [],
-};
 
 const text = z.string().trim().min(1);
 const settings = z.object({
@@ -106,6 +103,7 @@ const settings = z.object({
     .optional(),
   DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
   MCP_ALLOWED_HOSTS: text.optional(),
+  RESPONSES_MODE: z.enum(['native', 'upstream'], { error: "must be 'native' or 'upstream'" }).default('native'),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
 });
 
@@ -123,7 +121,6 @@ export function readStateSettings(env: NodeJS.ProcessEnv = process.env): Pick<Co
 export const settingNames: readonly string[] = [
   ...Object.keys(settings.shape),
   ...Object.keys(vectorIndexSettings.shape),
-  ...Object.keys(notYet),
   'STORAGE',
   'STORAGE_PREFIX',
   'ENTRA_TENANT_ID',
@@ -135,11 +132,6 @@ export const settingNames: readonly string[] = [
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = withoutEmpty(env);
-  for (const [name, same] of Object.entries(notYet)) {
-    const value = given[name];
-    if (value && !same.includes(value))
-      throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
-  }
   const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) =>
     given[name]?.startsWith('@Microsoft.KeyVault('),
   );
@@ -173,6 +165,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
     mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
+    responsesMode: values.RESPONSES_MODE,
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
     telemetry: readTelemetrySettings(env),

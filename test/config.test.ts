@@ -37,6 +37,7 @@ describe('readConfig', () => {
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
       mcpAllowedHosts: [],
+      responsesMode: 'native',
       pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
@@ -137,6 +138,7 @@ describe('readConfig', () => {
     ['AZURE_SEARCH_ENDPOINT', { VECTOR_INDEX: 'azure_search' }],
     ['AZURE_SEARCH_INDEX', { AZURE_SEARCH_INDEX: 'Vector_Stores' }],
     ['AZURE_SEARCH_SEMANTIC_RANKER', { AZURE_SEARCH_SEMANTIC_RANKER: 'yes' }],
+    ['RESPONSES_MODE', { RESPONSES_MODE: 'both' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'documents,Other' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'files' }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
@@ -162,6 +164,7 @@ describe('readConfig', () => {
   it.each([
     { STORAGE: 'embedded' },
     { VECTOR_INDEX: 'lancedb' },
+    { RESPONSES_MODE: 'native' },
     { CODE_INTERPRETER: 'pyodide' },
     { BLOB_TRIGGER_SOURCE: 'polling' },
   ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {

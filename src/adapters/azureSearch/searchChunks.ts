@@ -18,7 +18,7 @@ import { SEMANTIC_CONFIGURATION, vectorField } from './indexDefinition';
 /** What of a query reaches the full-text search; terms beyond make it slow and no better. */
 const MAX_QUERY_CHARACTERS = 2_000;
 /** Candidates that each of two rankings brings, for few results and for more: not by the limit, so that the order of the results does not depend on it. */
-const CANDIDATES = 2 * STEADY_RESULTS;
+const CANDIDATES = 64;
 const MORE_CANDIDATES = 2_000;
 /** Documents of one answer, the most that the service gives. */
 const PAGE = 1_000;
