@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureToken } from './adapters/azureToken';
+import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
 import { cosmosDb } from './adapters/dataSources/cosmosDb';
@@ -33,6 +35,7 @@ import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
+import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createActivities, type Activities } from './activities/activities';
@@ -79,6 +82,7 @@ import { attachableFiles, attachableVectorStores, keptHere } from './tools/attac
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { talkingAgents } from './tools/talkingAgents';
+import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -272,10 +276,7 @@ async function build(config: Config): Promise<Services> {
     },
     { source, containersOf },
   );
-  const sandbox =
-    config.codeInterpreter === 'pyodide'
-      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
-      : undefined;
+  const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
@@ -351,7 +352,11 @@ async function build(config: Config): Promise<Services> {
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
+    secrets: [
+      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
+      ...storageSecrets(config),
+      ...vectorIndexSecrets(config),
+    ],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -420,24 +425,50 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
+  const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+      index: await openVectorIndex(config),
     };
   }
   const { account, prefix } = storage;
-  const vectors = await azureVectors(account, prefix);
   return {
     records,
     blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+    index: await openVectorIndex(config),
   };
+}
+
+/** What runs code; undefined where nothing does. */
+function openSandbox(
+  { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
+  logFault: LogFault,
+): Sandbox | undefined {
+  if (sessionPoolEndpoint !== undefined) {
+    const token = azureToken({ scope: SESSION_POOL_SCOPE, now: Date.now });
+    return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
+  }
+  return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
+}
+
+async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
+  if (vectorIndex.kind === 'azure_search') {
+    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    return azureSearchIndex({ ...vectorIndex, credential });
+  }
+  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { address, options } = await azureVectors(storage.account, storage.prefix);
+  return lanceDbIndex(address, { storageOptions: options });
+}
+
+function vectorIndexSecrets({ vectorIndex }: Config): string[] {
+  return vectorIndex.kind === 'azure_search' && vectorIndex.apiKey !== undefined ? [vectorIndex.apiKey] : [];
 }
 
 function storageSecrets({ storage }: Config): string[] {
