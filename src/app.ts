@@ -17,6 +17,7 @@ import { pinecone } from './adapters/dataSources/pinecone';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
+import { fileDownload } from './adapters/fileDownload';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
@@ -41,7 +42,6 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
-import { errors } from './errors';
 import { createResponses, type Responses } from './responses/responses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
@@ -72,6 +72,7 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { inputFiles } from './tools/inputFiles';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -275,6 +276,7 @@ async function build(config: Config): Promise<Services> {
   const runs = createRuns(assistantsPorts, assistants, threads);
   const agents = createAgents({ records, now: Date.now });
   const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
+  const download = fileDownload();
   const responsesPorts: ResponsesPorts = {
     records,
     blobs,
@@ -282,7 +284,7 @@ async function build(config: Config): Promise<Services> {
     fileSearch: assistantsPorts.fileSearch,
     vectorStores: assistantsPorts.vectorStores,
     files: assistantsPorts.files,
-    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    inputFiles: inputFiles({ files: retrieval.files, parser, download, now: Date.now }),
     agents: responseAgents(agents),
     mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
@@ -323,6 +325,7 @@ async function build(config: Config): Promise<Services> {
         async () => sandbox?.close(),
         () => mongoClients.close(),
         () => mcpClients.close(),
+        () => download.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
@@ -399,7 +402,7 @@ async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Pr
   const vectors = await azureVectors(account, prefix);
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: ['files', 'responses', UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };

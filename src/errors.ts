@@ -364,6 +364,7 @@ export const errors = {
     ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  noContainerFile: notFound('container file'),
   noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
   noConversation: notFound('conversation'),
   conversationLocked: (id: string) =>

@@ -4,6 +4,7 @@ import { agentOperations } from './agents';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { containersFamily } from './containers';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -54,4 +55,5 @@ export const families: Family[] = [
   vectorStoresFamily,
   syncsFamily,
   responsesFamily,
+  containersFamily,
 ];

@@ -1,14 +1,22 @@
 /** Responses: operations 49 to 52. */
 import { services } from '../app';
-import { errors } from '../errors';
+import { ApiError, errors } from '../errors';
+import { errorBody } from '../http/errorResponse';
 import type { Family } from '../http/family';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { listObject } from '../http/paging';
-import { outputText, shownItem, shownOutput, shownResponse, type View } from '../responses/shownResponse';
-import type { ResponseEvent } from '../responses/responseEvents';
+import { outputText, shownEvent, shownItem, shownResponse, type View } from '../responses/shownResponse';
+import type { ResponseEvent, ResponseSink } from '../responses/responseEvents';
 import { listOf, pageQuery } from '../wire/common';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
-import { createResponseRequest, includeQuery, responseObject, type ResponseObject } from '../wire/responses';
+import {
+  createResponseRequest,
+  includeQuery,
+  inputTokensObject,
+  inputTokensRequest,
+  responseObject,
+  type ResponseObject,
+} from '../wire/responses';
 import { orModelError } from './modelCall';
 import { responseStream } from './responseStream';
 
@@ -31,10 +39,14 @@ function includeOf(request: Request): Includable[] {
   });
 }
 
-function viewOf({ request }: Call, include: readonly Includable[]): View {
-  const { origin, pathname } = new URL(request.url);
+/** `/openai` with a version by date, or with none, which the contract allows here (oddity O22). */
+const isDated = ({ request, apiVersion }: Call): boolean =>
+  /^\/openai\/(?!v1\/)/i.test(new URL(request.url).pathname) && (apiVersion === undefined || /^\d/.test(apiVersion));
+
+function viewOf(call: Call, include: readonly Includable[]): View {
+  const { origin, pathname } = new URL(call.request.url);
   const base = origin + pathname.replace(/\/responses(\/.*)?$/i, '');
-  return { include, fileUrl: (_container, file) => `${base}/files/${file}/content` };
+  return { include, fileUrl: (_container, file) => `${base}/files/${file}/content`, isDated: isDated(call) };
 }
 
 /** A response as it goes out: connectors of Foundry read its text from `output_text`. */
@@ -43,15 +55,10 @@ function shown(call: Call, response: ResponseObject, view: View): ResponseObject
   return call.toleratesUnknownFields ? { ...whole, output_text: outputText(response) } : whole;
 }
 
-/** An event as it goes out: what it shows of items depends on `include` as well. */
-function shownEvent(call: Call, event: ResponseEvent, view: View): ResponseEvent {
-  const { response, item } = event;
-  return {
-    ...event,
-    ...(response && { response: shown(call, response, view) }),
-    ...(item && { item: shownOutput(item, view) }),
-  };
-}
+const shownTo = (call: Call, view: View, responseId: string) => (event: ResponseEvent) => {
+  const { response, ...rest } = shownEvent(event, view, responseId);
+  return { ...rest, ...(response && { response: shown(call, response, view) }) };
+};
 
 const create: Operation = operation({
   method: 'post',
@@ -68,10 +75,11 @@ const create: Operation = operation({
     if (body.background) throw errors.unsupported('background');
     if (body.conversation) throw errors.unsupported('conversation');
     const view = viewOf(call, body.include ?? []);
-    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
-    const work = async (sink: Parameters<typeof responses.answer>[1]) =>
-      orModelError(responses.answer(prepared, sink, connection.signal));
-    if (body.stream) return responseStream(call, work, (event) => shownEvent(call, event, view));
+    const { signal } = connection;
+    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
+    const work = async (sink: ResponseSink, isStatusSent?: () => boolean) =>
+      orModelError(responses.answer(prepared, sink, signal, isStatusSent));
+    if (body.stream) return responseStream(call, work, shownTo(call, view, prepared.response.id));
     return shown(call, await work(() => Promise.resolve()), view);
   },
 });
@@ -99,9 +107,24 @@ const remove: Operation = operation({
   apiVersionOptional: true,
   params: responseParams,
   response: 'raw',
-  handle: async ({ scope, params }) => {
-    await (await services()).responses.remove(scope, params.response_id);
-    return Response.json({ id: params.response_id, object: 'response', deleted: true });
+  handle: async (call) => {
+    const { response_id: id } = call.params;
+    if (!isDated(call)) {
+      await (await services()).responses.remove(call.scope, id);
+      return Response.json({ id, object: 'response', deleted: true });
+    }
+    try {
+      await (await services()).responses.remove(call.scope, id);
+      // No body (oddity O24).
+      return new Response(null);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      // The error as its operation declares it, without an envelope, and as every other is answered (oddity O23).
+      const whole = errorBody(error);
+      const code = whole.error.code ?? 'not_found';
+      const { message } = whole.error;
+      return Response.json({ error: { ...whole.error, code }, code, message }, { status: error.status });
+    }
   },
 });
 
@@ -121,4 +144,32 @@ const inputItems: Operation = operation({
   },
 });
 
-export const responsesFamily: Family = { name: 'responses', operations: [create, get, remove, inputItems] };
+const inputTokens: Operation = operation({
+  method: 'post',
+  path: '/responses/input_tokens',
+  summary: 'Count the tokens of an input',
+  apiVersionOptional: true,
+  body: inputTokensRequest,
+  maxBodyBytes: MAX_BODY_BYTES,
+  response: inputTokensObject,
+  handle: async ({ scope, body, connection }) => {
+    if (body.conversation) throw errors.unsupported('conversation');
+    const input_tokens = await (await services()).responses.countInput(scope, body, connection.signal);
+    return { object: 'response.input_tokens', input_tokens };
+  },
+});
+
+const compact: Operation = operation({
+  method: 'post',
+  path: '/responses/compact',
+  summary: 'Compact a conversation: not supported',
+  apiVersionOptional: true,
+  body: 'raw',
+  response: 'raw',
+  handle: () => Promise.reject(errors.unsupported('compact', "Use 'truncation': 'auto'.")),
+});
+
+export const responsesFamily: Family = {
+  name: 'responses',
+  operations: [create, get, remove, inputItems, inputTokens, compact],
+};

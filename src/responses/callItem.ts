@@ -1,10 +1,10 @@
 /** A call that the model makes, from its first piece to its result, with its events. */
 import { CodeArguments } from '../agentLoop/codeArguments';
-import { InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
-import { CODE_INTERPRETER, FILE_SEARCH } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, FILE_SEARCH, InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
+import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
 import type { OfferedTool } from './offeredTools';
-import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
+import { itemAdded, itemDone, itemEvent, type ResponseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
 
 /** Bytes of the arguments of one call. */
@@ -74,6 +74,7 @@ const eventNames: Partial<Record<OutputItem['type'], string>> = {
 export class CallItem {
   item: OutputItem;
   private argumentText = '';
+  private written: WrittenFile[] = [];
   private readonly code = new CodeArguments();
 
   constructor(
@@ -169,9 +170,11 @@ export class CallItem {
     await this.finish(call, 'completed');
   }
 
-  async ran(outputs: CodeOutput[]): Promise<void> {
-    if (this.item.type === 'code_interpreter_call')
-      await this.finish({ ...this.item, status: 'completed', outputs }, 'completed');
+  /** The code ran; `written` are its files, images among them. */
+  async ran(outputs: CodeOutput[], written: WrittenFile[]): Promise<void> {
+    if (this.item.type !== 'code_interpreter_call') return;
+    this.written = written;
+    await this.finish({ ...this.item, status: 'completed', outputs }, 'completed');
   }
 
   async called(result: {
@@ -204,7 +207,10 @@ export class CallItem {
     if (delta) await this.emit(this.event('code_interpreter_call_code.delta', { delta }));
   }
 
-  private event(name: string, fields: Record<string, unknown> = {}) {
-    return itemEvent(name, this.item, this.outputIndex, fields);
+  private event(name: string, fields: Record<string, unknown> = {}): ResponseEvent {
+    const event = itemEvent(name, this.item, this.outputIndex, fields);
+    return this.item.type === 'code_interpreter_call'
+      ? { ...event, execution: { call: this.item, files: this.written } }
+      : event;
   }
 }

@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { ResponseItem } from '../wire/responseItems';
+import type { FilesOfCalls } from './chatItems';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf, type ResponseKey } from './responseIds';
 import { chainPartition, TURNS, turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
@@ -18,6 +19,8 @@ type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
 /** The items before a response, oldest first. */
 export interface Context {
   items: ResponseItem[];
+  /** Those that its code wrote. */
+  files: FilesOfCalls;
   /** Something older was left out, since the conversation is too long. */
   isCut: boolean;
 }
@@ -41,9 +44,10 @@ export async function readChain(
   ports: Ports,
   scope: Scope,
   last: ResponseKey,
-  stored: StoredResponse,
+  stored: TurnRecord,
 ): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
+  const files: FilesOfCalls = {};
   let bytes = 0;
   let turns = 0;
   const isFull = () => turns >= MAX_TURNS || bytes > MAX_BYTES;
@@ -53,6 +57,7 @@ export async function readChain(
     const items = [...(await inputOf(ports, value)), ...value.response.output];
     bytes += JSON.stringify(items).length;
     newestFirst.push(items);
+    Object.assign(files, value.files);
   };
   await take(stored);
   let at: ResponseKey = last;
@@ -83,7 +88,7 @@ export async function readChain(
     if (!end || (!page.hasMore && wanted?.chain === at.chain)) break;
     at = { chain: at.chain, turn: end.id };
   }
-  return { items: newestFirst.reverse().flat(), isCut: wanted !== null && isFull() };
+  return { items: newestFirst.reverse().flat(), files, isCut: wanted !== null && isFull() };
 }
 
 /** The response's own input. */

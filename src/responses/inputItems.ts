@@ -75,10 +75,17 @@ async function referred(
  * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
-  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
-  const outputs = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
-  for (const id of calls) if (!outputs.has(id)) throw errors.noToolOutput(id);
-  for (const id of outputs) if (!calls.has(id) && !isCut) throw errors.noToolCall(id);
+  /** How many calls with that id wait for their output; below zero: outputs without a call. */
+  const open = new Map<string, number>();
+  const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
+  for (const item of items) {
+    if (item.type === 'function_call') note(item.call_id, 1);
+    if (item.type === 'function_call_output') note(item.call_id, -1);
+  }
+  for (const [id, count] of open) {
+    if (count > 0) throw errors.noToolOutput(id);
+    if (count < 0 && !isCut) throw errors.noToolCall(id);
+  }
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));
   for (const item of items)
     if (item.type === 'mcp_approval_response' && !requests.has(item.approval_request_id) && !isCut)

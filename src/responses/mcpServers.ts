@@ -31,16 +31,12 @@ export class McpServers {
         (item): item is McpListTools =>
           item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error,
       );
-      const list = known ?? (await this.listed(tool, index));
-      if (!known) {
-        add([list]);
-        index += 1;
-      }
+      const list = known ?? (await this.listed(tool, index++, add));
       this.lists.set(tool.server_label, { ...list, tools: list.tools.filter((one) => isAllowed(tool, one)) });
     }
   }
 
-  private async listed(tool: McpTool, index: number): Promise<McpListTools> {
+  private async listed(tool: McpTool, index: number, add: (items: OutputItem[]) => void): Promise<McpListTools> {
     const id = newItemId(itemPrefixes.mcp_list_tools, this.task.key);
     const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [], error: null };
     await this.emit(itemAdded(index, empty));
@@ -50,11 +46,14 @@ export class McpServers {
       const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)) };
       await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
       await this.emit(itemDone(index, list));
+      add([list]);
       return list;
     } catch (error) {
       if (!(error instanceof McpError)) throw error;
+      const failed = { ...empty, error: error.message };
       await this.emit(itemEvent('mcp_list_tools.failed', empty, index));
-      await this.emit(itemDone(index, { ...empty, error: error.message }));
+      await this.emit(itemDone(index, failed));
+      add([failed]);
       throw errors.mcpFailed(tool.server_label, error.message, error);
     }
   }

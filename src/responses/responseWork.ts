@@ -6,15 +6,17 @@ import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
 import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type {
-  CodeInterpreterCall,
-  CodeOutput,
-  FileSearchCall,
-  Logprob,
-  McpCall,
-  OutputItem,
-  ResponseItem,
+import {
+  logprob,
+  type CodeInterpreterCall,
+  type CodeOutput,
+  type FileSearchCall,
+  type Logprob,
+  type McpCall,
+  type OutputItem,
+  type ResponseItem,
 } from '../wire/responseItems';
 import type { McpTool } from '../wire/responseTools';
 import type { ResponseObject, ResponseUsage } from '../wire/responses';
@@ -26,8 +28,10 @@ import {
   markedPassages,
   mcpText,
   searchMessages,
+  type FilesOfCalls,
   type PartReader,
 } from './chatItems';
+import { noteContainerFiles } from './containerFiles';
 import { McpServers } from './mcpServers';
 import { MessageItem } from './messageItem';
 import { chatResponseFormat, codeFiles, wantedTools, type Settings } from './newResponse';
@@ -55,17 +59,19 @@ export interface ResponseTask {
   response: ResponseObject;
   /** What was said before, and the response's own input. */
   items: ResponseItem[];
-  files: Record<string, WrittenFile[]>;
+  files: FilesOfCalls;
+  /** Those of the responses before it. */
+  earlierFiles?: FilesOfCalls;
   /** Until when a 429 of the model is waited out, in Unix seconds. */
   patientUntil: number;
 }
 
 /** Stores how far the response is, where that must survive this process. */
-export type Checkpoint = (state: { response: ResponseObject; files: Record<string, WrittenFile[]> }) => Promise<void>;
+export type Checkpoint = (state: { response: ResponseObject; files: FilesOfCalls }) => Promise<void>;
 
 export class ResponseWork {
   response: ResponseObject;
-  readonly files: Record<string, WrittenFile[]>;
+  readonly files: FilesOfCalls;
   /** What is being written and called just now, at their places in the output. */
   private message: MessageItem | undefined;
   private calls: CallItem[] = [];
@@ -96,9 +102,7 @@ export class ResponseWork {
   /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
   async go(): Promise<void> {
     try {
-      this.history = await chatMessages(this.task.items, this.parts, mcpName);
-      await this.servers.list(this.response.output, (items) => this.add(items));
-      this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
+      await this.begin();
       if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
         this.ports.codeInterpreter?.prepare?.();
       await this.carryOut([...this.interrupted(), ...(await this.approved())]);
@@ -107,6 +111,23 @@ export class ResponseWork {
     } finally {
       await this.servers.close();
     }
+  }
+
+  /** The tokens of the model's first prompt, counted as far as one can from outside. Throws as {@link go}, before the model is asked. */
+  async inputTokens(): Promise<number> {
+    try {
+      await this.begin();
+      return (await estimatedUsage(await this.request(), '')).prompt_tokens;
+    } finally {
+      await this.servers.close();
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const { items, earlierFiles, settings } = this.task;
+    this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
+    await this.servers.list(this.response.output, (added) => this.add(added));
+    this.offered = offeredTools(settings.tools, this.servers.lists);
   }
 
   /** Ends what is open, and the response, as the error that stopped it has it. */
@@ -194,7 +215,7 @@ export class ResponseWork {
         const isBegun = this.message !== undefined || this.calls.length > 0;
         const window =
           isBegun || this.response.truncation === 'disabled' ? undefined : smallerWindow(error, this.window);
-        if (window === undefined) throw error;
+        if (window === undefined) throw isTooLong(error) ? errors.contextTooLong(error.message) : error;
         this.window = window;
       }
     }
@@ -244,6 +265,8 @@ export class ResponseWork {
     const wanted = wantedTools(choice, this.task.settings.tools);
     const among = tools.filter(({ tool }) => wanted.includes(tool));
     const isAllowed = typeof choice === 'object' && choice.type === 'allowed_tools';
+    // The calls of the tools that it allows are used up.
+    if (isAllowed && among.length === 0) return {};
     if (isAllowed) fields.tools = among.map(({ chat }) => chat);
     // A choice that forces a call holds until one was made: else there would never be an answer.
     if (hasCalled || among.length === 0) return { ...fields, tool_choice: 'auto' };
@@ -306,7 +329,7 @@ export class ResponseWork {
 
   private async beginMessage(): Promise<MessageItem> {
     const links = new Map<string, string>();
-    addLinks(links, Object.values(this.files).flat());
+    addLinks(links, Object.values({ ...this.task.earlierFiles, ...this.files }).flat());
     const searches = this.response.output.filter((item) => item.type === 'file_search_call');
     const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
     // Text behind the calls of a turn is a message of its own.
@@ -342,7 +365,7 @@ export class ResponseWork {
       if (this.calls.length === 0) this.callOfIndex.clear();
       this.calls.push(call);
       this.callOfIndex.set(piece.index, call);
-      if (offered.kind !== 'function') this.usedCalls += 1;
+      if (call.isServerCall) this.usedCalls += 1;
       await call.begin();
     }
     await call.take(piece.arguments);
@@ -355,8 +378,11 @@ export class ResponseWork {
 
   /** Some local servers give every call the same id, but outputs are handed in by it. */
   private freeCallId(id: string): string {
-    const isTaken = this.calls.some(({ item }) => item.type === 'function_call' && item.call_id === id);
-    return isTaken ? `${id}_${this.calls.length}` : id;
+    const items = [...this.task.items, ...this.response.output, ...this.calls.map(({ item }) => item)];
+    const taken = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+    let free = id;
+    for (let number = 1; taken.has(free); number += 1) free = `${id}_${number}`;
+    return free;
   }
 
   /** Services that do not count leave it to us. */
@@ -423,6 +449,7 @@ export class ResponseWork {
       ];
     });
     const first = this.response.output.length;
+    this.usedCalls += calls.length;
     this.add(calls);
     const begun = calls.map((call, index) => new CallItem(call, first + index, this.emit));
     for (const call of begun) await call.begin();
@@ -449,7 +476,8 @@ export class ResponseWork {
     }
     if (item.type === 'code_interpreter_call') {
       await call.tell('interpreting');
-      await call.ran(await this.runCode(item));
+      const outputs = await this.runCode(item);
+      await call.ran(outputs, this.files[item.id] ?? []);
     }
     if (item.type === 'mcp_call') {
       const server = this.task.settings.tools.find(
@@ -478,6 +506,7 @@ export class ResponseWork {
       fileId,
       path: path.startsWith('/') ? path : `/mnt/data/${path}`,
     }));
+    await noteContainerFiles(this.ports, this.task.scope, session, this.files[id]);
     const kept = logs.length > MAX_LOG_CHARACTERS ? `${logs.slice(0, MAX_LOG_CHARACTERS).toWellFormed()}…` : logs;
     return [
       ...(kept
@@ -509,6 +538,9 @@ export class ResponseWork {
   }
 }
 
+/** Whether the service says that the prompt is longer than its context window. */
+const isTooLong = (error: unknown): error is ModelError => smallerWindow(error, Infinity) !== undefined;
+
 const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
 const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
 
@@ -539,9 +571,12 @@ function sampling({ body }: Settings): Partial<ChatRequest> {
   };
 }
 
-/** Those of the service that have the form of the API. */
+/** Those of the service that have the form of the API, whole. */
 function logprobsOf(given: unknown[] = []): Logprob[] {
-  return given.filter(
-    (one): one is Logprob => typeof one === 'object' && one !== null && 'token' in one && 'logprob' in one,
-  );
+  return given.flatMap((one) => {
+    const { success, data } = logprob.safeParse(one);
+    return success ? [{ ...data, bytes: data.bytes ?? [], top_logprobs: data.top_logprobs.map(withBytes) }] : [];
+  });
 }
+
+const withBytes = (one: Logprob['top_logprobs'][number]) => ({ ...one, bytes: one.bytes ?? [] });

@@ -4,16 +4,18 @@ import { ApiError, errors, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
+import { pageWithin } from '../storage/pages';
 import { ConflictError, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
-import { partReader } from './chatItems';
+import { checkParts, partReader } from './chatItems';
+import { containerFile, containerFiles } from './containerFiles';
 import { inputOf, previousResponse, readChain } from './context';
 import { checkCalls, storedItems } from './inputItems';
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, type ResponseSink } from './responseEvents';
+import { responseEvent, silent, type ResponseSink } from './responseEvents';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -47,7 +49,7 @@ export function createResponses(ports: ResponsesPorts) {
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
-    { takesAnyPrompt = false }: { takesAnyPrompt?: boolean } = {},
+    { takesAnyPrompt = false, signal }: { takesAnyPrompt?: boolean; signal?: AbortSignal } = {},
   ): Promise<PreparedResponse> {
     const settings = await settingsOf(ports, scope, body, takesAnyPrompt);
     const before = body.previous_response_id
@@ -55,10 +57,13 @@ export function createResponses(ports: ResponsesPorts) {
       : undefined;
     const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : undefined);
     const input = await storedItems(ports, scope, body.input, key);
-    const context = before ? await readChain(ports, scope, before.key, before.stored) : { items: [], isCut: false };
+    const context = before
+      ? await readChain(ports, scope, before.key, before.stored)
+      : { items: [], files: {}, isCut: false };
     const items = [...context.items, ...input];
     if (items.length === 0) throw errors.missingParameter('input');
     checkCalls(items, context.isCut);
+    await checkParts(ports, scope, input, signal);
     const at = Math.floor(now() / 1000);
     return {
       scope,
@@ -68,6 +73,7 @@ export function createResponses(ports: ResponsesPorts) {
       items,
       input,
       files: {},
+      earlierFiles: context.files,
       previous: before ? { key: before.key, order: before.order } : null,
       patientUntil: 0,
     };
@@ -77,10 +83,15 @@ export function createResponses(ports: ResponsesPorts) {
     (await records.get<HeadRecord>(headKey(scope, chain)))?.value.turn === turn;
 
   /**
-   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything; what fails later ends the response as
-   * failed. Rejects with the signal's reason, and then stores nothing.
+   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything, as long as the caller can be told so by a
+   * status; what fails later ends the response as failed. Rejects with the signal's reason, and then stores nothing.
    */
-  async function answer(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseObject> {
+  async function answer(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean = () => false,
+  ): Promise<ResponseObject> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -89,7 +100,7 @@ export function createResponses(ports: ResponsesPorts) {
       await work.go();
     } catch (error) {
       signal.throwIfAborted();
-      if (!work.hasOutput && (error instanceof ModelError || error instanceof ApiError)) throw error;
+      if (!work.hasOutput && !isStatusSent() && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
     const { response, files } = work;
@@ -144,28 +155,40 @@ export function createResponses(ports: ResponsesPorts) {
     if (!Array.isArray(input)) await blobs.delete(input.blob);
   }
 
-  /** The items of the response's own input, as pages. Throws 400 for a cursor that is none of them. */
+  /**
+   * The items that the response was made of, as pages: what it continues, then its own input. So the service has it: callers show a conversation by the items of its last
+   * response. Throws 400 for a cursor that is none of them.
+   */
   async function inputItems(
     scope: Scope,
     id: string,
-    { order, limit, after, before }: PageRequest,
+    page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
-    const stored = await inputOf(ports, await read(scope, id));
-    const items = order === 'asc' ? stored : stored.toReversed();
-    const placeOf = (cursor: string, param: string): number => {
-      const place = items.findIndex((item) => item.id === cursor);
-      if (place < 0) throw errors.unknownCursor(param, cursor);
-      return place;
-    };
-    const start = after === undefined ? 0 : placeOf(after, 'after') + 1;
-    const end = before === undefined ? items.length : placeOf(before, 'before');
-    const between = items.slice(start, end);
-    // With `before` alone, the page just before it.
-    const page = before !== undefined && after === undefined ? between.slice(-limit) : between.slice(0, limit);
-    return { data: page, hasMore: page.length < between.length };
+    const stored = await read(scope, id);
+    const own = await inputOf(ports, stored);
+    const before = stored.previous && (await records.get<TurnRecord>(turnKey(scope, stored.previous)));
+    const earlier = before && stored.previous ? await readChain(ports, scope, stored.previous, before.value) : undefined;
+    return pageWithin([...(earlier?.items ?? []), ...own], page);
   }
 
-  return { prepare, answer, get, remove, inputItems };
+  /** How many tokens the model would read of such a request, tools included. Throws as {@link prepare}, and 424 for an MCP server that does not list its tools. */
+  async function countInput(scope: Scope, body: CreateResponseRequest, signal: AbortSignal): Promise<number> {
+    const prepared = await prepare(scope, body, { signal });
+    const work = new ResponseWork(ports, prepared, silent, signal, partReader(ports, scope, signal));
+    return work.inputTokens();
+  }
+
+  return {
+    prepare,
+    answer,
+    get,
+    remove,
+    inputItems,
+    countInput,
+    containerFile: async (scope: Scope, container: string, id: string) => containerFile(ports, scope, container, id),
+    containerFiles: async (scope: Scope, container: string, page: PageRequest) =>
+      containerFiles(ports, scope, container, page),
+  };
 }
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>

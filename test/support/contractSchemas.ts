@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
+import { containerFileObject } from '../../src/wire/containers';
+import { responseItem } from '../../src/wire/responseItems';
+import { inputTokensObject, responseObject } from '../../src/wire/responses';
 import { scheduleObject } from '../../src/wire/schedules';
 import { syncObject } from '../../src/wire/syncs';
 import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
@@ -75,6 +78,14 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['GET', `${STORE}/file_batches/{}`, fileBatchObject],
   ['POST', `${STORE}/file_batches/{}/cancel`, fileBatchObject],
   ['GET', `${STORE}/file_batches/{}/files`, listOf(vectorStoreFileObject)],
+  ['POST', '/responses', responseObject],
+  ['POST', '/responses/input_tokens', inputTokensObject],
+  ['GET', '/responses/{}', responseObject],
+  ['DELETE', '/responses/{}', 'raw'],
+  ['GET', '/responses/{}/input_items', listOf(responseItem)],
+  ['GET', '/containers/{}/files', listOf(containerFileObject)],
+  ['GET', '/containers/{}/files/{}', containerFileObject],
+  ['GET', '/containers/{}/files/{}/content', 'raw'],
 ];
 
 const BASE = /^(?:\/api\/projects\/[^/]+(?:\/openai(?:\/v1)?)?|\/openai\/v1|\/openai|\/v1)(?=\/)/;
