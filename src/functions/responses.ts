@@ -73,7 +73,7 @@ const create: Operation = operation({
     const { responses } = await services();
     const { body, scope, connection } = call;
     if (body.background) throw errors.unsupported('background');
-    if (body.conversation) throw errors.unsupported('conversation');
+    if (body.conversation && !body.previous_response_id) throw errors.unsupported('conversation');
     const view = viewOf(call, body.include ?? []);
     const { signal } = connection;
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });

@@ -106,7 +106,6 @@ export async function chatMessages(
       calls.push({ id, type: 'function', function: { name, arguments: given }, output: output.output });
       continue;
     }
-    if (item.type === 'function_call_output') continue;
     await flush();
     messages.push(...(await messagesOf(item, parts, mcpName, items, files)));
   }
