@@ -13,14 +13,17 @@ const itemId = objectId.nullish();
 // Content
 
 const inputText = z.object({ type: z.literal('input_text'), text: z.string() });
-const inputImage = z
-  .object({
-    type: z.literal('input_image'),
-    image_url: z.string().max(30_000_000).nullish(),
-    file_id: objectId.nullish(),
-    detail: z.enum(['low', 'high', 'auto', 'original']).default('auto'),
-  })
-  .refine((given) => Boolean(given.image_url) !== Boolean(given.file_id), "needs either 'image_url' or 'file_id'");
+/** As it is shown it may have neither: images are told only where they are included. */
+const inputImage = z.object({
+  type: z.literal('input_image'),
+  image_url: z.string().max(30_000_000).nullish(),
+  file_id: objectId.nullish(),
+  detail: z.enum(['low', 'high', 'auto', 'original']).default('auto'),
+});
+const sentImage = inputImage.refine(
+  (given) => Boolean(given.image_url) !== Boolean(given.file_id),
+  "needs either 'image_url' or 'file_id'",
+);
 const inputFile = z
   .object({
     type: z.literal('input_file'),
@@ -82,7 +85,7 @@ export type InputPart = z.infer<typeof storedPart>;
 const inputPart = z
   .looseObject({ type: z.string() })
   .refine(({ type }) => type !== 'input_audio', { ...unsupported('Transcribe the audio first.'), path: ['type'] })
-  .pipe(storedPart);
+  .pipe(z.discriminatedUnion('type', [inputText, sentImage, inputFile]));
 const inputContent = z.union([
   z.string().transform((text): InputPart[] => [{ type: 'input_text', text }]),
   z.array(inputPart),

@@ -21,6 +21,9 @@ const THREAD = '/threads/{}';
 const RUN = `${THREAD}/runs/{}`;
 const STORE = '/vector_stores/{}';
 
+/** Its tools hold no secrets, other than those of a request. */
+const shownResponse = responseObject.extend({ tools: z.array(z.looseObject({ type: z.string() })) });
+
 /** The operations that answer JSON; those that do not are marked `raw`. */
 const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = [
   ['GET', '/assistants', listOf(assistantObject)],
@@ -78,9 +81,9 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['GET', `${STORE}/file_batches/{}`, fileBatchObject],
   ['POST', `${STORE}/file_batches/{}/cancel`, fileBatchObject],
   ['GET', `${STORE}/file_batches/{}/files`, listOf(vectorStoreFileObject)],
-  ['POST', '/responses', responseObject],
+  ['POST', '/responses', shownResponse],
   ['POST', '/responses/input_tokens', inputTokensObject],
-  ['GET', '/responses/{}', responseObject],
+  ['GET', '/responses/{}', shownResponse],
   ['DELETE', '/responses/{}', 'raw'],
   ['GET', '/responses/{}/input_items', listOf(responseItem)],
   ['GET', '/containers/{}/files', listOf(containerFileObject)],

@@ -174,6 +174,14 @@ it('gives the model the text of an output as the tool, and its images behind it'
   expect((await suite.client().responses.inputItems.list(second.id)).data.at(-1)).toMatchObject({ output });
 });
 
+it('shows a function that says little with the fields that answers always have', async () => {
+  const made = await create({ tools: [{ type: 'function', name: 'now', parameters: null }] });
+  expect(made.tools).toEqual([
+    { type: 'function', name: 'now', parameters: { type: 'object', properties: {} }, strict: false },
+  ]);
+  expect(bodies()[0]?.tools).toEqual([{ type: 'function', function: { name: 'now' } }]);
+});
+
 it('fails where the model calls what it was not offered', async () => {
   suite.upstream.enqueue(reply.toolCalls([{ name: 'rm', arguments: {} }], { text: 'So be it.' }));
   const made = await create({ tools: [weather] });

@@ -200,6 +200,38 @@ describe.each(sdks)('with the class %s', (sdk) => {
   });
 });
 
+it('answers 400 where the prompt broke the content policy', async () => {
+  const error = { message: 'The prompt was filtered.', code: 'content_filter', type: null, param: 'prompt' };
+  suite.upstream.enqueue(reply.status(400, { body: { error } }));
+  await expect(create({})).rejects.toMatchObject({ status: 400, code: 'content_filter' });
+});
+
+it('fails in the stream where the model refuses only after the stream had to begin', async () => {
+  const limited = reply.status(429, { headers: { 'retry-after': '90' } });
+  suite.upstream.enqueue(reply.slow(5_200, limited));
+  const stream = await suite.client().responses.create({ model: 'limited-late', input: 'Hello', stream: true });
+  const events = [];
+  for await (const event of stream) events.push(event);
+  expect(events.map(({ type }) => type)).toEqual(['created', 'in_progress', 'failed'].map((name) => `response.${name}`));
+  const last = events.at(-1);
+  const response = last?.type === 'response.failed' ? last.response : undefined;
+  expect(response?.error?.code).toBe('rate_limit_exceeded');
+  expect((await suite.client().responses.retrieve(response?.id ?? '')).status).toBe('failed');
+});
+
+it('reads a chain of many responses whole, across a fork', async () => {
+  const turns = 130;
+  let previous_response_id: string | undefined;
+  let fork: string | undefined;
+  for (let turn = 0; turn < turns; turn += 1) {
+    previous_response_id = (await create({ input: `Turn ${turn}`, previous_response_id })).id;
+    if (turn === 119) fork = previous_response_id;
+  }
+  await create({ input: 'On the fork', previous_response_id: fork });
+  const said = (lastBody()?.messages ?? []).flatMap(({ role, content }) => (role === 'user' ? [content] : []));
+  expect(said).toEqual([...Array.from({ length: 120 }, (_, turn) => `Turn ${turn}`), 'On the fork']);
+}, 60_000);
+
 const { create, remove, count } = {
   create: (fields: object) => suite.client().responses.create({ model, input: 'Hello', ...fields }),
   remove: (path: string) => suite.send('DELETE', path),
