@@ -75,6 +75,7 @@ export class CallItem {
   item: OutputItem;
   private argumentText = '';
   private written: WrittenFile[] = [];
+  private isWhole = false;
   private readonly code = new CodeArguments();
 
   constructor(
@@ -98,13 +99,13 @@ export class CallItem {
     return new CallItem(newCall(offered, key, callId, containerId), outputIndex, emit);
   }
 
-  /** A request for approval is shown once it is whole. */
-  private get isShownAtOnce(): boolean {
-    return this.item.type !== 'mcp_approval_request';
+  /** Whether events have told of it: a request for approval is shown once it is whole. */
+  get isShown(): boolean {
+    return this.item.type !== 'mcp_approval_request' || this.isWhole;
   }
 
   async begin(): Promise<void> {
-    if (this.isShownAtOnce) await this.emit(itemAdded(this.outputIndex, { ...this.item }));
+    if (this.isShown) await this.emit(itemAdded(this.outputIndex, { ...this.item }));
     await this.tell('in_progress');
   }
 
@@ -123,6 +124,7 @@ export class CallItem {
   /** The arguments are whole. A call that the server does not carry out is over with that. */
   async argumentsEnd(): Promise<void> {
     const { item, argumentText } = this;
+    this.isWhole = true;
     switch (item.type) {
       case 'function_call':
         this.item = { ...item, arguments: argumentText, status: 'completed' };
@@ -186,11 +188,27 @@ export class CallItem {
     await this.finish({ ...this.item, ...result, status: state }, state);
   }
 
-  /** The model was cut off, or the response ends otherwise. */
+  /** The model was cut off, or the response ends otherwise: the call stays as far as it got. */
   async cut(): Promise<void> {
-    const { item } = this;
-    if ('status' in item && item.status !== undefined) this.item = { ...item, status: 'incomplete' } as OutputItem;
-    if (this.isShownAtOnce) await this.done();
+    const { item, argumentText } = this;
+    switch (item.type) {
+      case 'function_call':
+        this.item = { ...item, arguments: argumentText, status: 'incomplete' };
+        break;
+      case 'mcp_call':
+        this.item = { ...item, arguments: item.arguments || argumentText, status: 'incomplete' };
+        break;
+      case 'code_interpreter_call':
+        this.item = { ...item, code: item.code || this.code.code, status: 'incomplete' };
+        break;
+      case 'file_search_call':
+        this.item = { ...item, status: 'incomplete' };
+        break;
+      default:
+        break;
+    }
+    // A request that nobody was shown is none.
+    if (this.isShown) await this.done();
   }
 
   private async finish(item: OutputItem, state: string): Promise<void> {

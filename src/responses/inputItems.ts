@@ -77,13 +77,17 @@ async function referred(
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
   /** How many calls with that id wait for their output; below zero: outputs without a call. */
   const open = new Map<string, number>();
+  // The model was cut off in them, so there may be nothing to answer.
+  const cut = new Set(
+    items.flatMap((item) => (item.type === 'function_call' && item.status === 'incomplete' ? [item.call_id] : [])),
+  );
   const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
   for (const item of items) {
     if (item.type === 'function_call') note(item.call_id, 1);
     if (item.type === 'function_call_output') note(item.call_id, -1);
   }
   for (const [id, count] of open) {
-    if (count > 0) throw errors.noToolOutput(id);
+    if (count > 0 && !cut.has(id)) throw errors.noToolOutput(id);
     if (count < 0 && !isCut) throw errors.noToolCall(id);
   }
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));

@@ -44,6 +44,8 @@ import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
 const MAX_TURNS = 100;
 /** Of all results of a response's tools together, which are stored with it. */
 const MAX_RESULT_BYTES = 1024 * 1024;
+/** Of the whole response, which is one record. */
+const MAX_RESPONSE_BYTES = 1792 * 1024;
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 const DEFAULT_SEARCH_RESULTS = 20;
@@ -75,6 +77,9 @@ export class ResponseWork {
   /** What is being written and called just now, at their places in the output. */
   private message: MessageItem | undefined;
   private calls: CallItem[] = [];
+  /** Calls in the output that are being carried out, or wait for it. */
+  private running: CallItem[] = [];
+  private isEnding = false;
   /** What this turn of the model has finished, at its place in the output. */
   private finished: { index: number; item: OutputItem }[] = [];
   private offered = new Map<string, OfferedTool>();
@@ -153,8 +158,11 @@ export class ResponseWork {
     return this.response.output.length + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
   }
 
+  /** Throws where the response would not fit into a record any more; at its end what does not fit is left out. */
   private add(items: OutputItem[]): void {
-    this.response = { ...this.response, output: [...this.response.output, ...items] };
+    const response = { ...this.response, output: [...this.response.output, ...items] };
+    if (Buffer.byteLength(JSON.stringify(response)) <= MAX_RESPONSE_BYTES) this.response = response;
+    else if (!this.isEnding) throw new InvalidToolCallError('The output of the response grew too large to be stored.');
   }
 
   /** One call of the model and what follows from it; whether the response is over with that. */
@@ -198,9 +206,18 @@ export class ResponseWork {
   }
 
   private async closeOpen(): Promise<void> {
+    this.isEnding = true;
+    for (const call of this.running.splice(0)) {
+      await call.cut();
+      this.replace(call);
+    }
     await this.closeMessage('incomplete');
     for (const call of this.calls) await call.cut();
-    this.addFinished(this.calls.splice(0));
+    this.addFinished(this.calls.splice(0).filter(({ isShown }) => isShown));
+  }
+
+  private replace({ outputIndex, item }: CallItem): void {
+    this.response = { ...this.response, output: this.response.output.with(outputIndex, item) };
   }
 
   // Asking the model
@@ -460,10 +477,11 @@ export class ResponseWork {
   private async carryOut(calls: CallItem[]): Promise<void> {
     if (calls.length === 0) return;
     await this.checkpoint({ response: this.response, files: this.files });
+    this.running = [...calls];
     for (const call of calls) {
       await this.carryOutOne(call);
-      const output = this.response.output.with(call.outputIndex, call.item);
-      this.response = { ...this.response, output };
+      this.replace(call);
+      this.running.shift();
     }
     await this.checkpoint({ response: this.response, files: this.files });
   }

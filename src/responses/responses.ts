@@ -31,6 +31,8 @@ import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
 const MAX_INLINE_INPUT = 64 * 1024;
+/** Bytes of instructions, tools and whatever else a response shows of its request. */
+const MAX_SETTINGS = 1024 * 1024;
 
 /** A response that was checked and can be answered. */
 export interface PreparedResponse extends ResponseTask {
@@ -64,12 +66,13 @@ export function createResponses(ports: ResponsesPorts) {
     if (items.length === 0) throw errors.missingParameter('input');
     checkCalls(items, context.isCut);
     await checkParts(ports, scope, input, signal);
-    const at = Math.floor(now() / 1000);
+    const response = newResponse(settings, key, Math.floor(now() / 1000), null);
+    if (Buffer.byteLength(JSON.stringify(response)) > MAX_SETTINGS) throw new TooLargeError(MAX_SETTINGS);
     return {
       scope,
       key,
       settings,
-      response: newResponse(settings, key, at, null),
+      response,
       items,
       input,
       files: {},

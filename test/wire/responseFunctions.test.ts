@@ -187,3 +187,46 @@ it('fails where the model calls what it was not offered', async () => {
   const made = await create({ tools: [weather] });
   expect(made).toMatchObject({ status: 'failed', error: { message: expect.stringContaining("'rm'") } });
 });
+
+it('keeps a call in which the model was cut off as far as it got, and goes on without its output', async () => {
+  suite.upstream.enqueue(reply.toolCalls([{ name: 'get_weather', arguments: '{"ci' }], { finishReason: 'length' }));
+  const cut = suite.client().responses.stream({ model, input: 'Weather?', tools: [weather] });
+  const first = await cut.finalResponse().catch((error: unknown) => error);
+  expect(first).toMatchObject({
+    status: 'incomplete',
+    output: [{ type: 'function_call', status: 'incomplete', arguments: '{"ci' }],
+  });
+  const { id } = first as OpenAI.Responses.Response;
+  await create({ input: 'Never mind.', previous_response_id: id });
+  expect(bodies()[1]?.messages).toEqual([
+    { role: 'user', content: 'Weather?' },
+    { role: 'user', content: 'Never mind.' },
+  ]);
+});
+
+it('keeps texts and calls of a turn in the order in which the model began them', async () => {
+  const frame = (delta: object, finish_reason: string | null = null) =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+  const piece = (index: number, fields: object, given: string) => ({
+    tool_calls: [{ index, ...fields, function: { name: 'get_weather', arguments: given } }],
+  });
+  suite.upstream.enqueue(
+    reply.raw([
+      frame({ content: 'First ' }),
+      frame(piece(0, { id: 'call_a' }, '{"city":')),
+      frame({ content: 'then ' }),
+      frame(piece(0, {}, '"Oslo"}')),
+      frame(piece(1, { id: 'call_b' }, '{}')),
+      frame({ content: 'last.' }),
+      frame({}, 'tool_calls'),
+    ]),
+  );
+  const final = await suite.client().responses.stream({ model, input: 'Weather?', tools: [weather] }).finalResponse();
+  expect(final.output).toMatchObject([
+    { type: 'message', content: [{ text: 'First ' }] },
+    { type: 'function_call', call_id: 'call_a', arguments: '{"city":"Oslo"}' },
+    { type: 'message', content: [{ text: 'then ' }] },
+    { type: 'function_call', call_id: 'call_b' },
+    { type: 'message', content: [{ text: 'last.' }] },
+  ]);
+});

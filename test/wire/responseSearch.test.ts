@@ -137,3 +137,20 @@ it('searches a store that a file joined after the response that is continued', a
   expect(second.output_text).toBe('In dens.');
   expect(passages().map(({ filename }) => filename)).toContain('dens.txt');
 });
+
+it('fails where the store is deleted before it is searched, with the call as it was left', async () => {
+  const client = suite.client();
+  const { store } = await storeWithFile(client);
+  suite.upstream.on(async () => {
+    await client.vectorStores.delete(store.id);
+    return search();
+  });
+  const tools: OpenAI.Responses.Tool[] = [{ type: 'file_search', vector_store_ids: [store.id] }];
+  const events = [];
+  for await (const event of await client.responses.create({ model, input: question, tools, stream: true }))
+    events.push(event);
+  expect(events.at(-1)).toMatchObject({
+    type: 'response.failed',
+    response: { error: { message: expect.stringContaining(store.id) }, output: [{ status: 'incomplete' }] },
+  });
+});
