@@ -13,7 +13,11 @@ export interface FileDownloadOptions extends Partial<Pick<OutgoingGuardOptions, 
 }
 
 /** Nothing of this server's own goes with a request. */
-export function fileDownload({ allowedHosts = [], resolve, maxBytes = MAX_BYTES }: FileDownloadOptions = {}): FileDownload & {
+export function fileDownload({
+  allowedHosts = [],
+  resolve,
+  maxBytes = MAX_BYTES,
+}: FileDownloadOptions = {}): FileDownload & {
   close(): Promise<void>;
 } {
   const guard = createOutgoingGuard({ allowedHosts, resolve, maxAnswerBytes: maxBytes, callTimeout: MAX_MILLISECONDS });

@@ -11,9 +11,21 @@ import { contentAnswer } from './files';
 const containerParams = pathParams('container_id');
 const fileParams = pathParams('container_id', 'file_id');
 
-async function shown(scope: Scope, container_id: string, file: { id: string; path: string }): Promise<ContainerFileObject> {
+async function shown(
+  scope: Scope,
+  container_id: string,
+  file: { id: string; path: string },
+): Promise<ContainerFileObject> {
   const { created_at, bytes } = await (await services()).retrieval.files.get(scope, file.id);
-  return { id: file.id, object: 'container.file', container_id, created_at, bytes, path: file.path, source: 'assistant' };
+  return {
+    id: file.id,
+    object: 'container.file',
+    container_id,
+    created_at,
+    bytes,
+    path: file.path,
+    source: 'assistant',
+  };
 }
 
 const list = operation({
@@ -27,7 +39,10 @@ const list = operation({
     const { responses, retrieval } = await services();
     const page = await responses.containerFiles(scope, params.container_id, query);
     // Who deleted a file has it no more.
-    const there = await retrieval.files.findAll(scope, page.data.map(({ id }) => id));
+    const there = await retrieval.files.findAll(
+      scope,
+      page.data.map(({ id }) => id),
+    );
     const live = page.data.filter(({ id }) => there.has(id));
     const data = await Promise.all(live.map(async (file) => shown(scope, params.container_id, file)));
     return listObject({ ...page, data });

@@ -119,8 +119,7 @@ type FunctionOutput = Extract<ResponseItem, { type: 'function_call_output' }>;
 function outputsInTurn(items: ResponseItem[]): (callId: string) => FunctionOutput | undefined {
   const outputs = new Map<string, FunctionOutput[]>();
   for (const item of items)
-    if (item.type === 'function_call_output')
-      outputs.set(item.call_id, [...(outputs.get(item.call_id) ?? []), item]);
+    if (item.type === 'function_call_output') outputs.set(item.call_id, [...(outputs.get(item.call_id) ?? []), item]);
   return (callId) => outputs.get(callId)?.shift();
 }
 
@@ -137,7 +136,12 @@ async function messagesOf(
     case 'code_interpreter_call':
       return item.code === null || item.outputs === null
         ? []
-        : calledTool(item.id, CODE_INTERPRETER, JSON.stringify({ code: item.code }), codeText(item.outputs, files[item.id] ?? []));
+        : calledTool(
+            item.id,
+            CODE_INTERPRETER,
+            JSON.stringify({ code: item.code }),
+            codeText(item.outputs, files[item.id] ?? []),
+          );
     case 'mcp_call':
       return calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item));
     case 'mcp_approval_response': {

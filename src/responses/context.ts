@@ -40,12 +40,7 @@ export async function previousResponse(
 }
 
 /** The conversation that ends with the response `last`, which is read already. */
-export async function readChain(
-  ports: Ports,
-  scope: Scope,
-  last: ResponseKey,
-  stored: TurnRecord,
-): Promise<Context> {
+export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, stored: TurnRecord): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
   const files: FilesOfCalls = {};
   let bytes = 0;

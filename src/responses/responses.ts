@@ -170,7 +170,8 @@ export function createResponses(ports: ResponsesPorts) {
     const stored = await read(scope, id);
     const own = await inputOf(ports, stored);
     const before = stored.previous && (await records.get<TurnRecord>(turnKey(scope, stored.previous)));
-    const earlier = before && stored.previous ? await readChain(ports, scope, stored.previous, before.value) : undefined;
+    const earlier =
+      before && stored.previous ? await readChain(ports, scope, stored.previous, before.value) : undefined;
     return pageWithin([...(earlier?.items ?? []), ...own], page);
   }
 

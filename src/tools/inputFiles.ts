@@ -45,7 +45,8 @@ export function inputFiles(ports: InputFilesPorts): InputFiles {
       if (cached) return cached;
       const expired = AbortSignal.timeout(MAX_MILLISECONDS);
       const whole = signal ? AbortSignal.any([signal, expired]) : expired;
-      const refuse = (reason: string) => errors.invalidParameter(`Invalid '${param}': ${reason}`, 'invalid_value', param);
+      const refuse = (reason: string) =>
+        errors.invalidParameter(`Invalid '${param}': ${reason}`, 'invalid_value', param);
       try {
         const read = await textOf(ports, scope, part, param, whole);
         if (read.text.length > MAX_CHARACTERS)
@@ -70,7 +71,8 @@ async function textOf(
   signal: AbortSignal,
 ): Promise<FileText> {
   const parsed = async (name: string, bytes: number, open: () => Promise<Readable>): Promise<FileText> => {
-    if (bytes > MAX_FILE_BYTES) throw new DocumentError('invalid_file', `The file is larger than ${MAX_FILE_BYTES} bytes.`);
+    if (bytes > MAX_FILE_BYTES)
+      throw new DocumentError('invalid_file', `The file is larger than ${MAX_FILE_BYTES} bytes.`);
     const sections = await parser.parse({ filename: name, bytes, open }, signal);
     return { filename: name, text: sections.map(({ text }) => text).join('\n\n') };
   };

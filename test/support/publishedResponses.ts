@@ -48,8 +48,9 @@ function schemasOf(side: Side): Compiled | undefined {
   if (!existsSync(path)) return undefined;
   const known = compiled.get(side);
   if (known) return known;
-  const { schemas } = (JSON.parse(readFileSync(path, 'utf8')) as { components: { schemas: Record<string, JsonSchema> } })
-    .components;
+  const { schemas } = (
+    JSON.parse(readFileSync(path, 'utf8')) as { components: { schemas: Record<string, JsonSchema> } }
+  ).components;
   const wanted = new Set([response, itemList, event]);
   for (const name of wanted) for (const named of referencesIn(schemas[name])) wanted.add(named);
   const definitions = Object.fromEntries([...wanted].map((name) => [name, withOwnReferences(schemas[name] ?? {})]));

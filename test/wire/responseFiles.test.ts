@@ -49,9 +49,15 @@ it('hands images on by URL, as data, and from uploaded files, with their detail'
   const { id } = await upload(PIXEL, 'dot.png');
   const picture = 'https://example.com/otter.png';
   const parts: [object, object][] = [
-    [{ image_url: picture, detail: 'low' }, { url: picture, detail: 'low' }],
+    [
+      { image_url: picture, detail: 'low' },
+      { url: picture, detail: 'low' },
+    ],
     [{ image_url: PIXEL_URL }, { url: PIXEL_URL, detail: 'auto' }],
-    [{ file_id: id, detail: 'high' }, { url: PIXEL_URL, detail: 'high' }],
+    [
+      { file_id: id, detail: 'high' },
+      { url: PIXEL_URL, detail: 'high' },
+    ],
   ];
   for (const [given, image_url] of parts) {
     await asked({ type: 'input_image', ...given });
@@ -104,5 +110,7 @@ it("refuses another tenant's file", async () => {
   const { id } = await upload('secret', 'a.txt');
   const input: OpenAI.Responses.ResponseInput = [{ role: 'user', content: [{ type: 'input_file', file_id: id }] }];
   suite.upstream.enqueue(reply.text('never'));
-  await expect(suite.client('OpenAI', 'beta').responses.create({ model, input })).rejects.toMatchObject({ status: 404 });
+  await expect(suite.client('OpenAI', 'beta').responses.create({ model, input })).rejects.toMatchObject({
+    status: 404,
+  });
 });

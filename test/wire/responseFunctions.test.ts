@@ -11,7 +11,13 @@ type Choice = OpenAI.Responses.ResponseCreateParams['tool_choice'];
 const suite = contractSuite();
 const model = 'gpt-4.1';
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
-const weather = { type: 'function', name: 'get_weather', description: 'The weather', parameters, strict: true } as const;
+const weather = {
+  type: 'function',
+  name: 'get_weather',
+  description: 'The weather',
+  parameters,
+  strict: true,
+} as const;
 const time = { type: 'function', name: 'get_time', parameters: {}, strict: false } as const;
 const cities = () =>
   reply.toolCalls(['Oslo', 'Rome'].map((city) => ({ id: `call_${city}`, name: 'get_weather', arguments: { city } })));
@@ -129,7 +135,8 @@ it('refuses outputs without their call, a second output, and calls without their
 });
 
 it('keeps calls apart whose ids a server repeats, within a turn and from turn to turn', async () => {
-  const same = () => reply.toolCalls([1, 2].map((city) => ({ id: 'call_0', name: 'get_weather', arguments: { city } })));
+  const same = () =>
+    reply.toolCalls([1, 2].map((city) => ({ id: 'call_0', name: 'get_weather', arguments: { city } })));
   suite.upstream.enqueue(same(), same(), reply.text('Done.'));
   const first = await create({ tools: [weather] });
   const second = await create({ tools: [weather], previous_response_id: first.id, input: outputsFor(first) });
@@ -221,7 +228,10 @@ it('keeps texts and calls of a turn in the order in which the model began them',
       frame({}, 'tool_calls'),
     ]),
   );
-  const final = await suite.client().responses.stream({ model, input: 'Weather?', tools: [weather] }).finalResponse();
+  const final = await suite
+    .client()
+    .responses.stream({ model, input: 'Weather?', tools: [weather] })
+    .finalResponse();
   expect(final.output).toMatchObject([
     { type: 'message', content: [{ text: 'First ' }] },
     { type: 'function_call', call_id: 'call_a', arguments: '{"city":"Oslo"}' },

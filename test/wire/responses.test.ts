@@ -212,7 +212,9 @@ it('fails in the stream where the model refuses only after the stream had to beg
   const stream = await suite.client().responses.create({ model: 'limited-late', input: 'Hello', stream: true });
   const events = [];
   for await (const event of stream) events.push(event);
-  expect(events.map(({ type }) => type)).toEqual(['created', 'in_progress', 'failed'].map((name) => `response.${name}`));
+  expect(events.map(({ type }) => type)).toEqual(
+    ['created', 'in_progress', 'failed'].map((name) => `response.${name}`),
+  );
   const last = events.at(-1);
   const response = last?.type === 'response.failed' ? last.response : undefined;
   expect(response?.error?.code).toBe('rate_limit_exceeded');
