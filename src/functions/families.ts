@@ -5,6 +5,7 @@ import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
 import { containersFamily } from './containers';
+import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -25,6 +26,9 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { upstreamConversationOperations } from './upstreamConversations';
+import { withUpstreamMode } from './upstreamMode';
+import { upstreamResponseOperations } from './upstreamResponses';
 import { vectorStoresFamily } from './vectorStores';
 
 const audio = [transcriptions, translations, speech];
@@ -54,6 +58,10 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
-  responsesFamily,
+  { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
+  {
+    ...conversationsFamily,
+    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+  },
   containersFamily,
 ];

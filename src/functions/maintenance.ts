@@ -7,7 +7,9 @@ import { AGENT_DUE } from '../agents/agentRecords';
 import { sweepRun } from '../assistants/runSweep';
 import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
+import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
@@ -44,6 +46,8 @@ export function registerMaintenance(): void {
     extraInputs: [df.input.durableClient()],
     handler: async (_input, invocation) => purge(invocation),
   });
+  df.app.orchestration(INDEX_UPKEEP, indexUpkeep);
+  df.app.activity(PUT_NEXT_INDEX_IN_ORDER, { handler: async (_input, invocation) => putNextInOrder(invocation) });
 }
 
 /** One instance at a time: while one is at work a start does nothing. */
@@ -55,15 +59,16 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, schedules } = await services();
+  const { storage, assistantsPorts, retrieval, schedules, conversations } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [CONVERSATION_DUE]: async (due) => conversations.due(due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
-    [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep(due),
+    [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
@@ -82,7 +87,19 @@ async function sweep(invocation: InvocationContext): Promise<number> {
       await storage.records.writeDue({ remove: [record], add: [{ ...record, at: now + POSTPONED_SECONDS }] });
     }
   }
+  if (await retrieval.indexUpkeep.isWaiting()) await startOrchestration(invocation, INDEX_UPKEEP, INDEX_UPKEEP, {});
   return handled;
+}
+
+/** An index that fails is put off, and does not keep the next from its turn. */
+async function putNextInOrder(invocation: InvocationContext): Promise<boolean> {
+  const { indexUpkeep: upkeep } = (await services()).retrieval;
+  try {
+    return await upkeep.putNextInOrder();
+  } catch (error) {
+    invocation.error('The index of a vector store could not be put in order:', error);
+    return upkeep.isWaiting();
+  }
 }
 
 let lastPurge = 0;

@@ -26,10 +26,10 @@ const inputItemsQuery = pageQuery.extend({
   ...includeQuery.shape,
 });
 /** Pictures and files may be part of an input. */
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
-function includeOf(request: Request): Includable[] {
+export function includeOf(request: Request): Includable[] {
   const { searchParams } = new URL(request.url);
   return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
     const parsed = includable.safeParse(given);
@@ -43,9 +43,10 @@ function includeOf(request: Request): Includable[] {
 const isDated = ({ request, apiVersion }: Call): boolean =>
   /^\/openai\/(?!v1\/)/i.test(new URL(request.url).pathname) && (apiVersion === undefined || /^\d/.test(apiVersion));
 
-function viewOf(call: Call, include: readonly Includable[]): View {
+/** What the caller asked to see, the addresses of files below the base path that he came by, and his version. */
+export function viewOf(call: Call, include: readonly Includable[]): View {
   const { origin, pathname } = new URL(call.request.url);
-  const base = origin + pathname.replace(/\/responses(\/.*)?$/i, '');
+  const base = origin + pathname.replace(/\/(responses|conversations)(\/.*)?$/i, '');
   return { include, fileUrl: (_container, file) => `${base}/files/${file}/content`, isDated: isDated(call) };
 }
 
@@ -73,7 +74,6 @@ const create: Operation = operation({
     const { responses } = await services();
     const { body, scope, connection } = call;
     if (body.background) throw errors.unsupported('background');
-    if (body.conversation && !body.previous_response_id) throw errors.unsupported('conversation');
     const view = viewOf(call, body.include ?? []);
     const { signal } = connection;
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
@@ -153,23 +153,12 @@ const inputTokens: Operation = operation({
   maxBodyBytes: MAX_BODY_BYTES,
   response: inputTokensObject,
   handle: async ({ scope, body, connection }) => {
-    if (body.conversation) throw errors.unsupported('conversation');
     const input_tokens = await (await services()).responses.countInput(scope, body, connection.signal);
     return { object: 'response.input_tokens', input_tokens };
   },
 });
 
-const compact: Operation = operation({
-  method: 'post',
-  path: '/responses/compact',
-  summary: 'Compact a conversation: not supported',
-  apiVersionOptional: true,
-  body: 'raw',
-  response: 'raw',
-  handle: () => Promise.reject(errors.unsupported('compact', "Use 'truncation': 'auto'.")),
-});
-
 export const responsesFamily: Family = {
   name: 'responses',
-  operations: [create, get, remove, inputItems, inputTokens, compact],
+  operations: [create, get, remove, inputItems, inputTokens],
 };

@@ -1,7 +1,7 @@
 /** The work of a response: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { patientAnswer } from '../agentLoop/modelCall';
 import type { CodeResult, FoundPassage } from '../agentLoop/ports';
-import { InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
 import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
@@ -31,7 +31,7 @@ import {
   type FilesOfCalls,
   type PartReader,
 } from './chatItems';
-import { noteContainerFiles } from './containerFiles';
+import { containerFiles, noteContainerFiles } from './containerFiles';
 import { McpServers } from './mcpServers';
 import { MessageItem } from './messageItem';
 import { chatResponseFormat, codeFiles, wantedTools, type Settings } from './newResponse';
@@ -46,6 +46,8 @@ const MAX_TURNS = 100;
 const MAX_RESULT_BYTES = 1024 * 1024;
 /** Of the whole response, which is one record. */
 const MAX_RESPONSE_BYTES = 1792 * 1024;
+/** Of the files that code wrote before, how many an answer may link. */
+const LINKED_FILES = 100;
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 const DEFAULT_SEARCH_RESULTS = 20;
@@ -85,6 +87,8 @@ export class ResponseWork {
   private offered = new Map<string, OfferedTool>();
   private history: ChatMessage[] = [];
   private readonly servers: McpServers;
+  /** What code wrote in the container before. */
+  private containerFiles: WrittenFile[] = [];
   private window: number;
   private resultBytes = 0;
   private usedCalls: number;
@@ -133,6 +137,11 @@ export class ResponseWork {
     this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
     await this.servers.list(this.response.output, (added) => this.add(added));
     this.offered = offeredTools(settings.tools, this.servers.lists);
+    if (this.offered.has(CODE_INTERPRETER)) {
+      const newest = { order: 'desc' as const, limit: LINKED_FILES };
+      const { data } = await containerFiles(this.ports, this.task.scope, this.containerId, newest);
+      this.containerFiles = data.map(({ id: fileId, path }) => ({ fileId, path })).reverse();
+    }
   }
 
   /** Ends what is open, and the response, as the error that stopped it has it. */
@@ -346,7 +355,7 @@ export class ResponseWork {
 
   private async beginMessage(): Promise<MessageItem> {
     const links = new Map<string, string>();
-    addLinks(links, Object.values({ ...this.task.earlierFiles, ...this.files }).flat());
+    addLinks(links, [...this.containerFiles, ...Object.values(this.files).flat()]);
     const searches = this.response.output.filter((item) => item.type === 'file_search_call');
     const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
     // Text behind the calls of a turn is a message of its own.

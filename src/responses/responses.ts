@@ -10,12 +10,15 @@ import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { checkParts, partReader } from './chatItems';
 import { containerFile, containerFiles } from './containerFiles';
-import { inputOf, previousResponse, readChain } from './context';
-import { checkCalls, storedItems } from './inputItems';
+import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
+import { conversationItemFinder } from './conversationItems';
+import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
+import { ConversationTurn } from './conversationTurn';
+import { checkCalls, checkDistinct, storedItems } from './inputItems';
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, silent, type ResponseSink } from './responseEvents';
+import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -39,6 +42,8 @@ export interface PreparedResponse extends ResponseTask {
   /** Its own input. */
   input: ResponseItem[];
   previous: { key: ResponseKey; order: string } | null;
+  /** The conversation that it is given in, locked until the answer's end. */
+  conversation: ConversationTurn | null;
 }
 
 export type Responses = ReturnType<typeof createResponses>;
@@ -47,7 +52,7 @@ export type Responses = ReturnType<typeof createResponses>;
 export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
 
-  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing. */
+  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing, but locks the conversation for the answer that follows. */
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
@@ -57,29 +62,46 @@ export function createResponses(ports: ResponsesPorts) {
     const before = body.previous_response_id
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : undefined);
-    const input = await storedItems(ports, scope, body.input, key);
-    const context = before
-      ? await readChain(ports, scope, before.key, before.stored)
-      : { items: [], files: {}, isCut: false };
-    const items = [...context.items, ...input];
-    if (items.length === 0) throw errors.missingParameter('input');
-    checkCalls(items, context.isCut);
-    await checkParts(ports, scope, input, signal);
-    const response = newResponse(settings, key, Math.floor(now() / 1000), null);
-    if (Buffer.byteLength(JSON.stringify(response)) > MAX_SETTINGS) throw new TooLargeError(MAX_SETTINGS);
-    return {
-      scope,
-      key,
-      settings,
-      response,
-      items,
-      input,
-      files: {},
-      earlierFiles: context.files,
-      previous: before ? { key: before.key, order: before.order } : null,
-      patientUntil: 0,
-    };
+    const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
+    try {
+      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const context = await contextOf(scope, before, place);
+      if (place) checkDistinct(input, context.items, 'input');
+      const items = [...context.items, ...input];
+      if (items.length === 0) throw errors.missingParameter('input');
+      checkCalls(items, context.isCut);
+      await checkParts(ports, scope, input, signal);
+      const at = Math.floor(now() / 1000);
+      const response = newResponse(settings, key, at, place ? conversationIdOf(place.key) : null);
+      if (Buffer.byteLength(JSON.stringify(response)) > MAX_SETTINGS) throw new TooLargeError(MAX_SETTINGS);
+      return {
+        scope,
+        key,
+        settings,
+        response,
+        items,
+        input,
+        files: {},
+        earlierFiles: context.files,
+        previous: before ? { key: before.key, order: before.order } : null,
+        conversation,
+        patientUntil: 0,
+      };
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+  }
+
+  async function contextOf(
+    scope: Scope,
+    before: Awaited<ReturnType<typeof previousResponse>> | undefined,
+    place: ConversationPlace | undefined,
+  ): Promise<Context> {
+    if (before) return readChain(ports, scope, before.key, before.stored);
+    return place ? readConversationContext(ports, place) : { items: [], files: {}, isCut: false };
   }
 
   const isHead = async (scope: Scope, { chain, turn }: ResponseKey): Promise<boolean> =>
@@ -95,6 +117,26 @@ export function createResponses(ports: ResponsesPorts) {
     signal: AbortSignal,
     isStatusSent: () => boolean = () => false,
   ): Promise<ResponseObject> {
+    const { conversation, input } = prepared;
+    try {
+      const held = endHeld(sink);
+      const { response, files } = await answered(prepared, held.sink, signal, isStatusSent);
+      if (response.store) await store(prepared, { response, files });
+      // Also of a response that is not stored: the caller has named the conversation.
+      await conversation?.append(response.status, [...input, ...response.output]);
+      await held.tellEnd();
+      return response;
+    } finally {
+      await conversation?.release();
+    }
+  }
+
+  async function answered(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean,
+  ): Promise<ResponseWork> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -106,14 +148,12 @@ export function createResponses(ports: ResponsesPorts) {
       if (!work.hasOutput && !isStatusSent() && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
-    const { response, files } = work;
-    if (response.store) await store(prepared, { response, files });
-    return response;
+    return work;
   }
 
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
-    { scope, key, input, previous }: PreparedResponse,
+    { scope, key, input, previous, conversation }: PreparedResponse,
     { response, files }: Pick<StoredResponse, 'response' | 'files'>,
   ): Promise<void> {
     const text = JSON.stringify(input);
@@ -125,17 +165,19 @@ export function createResponses(ports: ResponsesPorts) {
       files,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
+      ...(conversation && { conversation: { key: conversation.place.key, order: conversation.order } }),
     };
+    const due = conversation?.dueChanges;
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
     ];
     await records
-      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)])
+      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], due)
       .catch(async (error: unknown) => {
         // Another response continued the same one meanwhile; both may, and the first stays the head.
         if (!(error instanceof ConflictError)) throw error;
-        await records.write(chainPartition(scope, key.chain), changes);
+        await records.write(chainPartition(scope, key.chain), changes, due);
       });
   }
 
@@ -151,10 +193,11 @@ export function createResponses(ports: ResponsesPorts) {
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
     const key = responseKeyOf(id);
-    const { previous, input } = await read(scope, id);
+    const { previous, conversation, input } = await read(scope, id);
     if (!key) return;
     const { partition, list } = turnKey(scope, key);
-    await records.write(partition, [{ op: 'replace', list, id: key.turn, value: { deleted: true, previous } }]);
+    const value: TurnRecord = { deleted: true, previous, conversation };
+    await records.write(partition, [{ op: 'replace', list, id: key.turn, value }]);
     if (!Array.isArray(input)) await blobs.delete(input.blob);
   }
 
@@ -168,18 +211,19 @@ export function createResponses(ports: ResponsesPorts) {
     page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
     const stored = await read(scope, id);
-    const own = await inputOf(ports, stored);
-    const before = stored.previous && (await records.get<TurnRecord>(turnKey(scope, stored.previous)));
-    const earlier =
-      before && stored.previous ? await readChain(ports, scope, stored.previous, before.value) : undefined;
-    return pageWithin([...(earlier?.items ?? []), ...own], page);
+    const earlier = await contextBefore(ports, scope, stored);
+    return pageWithin([...earlier, ...(await inputOf(ports, stored))], page);
   }
 
   /** How many tokens the model would read of such a request, tools included. Throws as {@link prepare}, and 424 for an MCP server that does not list its tools. */
   async function countInput(scope: Scope, body: CreateResponseRequest, signal: AbortSignal): Promise<number> {
     const prepared = await prepare(scope, body, { signal });
-    const work = new ResponseWork(ports, prepared, silent, signal, partReader(ports, scope, signal));
-    return work.inputTokens();
+    try {
+      const work = new ResponseWork(ports, prepared, silent, signal, partReader(ports, scope, signal));
+      return await work.inputTokens();
+    } finally {
+      await prepared.conversation?.release();
+    }
   }
 
   return {
@@ -194,6 +238,9 @@ export function createResponses(ports: ResponsesPorts) {
       containerFiles(ports, scope, container, page),
   };
 }
+
+const idOf = (conversation: string | { id: string }): string =>
+  typeof conversation === 'string' ? conversation : conversation.id;
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head

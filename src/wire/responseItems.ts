@@ -13,14 +13,14 @@ const itemId = objectId.nullish();
 // Content
 
 const inputText = z.object({ type: z.literal('input_text'), text: z.string() });
-/** As it is shown it may have neither: images are told only where they are included. */
-const inputImage = z.object({
+/** Answers may leave the image out. */
+const shownImage = z.object({
   type: z.literal('input_image'),
   image_url: z.string().max(30_000_000).nullish(),
   file_id: objectId.nullish(),
   detail: z.enum(['low', 'high', 'auto', 'original']).default('auto'),
 });
-const sentImage = inputImage.refine(
+const inputImage = shownImage.refine(
   (given) => Boolean(given.image_url) !== Boolean(given.file_id),
   "needs either 'image_url' or 'file_id'",
 );
@@ -85,7 +85,7 @@ export type InputPart = z.infer<typeof storedPart>;
 const inputPart = z
   .looseObject({ type: z.string() })
   .refine(({ type }) => type !== 'input_audio', { ...unsupported('Transcribe the audio first.'), path: ['type'] })
-  .pipe(z.discriminatedUnion('type', [inputText, sentImage, inputFile]));
+  .pipe(storedPart);
 const inputContent = z.union([
   z.string().transform((text): InputPart[] => [{ type: 'input_text', text }]),
   z.array(inputPart),
@@ -261,10 +261,11 @@ export type InputItem = z.infer<typeof inputItem>;
 // Items as they are stored and sent out: each has an id
 
 const withId = { id: z.string() };
+const shownPart = z.discriminatedUnion('type', [inputText, shownImage, inputFile]);
 const inputMessageResource = inputMessage.extend({
   ...withId,
   status,
-  content: z.array(storedPart),
+  content: z.array(shownPart),
 });
 const outputMessage = assistantMessage.extend({
   ...withId,
@@ -275,7 +276,7 @@ const functionCallResource = functionCall.extend({ ...withId, status });
 const functionCallOutputResource = functionCallOutput.extend({
   ...withId,
   status,
-  output: z.union([z.string(), z.array(storedPart)]),
+  output: z.union([z.string(), z.array(shownPart)]),
 });
 const mcpApprovalResponseResource = mcpApprovalResponse.extend(withId);
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
 import { containerFileObject } from '../../src/wire/containers';
+import { conversationObject } from '../../src/wire/conversations';
 import { responseItem } from '../../src/wire/responseItems';
 import { inputTokensObject, responseObject } from '../../src/wire/responses';
 import { scheduleObject } from '../../src/wire/schedules';
@@ -20,6 +21,7 @@ import {
 const THREAD = '/threads/{}';
 const RUN = `${THREAD}/runs/{}`;
 const STORE = '/vector_stores/{}';
+const CONVERSATION = '/conversations/{}';
 
 /** Its tools hold no secrets, other than those of a request. */
 const shownResponse = responseObject.extend({ tools: z.array(z.looseObject({ type: z.string() })) });
@@ -50,6 +52,14 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['POST', '/conversations', conversationObject],
+  ['GET', CONVERSATION, conversationObject],
+  ['POST', CONVERSATION, conversationObject],
+  ['DELETE', CONVERSATION, deletedObject('conversation.deleted')],
+  ['GET', `${CONVERSATION}/items`, listOf(responseItem)],
+  ['POST', `${CONVERSATION}/items`, listOf(responseItem)],
+  ['GET', `${CONVERSATION}/items/{}`, responseItem],
+  ['DELETE', `${CONVERSATION}/items/{}`, conversationObject],
   ['GET', '/syncs', listOf(syncObject)],
   ['POST', '/syncs', syncObject],
   ['GET', '/syncs/{}', syncObject],
