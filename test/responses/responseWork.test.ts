@@ -1,5 +1,6 @@
 /** Limits of a response's work, and how it goes on after its owner died; the model and the tools are scripted. */
 import { partReader } from '../../src/responses/chatItems';
+import { McpError } from '../../src/responses/mcpPort';
 import type { ResponseEvent } from '../../src/responses/responseEvents';
 import { ResponseWork, type Checkpoint } from '../../src/responses/responseWork';
 import type { OutputItem } from '../../src/wire/responseItems';
@@ -110,7 +111,7 @@ it('fails, and can be stored, where a call has too long arguments or its output 
 it('leaves out the results of tools past a megabyte, and tells the model so', async () => {
   const text = 'x'.repeat(600_000);
   opened.passages.push(...['a', 'b'].map((fileId) => ({ fileId, filename: fileId, score: 1, text, attributes: {} })));
-  opened.mcp.tools = [{ name: 't', description: null, input_schema: {}, annotations: null }];
+  opened.mcp.list = () => Promise.resolve([{ name: 't', description: null, input_schema: {}, annotations: null }]);
   opened.mcp.output = text;
   opened.turns.push(
     calls(
@@ -132,6 +133,19 @@ it('leaves out the results of tools past a megabyte, and tells the model so', as
     output: null,
     error: { message: expect.stringContaining('no room') },
   });
+});
+
+it.each([
+  ['is slow', new McpError('timeout', 'The server did not answer in time.')],
+  ['wants another token', new McpError('authentication', 'The server refused the credentials (401).', 401)],
+])('answers 424 naming an MCP server that %s, before the model is asked', async (_what, failure) => {
+  opened.mcp.list = () => Promise.reject(failure);
+  const docs = { type: 'mcp' as const, server_label: 'docs', server_url: 'https://mcp.example.com' };
+  await expect(answer({ tools: [docs] })).rejects.toMatchObject({
+    status: 424,
+    message: expect.stringContaining(`'docs'. ${failure.message}`),
+  });
+  expect(opened.requests).toEqual([]);
 });
 
 it('ends the call that failed with the sandbox, tells why, and shows nothing of a fault of its own', async () => {

@@ -25,7 +25,7 @@ export async function openResponses() {
   const code: { result: () => Promise<CodeResult> } = {
     result: () => Promise.reject(new Error('No code is expected.')),
   };
-  const mcp: { tools: McpTool[]; output: string } = { tools: [], output: '' };
+  const mcp: { list: () => Promise<McpTool[]>; output: string } = { list: () => Promise.resolve([]), output: '' };
   const faults: unknown[] = [];
   const { filePort } = attachables();
   const ports: ResponsesPorts = {
@@ -47,7 +47,7 @@ export async function openResponses() {
     agents: { resolve: () => Promise.reject(new Error('No agent is expected.')) },
     mcp: {
       open: () => ({
-        listTools: () => Promise.resolve(mcp.tools),
+        listTools: async () => mcp.list(),
         callTool: () => Promise.resolve({ output: mcp.output, error: null }),
         close: () => Promise.resolve(),
       }),

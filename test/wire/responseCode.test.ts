@@ -75,7 +75,7 @@ it('runs code, cites the files that it wrote, gives their content, and goes on i
   expect(toolOutputs(lastMessages())).toEqual([expect.stringContaining('/mnt/data/places.csv'), '21\n']);
   expect(second.output.at(-1)).toMatchObject({ content: [{ annotations: [{ file_id: fileId, container_id }] }] });
   // By its id, without a chain.
-  suite.upstream.enqueue(run('print(x + 2)'), reply.text('So.'));
+  suite.upstream.enqueue(run('print(x + 2)'), reply.text(`Once more: ${LINK}.`));
   const third = await responses.create({
     model,
     input: 'And now?',
@@ -84,6 +84,7 @@ it('runs code, cites the files that it wrote, gives their content, and goes on i
   });
   expect(callOf(third).container_id).toBe(container_id);
   expect(toolOutputs(lastMessages())).toEqual(['22\n']);
+  expect(third.output.at(-1)).toMatchObject({ content: [{ annotations: [{ file_id: fileId, container_id }] }] });
   await containers.files.list(container_id).then(async ({ data: [newest] }) => client.files.delete(newest?.id ?? ''));
   expect((await containers.files.list(container_id)).data).toHaveLength(1);
 }, 120_000);

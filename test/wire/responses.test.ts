@@ -1,6 +1,7 @@
 /** Operations 49 to 52 with the official SDK: text, chains, settings, errors. The suite itself checks every answer and event. */
 import { zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
+import { includable } from '../../src/wire/responseItems';
 import { contractSuite, sdks } from '../support/contractSuite';
 import { reply } from '../support/scriptedUpstream';
 
@@ -22,9 +23,10 @@ describe.each(sdks)('with the class %s', (sdk) => {
   it('answers a text, and again when it is asked for', async () => {
     suite.upstream.enqueue(reply.text('They sleep afloat.'));
     const made = await responses().create({ model, input: 'Where do otters sleep?' });
-    expect(made).toMatchObject({ status: 'completed', output_text: 'They sleep afloat.', error: null });
+    expect(made).toMatchObject({ status: 'completed', error: null });
     expect(made.usage?.total_tokens).toBeGreaterThan(0);
-    const { output_text: _, ...stored } = made;
+    const { output_text: text, ...stored } = made;
+    expect(text).toBe('They sleep afloat.');
     expect(await responses().retrieve(made.id)).toMatchObject(stored);
   });
 
@@ -395,6 +397,35 @@ it('counts the tokens of an input with tools and what it continues, and asks no 
   const continued = await count({ input: 'Tell me a joke.', previous_response_id: id });
   expect(continued.input_tokens).toBeGreaterThan(plain.input_tokens + 50);
   await expect(count({ previous_response_id: 'resp_a', input: 'x' })).rejects.toMatchObject({ status: 400 });
+});
+
+it('counts and lists what was said in a conversation, which stays free', async () => {
+  const client = suite.client();
+  const conversation = (await client.conversations.create({ items: [{ role: 'user', content: 'I am Ann.' }] })).id;
+  const alone = await count({ input: 'Who am I?' });
+  const whole = await count({ input: 'Who am I?', conversation });
+  expect(whole.input_tokens).toBeGreaterThan(alone.input_tokens);
+  const first = await create({ input: 'Who am I?', conversation });
+  const second = await create({ input: 'Sure?', conversation });
+  const texts = async (id: string) =>
+    (await client.responses.inputItems.list(id)).data.map((item) =>
+      item.type === 'message' && item.content[0] && 'text' in item.content[0] ? item.content[0].text : item.type,
+    );
+  expect(await texts(first.id)).toEqual(['I am Ann.', 'Who am I?']);
+  expect(await texts(second.id)).toEqual(['I am Ann.', 'Who am I?', 'You said: Who am I?', 'Sure?']);
+});
+
+it('takes every includable, and shows answers below a project with their text', async () => {
+  const include = includable.options;
+  expect((await create({ include })).status).toBe('completed');
+  const { id } = await create({});
+  const query = include.map((one) => `include[]=${one}`).join('&');
+  expect((await suite.send('GET', `/v1/responses/${id}?${query}`)).status).toBe(200);
+  expect((await suite.send('GET', `/v1/responses/${id}?include=${include.join('&include=')}`)).status).toBe(200);
+  expect((await suite.send('GET', `/v1/responses/${id}?include=everything`)).status).toBe(400);
+  const body = { model, input: 'Hello', unknown: 1 };
+  const project = await suite.send('POST', '/api/projects/p1/openai/v1/responses', { body });
+  expect(await project.json()).toMatchObject({ output_text: 'You said: Hello', status: 'completed' });
 });
 
 it('compacts nothing, and says so', async () => {
