@@ -362,6 +362,12 @@ export const errors = {
       'invalid_value',
       'stream',
     ),
+  responseStreamGone: (id: string) =>
+    invalid(
+      `The events of response '${id}' are not kept any more: read the response itself.`,
+      'invalid_value',
+      'stream',
+    ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
   noContainerFile: notFound('container file'),

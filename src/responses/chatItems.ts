@@ -8,6 +8,7 @@ import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
 import type { ResponsesPorts } from './ports';
+import { isIncomplete } from './toldItems';
 
 type Ports = Pick<ResponsesPorts, 'files' | 'inputFiles'>;
 
@@ -97,6 +98,7 @@ export async function chatMessages(
     calls = [];
   };
   for (const item of items) {
+    if ('status' in item && isIncomplete(item)) continue;
     if (item.type === 'function_call') {
       const { call_id: id, name, arguments: given } = item;
       const output = outputOf(id);

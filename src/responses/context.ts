@@ -108,19 +108,20 @@ export const readConversationContext = async (ports: Ports, place: ConversationP
   files: {},
 });
 
-/** The items that a response continued, oldest first. */
+/** What a response continued, without what was deleted of it since. */
 export async function contextBefore(
   ports: Ports,
   scope: Scope,
   { previous, conversation }: StoredResponse,
-): Promise<ResponseItem[]> {
+): Promise<Context> {
+  const nothing: Context = { items: [], files: {}, isCut: false };
   if (previous) {
     const found = await ports.records.get<TurnRecord>(turnKey(scope, previous));
-    return found ? (await readChain(ports, scope, previous, found.value)).items : [];
+    return found ? readChain(ports, scope, previous, found.value) : nothing;
   }
-  if (!conversation) return [];
+  if (!conversation) return nothing;
   const { key, order } = conversation;
-  return (await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES, upTo: order })).items;
+  return { ...nothing, ...(await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES, upTo: order })) };
 }
 
 /** The response's own input. */

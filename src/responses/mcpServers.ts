@@ -20,12 +20,16 @@ interface McpResult {
 
 /** Of JSON-RPC. */
 const INVALID_REQUEST = -32_600;
-const INTERNAL_ERROR = -32_603;
+export const INTERNAL_ERROR = -32_603;
 /** What stands for a fault that brought no status of its own. */
 const STATUSES = { refused_address: 403, authentication: 401, unavailable: 503, timeout: 504, http: 502 };
 
 const failed = (error: CallError): McpResult => ({ output: null, error });
-const protocolError = (code: number, message: string): CallError => ({ type: 'mcp_protocol_error', code, message });
+export const protocolError = (code: number, message: string): CallError => ({
+  type: 'mcp_protocol_error',
+  code,
+  message,
+});
 const executionError = (text: string): CallError => ({
   type: 'mcp_tool_execution_error',
   content: [{ type: 'text', text }],
@@ -34,6 +38,8 @@ const executionError = (text: string): CallError => ({
 export class McpServers {
   /** The tools of each server that the model may know of, by the server's label. */
   readonly lists = new Map<string, McpListTools>();
+  /** The list that a server is asked for just now, and its place in the output. */
+  asked: { index: number; item: McpListTools } | undefined;
   private client: McpClient | undefined;
 
   constructor(
@@ -62,6 +68,7 @@ export class McpServers {
   private async listed(tool: McpTool, index: number, add: (items: OutputItem[]) => void): Promise<McpListTools> {
     const id = newItemId(itemPrefixes.mcp_list_tools, this.task.key);
     const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [], error: null };
+    this.asked = { index, item: empty };
     await this.emit(itemAdded(index, empty));
     await this.emit(itemEvent('mcp_list_tools.in_progress', empty, index));
     try {
@@ -70,13 +77,15 @@ export class McpServers {
       await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
       await this.emit(itemDone(index, list));
       add([list]);
+      this.asked = undefined;
       return list;
     } catch (error) {
       if (!(error instanceof McpError)) throw error;
-      const failed = { ...empty, error: error.message };
+      const broken = { ...empty, error: error.message };
       await this.emit(itemEvent('mcp_list_tools.failed', empty, index));
-      await this.emit(itemDone(index, failed));
-      add([failed]);
+      await this.emit(itemDone(index, broken));
+      this.asked = undefined;
+      add([broken]);
       throw errors.mcpFailed(tool.server_label, error.message, error);
     }
   }

@@ -2,11 +2,11 @@
 import { partReader } from '../../src/responses/chatItems';
 import { McpError } from '../../src/responses/mcpPort';
 import type { ResponseEvent } from '../../src/responses/responseEvents';
-import { ResponseWork, type Checkpoint } from '../../src/responses/responseWork';
+import { ResponseWork } from '../../src/responses/responseWork';
 import type { OutputItem } from '../../src/wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../../src/wire/responses';
 import { calls, says } from '../support/assistants';
-import { openResponses, scope } from '../support/responses';
+import { openResponses, scope } from '../support/responseWork';
 
 let opened: Awaited<ReturnType<typeof openResponses>>;
 const { signal } = new AbortController();
@@ -26,14 +26,19 @@ async function answer(fields: CreateResponseRequest) {
   return { response, events };
 }
 
-async function workOn(fields: CreateResponseRequest, output: OutputItem[], checkpoint?: Checkpoint) {
+async function workOn(fields: CreateResponseRequest, output: OutputItem[]) {
   const prepared = await prepare(fields);
   const task = { ...prepared, response: { ...prepared.response, output } };
   const events: ResponseEvent[] = [];
   const sink = (event: ResponseEvent) => Promise.resolve(void events.push(event));
-  const work = new ResponseWork(opened.ports, task, sink, signal, partReader(opened.ports, scope), checkpoint);
+  const states: ResponseObject[] = [];
+  const keeper = {
+    checkpoint: () => Promise.resolve(void states.push(work.response)),
+    pace: () => Promise.resolve(),
+  };
+  const work = new ResponseWork(opened.ports, task, sink, signal, partReader(opened.ports, scope), keeper);
   await work.go();
-  return { work, events };
+  return { work, events, states };
 }
 
 const code = (id: string) => calls({ id, name: 'code_interpreter', arguments: '{"code":"1"}' });
@@ -51,10 +56,7 @@ it('carries out again a call that a dead owner was at, and does not ask the mode
     code: '1 + 1',
     outputs: [],
   };
-  const states: ResponseObject[] = [];
-  const { work, events } = await workOn({ tools }, [left], ({ response }) =>
-    Promise.resolve(void states.push(response)),
-  );
+  const { work, events, states } = await workOn({ tools }, [left]);
   expect(opened.codeCalls).toEqual([{ session: 'cntr_a', code: '1 + 1' }]);
   expect(work.response.output).toMatchObject([
     { id: 'ci_a', status: 'completed', outputs: [{ type: 'logs', logs: 'two' }] },

@@ -94,6 +94,7 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', '/responses', shownResponse],
   ['POST', '/responses/input_tokens', inputTokensObject],
   ['GET', '/responses/{}', shownResponse],
+  ['POST', '/responses/{}/cancel', shownResponse],
   ['DELETE', '/responses/{}', 'raw'],
   ['GET', '/responses/{}/input_items', listOf(responseItem)],
   ['GET', '/containers/{}/files', listOf(containerFileObject)],

@@ -45,7 +45,8 @@ const isPublished = answerFaultsOf('openai', 'response', {}).length > 0;
   const delta: { type: string; delta: unknown } = { ...whole[1], ...{ sequence_number: 1 }, type, delta: '{}' };
   for (const side of ['openai', 'azure'] as const) {
     expect(eventFaultsOf(side, delta)).toEqual([]);
-    expect(eventFaultsOf(side, { ...delta, delta: 1 })).not.toEqual([]);
+    const wrong: typeof delta = { ...delta, delta: 1 };
+    expect(eventFaultsOf(side, wrong)).not.toEqual([]);
     expect(eventFaultsOf(side, { type: 'response.unknown' })).not.toEqual([]);
     expect(answerFaultsOf(side, 'itemList', { object: 'list' })).not.toEqual([]);
   }

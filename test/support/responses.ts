@@ -1,36 +1,35 @@
-/** Responses over real records and blobs and a scripted model, without HTTP. */
+/** Responses over real records and a scripted model, without HTTP. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CodeResult, FoundPassage } from '../../src/agentLoop/ports';
+import type { CodeResult } from '../../src/agentLoop/ports';
 import type { ChatRequest } from '../../src/models/ports';
+import { referenceTo, type ResponseReference } from '../../src/responses/backgroundRecords';
+import type { NumberedEvent } from '../../src/responses/followResponse';
 import type { ResponsesPorts } from '../../src/responses/ports';
 import { createResponses } from '../../src/responses/responses';
-import type { McpTool } from '../../src/responses/mcpPort';
 import type { Scope } from '../../src/scope';
+import type { DueRecord, Records } from '../../src/storage/ports';
+import { createResponseRequest, type CreateResponseRequest, type ResponseObject } from '../../src/wire/responses';
 import type { Turn } from './assistants';
 import { attachables } from './attachables';
 import { openBlobs, openRecords } from './storage';
-
-export const scope: Scope = { tenant: 'team-a', project: '-' };
 
 /** Opens the capability in a folder of its own; `turns` answer the model's calls in order. */
 export async function openResponses() {
   const directory = await mkdtemp(join(tmpdir(), 'responses-'));
   const records = await openRecords(directory);
+  const blobs = await openBlobs(directory);
+  const scope: Scope = { tenant: 'team', project: '-' };
   const turns: Turn[] = [];
   const requests: ChatRequest[] = [];
-  const passages: FoundPassage[] = [];
-  const codeCalls: { session: string; code: string }[] = [];
-  const code: { result: () => Promise<CodeResult> } = {
-    result: () => Promise.reject(new Error('No code is expected.')),
-  };
-  const mcp: { list: () => Promise<McpTool[]>; output: string } = { list: () => Promise.resolve([]), output: '' };
+  const clock = { now: Date.now() };
   const faults: unknown[] = [];
-  const { filePort } = attachables();
+  const codeResults: (CodeResult | ((signal?: AbortSignal) => Promise<CodeResult>))[] = [];
+  const attached = attachables();
   const ports: ResponsesPorts = {
     records,
-    blobs: await openBlobs(directory),
+    blobs,
     chat: {
       serves: () => true,
       async *stream(request, signal) {
@@ -40,39 +39,64 @@ export async function openResponses() {
         yield* turn(request, signal);
       },
     },
-    fileSearch: { search: () => Promise.resolve(passages) },
-    vectorStores: { check: () => Promise.resolve() },
-    files: filePort,
-    inputFiles: { read: () => Promise.reject(new Error('No file is expected.')) },
-    agents: { resolve: () => Promise.reject(new Error('No agent is expected.')) },
+    fileSearch: { search: () => Promise.resolve([]) },
+    vectorStores: attached.storePort,
+    files: attached.filePort,
+    inputFiles: { read: () => Promise.reject(new Error('No file is read here.')) },
+    agents: { resolve: () => Promise.reject(new Error('There are no agents here.')) },
     mcp: {
-      open: () => ({
-        listTools: async () => mcp.list(),
-        callTool: () => Promise.resolve({ output: mcp.output, error: null }),
-        close: () => Promise.resolve(),
-      }),
+      open: () => {
+        throw new Error('There are no servers here.');
+      },
       close: () => Promise.resolve(),
     },
     codeInterpreter: {
-      run: async ({ session, code: text }) => {
-        codeCalls.push({ session, code: text });
-        return code.result();
+      run: async (_request, signal) => {
+        const result = codeResults.shift();
+        if (!result) throw new Error('No result left for the code.');
+        return typeof result === 'function' ? result(signal) : result;
       },
     },
-    now: () => Date.now(),
+    now: () => clock.now,
     logFault: (_message, error) => faults.push(error),
   };
+  const responses = createResponses(ports);
+
+  async function begin(body: Partial<CreateResponseRequest> = {}): Promise<ResponseReference & { id: string }> {
+    const asked = createResponseRequest.parse({
+      model: 'gpt',
+      input: 'Hello',
+      background: true,
+      stream: true,
+      ...body,
+    });
+    const { id } = await responses.begin(await responses.prepare(scope, asked));
+    return { id, ...referenceTo(scope, id) };
+  }
+
+  async function events(id: string): Promise<NumberedEvent[]> {
+    const all: NumberedEvent[] = [];
+    for await (const event of await responses.follow(scope, id, -1, AbortSignal.timeout(10_000))) all.push(event);
+    return all;
+  }
+
   return {
     ports,
-    responses: createResponses(ports),
+    records,
+    responses,
+    /** The same responses at another instance, whose records may be others. */
+    elsewhere: (others: Records) => createResponses({ ...ports, records: others }),
+    scope,
     turns,
     requests,
-    passages,
-    code,
-    codeCalls,
-    mcp,
+    clock,
     faults,
-    async close() {
+    codeResults,
+    begin,
+    events,
+    get: async (id: string): Promise<ResponseObject> => responses.get(scope, id),
+    due: async (): Promise<DueRecord[]> => records.due(Math.floor(clock.now / 1000) + 1_000_000, 100),
+    close: async (): Promise<void> => {
       await records.close();
       await rm(directory, { recursive: true, force: true });
     },
