@@ -3,6 +3,7 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
@@ -14,6 +15,7 @@ import { elasticsearch } from './adapters/dataSources/elasticsearch';
 import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
 import { mongoDb } from './adapters/dataSources/mongoDb';
 import { pinecone } from './adapters/dataSources/pinecone';
+import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
@@ -34,6 +36,7 @@ import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createActivities, type Activities } from './activities/activities';
 import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
@@ -51,6 +54,7 @@ import type { DataSourceOpeners } from './dataSources/ports';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
+import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
@@ -75,6 +79,7 @@ import { attachableFiles, attachableVectorStores, keptHere } from './tools/attac
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { inputFiles } from './tools/inputFiles';
+import { talkingAgents } from './tools/talkingAgents';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -82,6 +87,7 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs };
+  activities: Activities;
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
   ofApiKey: (key: string) => Promise<Principal | undefined>;
@@ -134,18 +140,23 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings {
   const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
-  const authenticate = createAuthentication({
+  const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
+  const credentials = {
     apiKeys,
-    ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
+    ofKey: async (key: string) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
+    ofToken,
     challenge: entra
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',
-  });
-  return { authenticate, maxBodyBytes };
+  };
+  const authenticate = createAuthentication(credentials);
+  const ofChannel =
+    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
+  const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
+  return { authenticate, authenticateChannel, maxBodyBytes };
 }
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
@@ -298,16 +309,27 @@ async function build(config: Config): Promise<Services> {
     now: Date.now,
     logFault,
   };
+  const responses = createResponses(responsesPorts);
+  const advance: Services['advance'] = async (reference, sink, owner) =>
+    advanceRun(assistantsPorts, reference, sink, owner);
+  const activities = createActivities({
+    records,
+    agents: talkingAgents({ agents, responses, assistants, threads, runs, advance }),
+    now: Date.now,
+    sleep: async (ms, signal) => sleep(ms, undefined, { signal }),
+    logFault,
+  });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
+    activities,
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
     threads,
     runs,
-    responses: createResponses(responsesPorts),
+    responses,
     upstreamResponses: createUpstreamResponses({
       ...responsesPorts,
       kept: keptHere(retrieval),
@@ -345,7 +367,7 @@ async function build(config: Config): Promise<Services> {
         () => index.close(),
         () => records.close(),
       ]),
-    advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
+    advance,
   };
 }
 
