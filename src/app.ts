@@ -3,25 +3,16 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
-import { azureBlobs } from './adapters/azureStorage/azureBlobs';
-import { azureSource } from './adapters/azureStorage/azureSource';
-import { azureRecords } from './adapters/azureStorage/azureRecords';
-import { azureVectors } from './adapters/azureStorage/azureVectors';
-import { azureSearch } from './adapters/dataSources/azureSearch';
-import { cosmosDb } from './adapters/dataSources/cosmosDb';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
-import { elasticsearch } from './adapters/dataSources/elasticsearch';
-import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
-import { mongoDb } from './adapters/dataSources/mongoDb';
-import { pinecone } from './adapters/dataSources/pinecone';
+import type { MongoClients } from './adapters/dataSources/mongoClients';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
-import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
+import { lateVectorIndex } from './adapters/lateVectorIndex';
 import { localEmbeddings } from './adapters/localEmbeddings';
 import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
 import { localChatModel, LOCAL_MODEL } from './adapters/localModel';
@@ -45,13 +36,15 @@ import { errors } from './errors';
 import { createResponses, type Responses } from './responses/responses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
-import type { DataSourceOpeners } from './dataSources/ports';
+import type { DataSourceOpeners, OpenDataSource } from './dataSources/ports';
+import { late, type Late } from './late';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
+import type { SourceType } from './wire/dataSources';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
@@ -290,7 +283,9 @@ async function build(config: Config): Promise<Services> {
     logFault,
   };
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
-  const mongoClients = createMongoClients({ guard, logFault });
+  const mongoClients = late(async () =>
+    (await import('./adapters/dataSources/mongoClients.js')).createMongoClients({ guard, logFault }),
+  );
   return {
     storage: { records, blobs },
     agents,
@@ -321,7 +316,7 @@ async function build(config: Config): Promise<Services> {
     close: async () =>
       closeAll([
         async () => sandbox?.close(),
-        () => mongoClients.close(),
+        () => mongoClients.ifMade(async (clients) => clients.close()),
         () => mcpClients.close(),
         () => guard.close(),
         () => parser.close(),
@@ -350,20 +345,33 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
   };
 }
 
-/** The sources of chat on your data by their types. */
+/** The sources of chat on your data by their types; each type's library is loaded when a source of it is first opened. */
 const dataSourceOpeners = (
   { pineconeControllerHost }: Config,
   retrieval: Retrieval,
   guard: OutgoingGuard,
-  mongoClients: MongoClients,
+  mongoClients: Late<MongoClients>,
 ): DataSourceOpeners => ({
-  azure_search: azureSearch({ guard }),
-  azure_cosmos_db: cosmosDb(mongoClients),
-  elasticsearch: elasticsearch({ guard }),
-  mongo_db: mongoDb(mongoClients),
-  pinecone: pinecone({ guard, controllerHost: pineconeControllerHost }),
+  azure_search: openedLate(async () => (await import('./adapters/dataSources/azureSearch.js')).azureSearch({ guard })),
+  azure_cosmos_db: openedLate(async () =>
+    (await import('./adapters/dataSources/cosmosDb.js')).cosmosDb(await mongoClients.get()),
+  ),
+  elasticsearch: openedLate(async () =>
+    (await import('./adapters/dataSources/elasticsearch.js')).elasticsearch({ guard }),
+  ),
+  mongo_db: openedLate(async () =>
+    (await import('./adapters/dataSources/mongoDb.js')).mongoDb(await mongoClients.get()),
+  ),
+  pinecone: openedLate(async () =>
+    (await import('./adapters/dataSources/pinecone.js')).pinecone({ guard, controllerHost: pineconeControllerHost }),
+  ),
   vector_store: vectorStoreSource(retrieval),
 });
+
+function openedLate<Type extends SourceType>(load: () => Promise<OpenDataSource<Type>>): OpenDataSource<Type> {
+  const opener = late(load);
+  return async (configuration, scope) => (await opener.get())(configuration, scope);
+}
 
 interface Storage {
   records: Records;
@@ -379,29 +387,36 @@ async function openRecords(
   { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
   logFault: LogFault,
 ): Promise<Records> {
-  return storage.kind === 'embedded'
-    ? sqliteRecords(join(dataDir, 'records.sqlite'))
-    : azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
+  if (storage.kind === 'embedded') return sqliteRecords(join(dataDir, 'records.sqlite'));
+  const { azureRecords } = await import('./adapters/azureStorage/azureRecords.js');
+  return azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
 }
 
-/** Opens what keeps the state: files below DATA_DIR, or the storage account. */
+/** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
 async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
   const records = await openRecords({ storage, dataDir }, logFault);
+  const index = (open: (lance: typeof import('./adapters/lanceDb.js')) => Promise<VectorIndex>): VectorIndex =>
+    lateVectorIndex(late(async () => open(await import('./adapters/lanceDb.js'))));
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+      index: index(async ({ lanceDbIndex }) => lanceDbIndex(join(dataDir, 'lancedb'))),
     };
   }
   const { account, prefix } = storage;
-  const vectors = await azureVectors(account, prefix);
+  const { azureBlobs } = await import('./adapters/azureStorage/azureBlobs.js');
+  const { azureSource } = await import('./adapters/azureStorage/azureSource.js');
   return {
     records,
     blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+    index: index(async ({ lanceDbIndex }) => {
+      const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');
+      const vectors = await azureVectors(account, prefix);
+      return lanceDbIndex(vectors.address, { storageOptions: vectors.options });
+    }),
   };
 }
 
