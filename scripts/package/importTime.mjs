@@ -1,14 +1,16 @@
-/** How long a fresh process takes to import the package, as a cold start does. */
+/**
+ * How long a fresh process takes to import an app, as a cold start does. Also a program: `node scripts/package/importTime.mjs FOLDER MAIN` prints it as JSON.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Imports a file, and says how long that took and how many files below its app were loaded. */
+/** Imports a file, and says how long that took and how many files were loaded. */
 const probe = `
 import { registerHooks } from 'node:module';
-const [file, app] = process.argv.slice(1);
+const [file] = process.argv.slice(1);
 const loaded = new Set();
-registerHooks?.({ load(url, context, next) { if (url.startsWith(app)) loaded.add(url); return next(url, context); } });
+registerHooks?.({ load(url, context, next) { if (url.startsWith('file:')) loaded.add(url); return next(url, context); } });
 for (const level of ['debug', 'info', 'log', 'warn', 'error']) console[level] = () => undefined;
 const started = performance.now();
 await import(file);
@@ -18,9 +20,9 @@ process.exit(0);
 
 /** The median of five processes, in milliseconds; the first of all, which reads from the disk, is left out. */
 export function importTime(app, main) {
-  const urls = [join(app, main), app].map((path) => pathToFileURL(path).href);
+  const url = pathToFileURL(join(app, main)).href;
   const runs = Array.from({ length: 6 }, () => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', probe, ...urls], {
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', probe, url], {
       cwd: app,
       encoding: 'utf8',
     });
@@ -28,4 +30,9 @@ export function importTime(app, main) {
     return JSON.parse(stdout);
   });
   return runs.slice(1).sort((a, b) => a.milliseconds - b.milliseconds)[2];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [app, main] = process.argv.slice(2);
+  console.log(JSON.stringify(importTime(app, main)));
 }

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { benchDataSources } from './dataSources';
 import { benchGateway } from './gateway';
 import { openHost } from './hostUnderTest';
+import { benchPackage } from './package';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
 import { benchThreads } from './threads';
 import { benchVectorIndex } from './vectorIndex';
@@ -137,6 +138,7 @@ const parts: Record<string, () => Promise<string>> = {
   gateway: benchGateway,
   index: async () => benchVectorIndex(),
   data: benchDataSources,
+  package: benchPackage,
 };
 
 async function main(): Promise<void> {
