@@ -337,8 +337,12 @@ function tableName(storeId: string): string {
 }
 
 // LanceDB tells its errors apart only by their text.
+/** Also where a process died while it created the table: its folder is there, and nothing was ever written to it. To create it then completes it. */
 function isNoTable(error: unknown): boolean {
-  return types.isNativeError(error) && /^Table '.*' was not found/.test(error.message);
+  if (!types.isNativeError(error)) return false;
+  return /^Table '.*' (?:was not found|exists but could not be loaded .*: Dataset at path .* was not found)/.test(
+    error.message,
+  );
 }
 
 function isNotFound(error: unknown): boolean {

@@ -9,6 +9,7 @@ import {
   fileBatch,
   INGEST_FILES,
   PLAN_FILE_BATCH,
+  type FailInput,
   type FileBatchInput,
   type FilesAnswer,
   type FilesInput,
@@ -52,20 +53,20 @@ async function planFileBatch({ job }: FileBatchInput, context: InvocationContext
 async function ingestFiles({ job, fileIds }: FilesInput, context: InvocationContext): Promise<FilesAnswer> {
   try {
     const { ingestion } = (await services()).retrieval;
-    const { faulty, faults, counts } = await ingestion.ingest(job, fileIds);
+    const { faulty, faults, reason, counts } = await ingestion.ingest(job, fileIds);
     for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
     logProgress(job, counts, context);
-    return { faulty, counts };
+    return { faulty, reason, counts };
   } catch (error) {
     context.error(`Files of ${job.storeId} cannot be ingested:`, error);
     return { faulty: fileIds };
   }
 }
 
-async function failFiles({ job, fileIds }: FilesInput, context: InvocationContext): Promise<FilesAnswer> {
+async function failFiles({ job, fileIds, reason }: FailInput, context: InvocationContext): Promise<FilesAnswer> {
   try {
     const { ingestion } = (await services()).retrieval;
-    const { counts, faults } = await ingestion.fail(job, fileIds);
+    const { counts, faults } = await ingestion.fail(job, fileIds, reason);
     for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
     logProgress(job, counts, context);
     return { faulty: [], counts };

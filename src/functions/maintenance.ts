@@ -7,6 +7,7 @@ import { AGENT_DUE } from '../agents/agentRecords';
 import { sweepRun } from '../assistants/runSweep';
 import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
+import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
@@ -44,6 +45,8 @@ export function registerMaintenance(): void {
     extraInputs: [df.input.durableClient()],
     handler: async (_input, invocation) => purge(invocation),
   });
+  df.app.orchestration(INDEX_UPKEEP, indexUpkeep);
+  df.app.activity(PUT_NEXT_INDEX_IN_ORDER, { handler: async (_input, invocation) => putNextInOrder(invocation) });
 }
 
 /** One instance at a time: while one is at work a start does nothing. */
@@ -63,7 +66,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
-    [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep(due),
+    [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
@@ -82,7 +85,19 @@ async function sweep(invocation: InvocationContext): Promise<number> {
       await storage.records.writeDue({ remove: [record], add: [{ ...record, at: now + POSTPONED_SECONDS }] });
     }
   }
+  if (await retrieval.indexUpkeep.isWaiting()) await startOrchestration(invocation, INDEX_UPKEEP, INDEX_UPKEEP, {});
   return handled;
+}
+
+/** An index that fails is put off, and does not keep the next from its turn. */
+async function putNextInOrder(invocation: InvocationContext): Promise<boolean> {
+  const { indexUpkeep: upkeep } = (await services()).retrieval;
+  try {
+    return await upkeep.putNextInOrder();
+  } catch (error) {
+    invocation.error('The index of a vector store could not be put in order:', error);
+    return upkeep.isWaiting();
+  }
 }
 
 let lastPurge = 0;

@@ -41,6 +41,8 @@ const CANCELLED_AT_ONCE = 180;
 const SWEEP_SECONDS = 30;
 const ABANDONED_SECONDS = 300;
 
+const SERVER_ERROR = 'The file could not be processed because the server had an error. Add it again to retry.';
+
 /** Files of a job from which on its end puts the index in order. */
 const OPTIMIZED_FILES = 16;
 
@@ -52,11 +54,21 @@ export interface IngestionPlan {
   counts?: FileCounts;
 }
 
+/** What was wrong with a model service. */
+export interface FaultReason {
+  /** Fit to be shown. */
+  message: string;
+  /** It says no more than that the service is to be left alone for a while. */
+  isToWait: boolean;
+}
+
 export interface IngestedGroup {
-  /** Files that met a fault of storage and are still pending; another try may succeed. */
+  /** Files that a fault left pending; another try may succeed. */
   faulty: string[];
   /** For the log. */
   faults: unknown[];
+  /** Where the fault was the model service's. */
+  reason?: FaultReason;
   /** Of the job, afterwards; absent if it is gone or nothing was written. */
   counts?: FileCounts;
 }
@@ -106,18 +118,25 @@ export function createIngestion(
         group.counts = (await settle(job, outcomes)) ?? group.counts;
       };
       await settled(new Map(gone.map((id) => [id, { status: 'cancelled' }])));
+      const open = new Set(files.map(({ id }) => id));
       const work = async (): Promise<void> => {
         for await (const portion of readPortions(ports, job.scope, files, signal)) {
-          group.faulty.push(...portion.faulty);
           group.faults.push(...portion.faults);
-          const outcomes = await ingestPortion(job, store.value.embedding_model, portion, signal);
+          const { outcomes, unavailable } = await ingestPortion(job, store.value.embedding_model, portion, signal);
           await settled(outcomes);
+          for (const id of outcomes.keys()) open.delete(id);
           group.faults.push(...(await uploadFailures.note(files, outcomes)));
+          if (!unavailable) continue;
+          group.faults.push(unavailable);
+          group.reason = { message: unavailable.message, isToWait: unavailable.retryAfterSeconds !== undefined };
+          return;
         }
       };
       await work().catch((error: unknown) => {
         if (!(error instanceof JobEnded)) throw error;
+        open.clear();
       });
+      group.faulty.push(...open);
       const { counts } = group;
       if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, group.faults);
       return group;
@@ -134,14 +153,14 @@ export function createIngestion(
     return async (work) => withLargePlace(async () => withPlace(work));
   }
 
-  /** Embeds what was read and writes its chunks; returns what became of the files. */
+  /** Embeds what was read and writes its chunks; returns what became of the files, and why of some nothing did. */
   async function ingestPortion(
     job: IngestionJob,
     modelId: string,
     { documents, outcomes }: ReadPortion,
     signal?: AbortSignal,
-  ): Promise<Map<string, Outcome>> {
-    if (documents.length === 0) return outcomes;
+  ): Promise<Pick<EmbeddedDocuments, 'outcomes' | 'unavailable'>> {
+    if (documents.length === 0) return { outcomes };
     const goOn = async (): Promise<void> => {
       if ((await records.get<JobRecord>(jobKey(job)))?.value.status !== 'in_progress') throw new JobEnded();
     };
@@ -154,7 +173,7 @@ export function createIngestion(
       const failed: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
       for (const id of embedded.outcomes.keys()) embedded.outcomes.set(id, failed);
     }
-    return new Map([...outcomes, ...embedded.outcomes]);
+    return { outcomes: new Map([...outcomes, ...embedded.outcomes]), unavailable: embedded.unavailable };
   }
 
   /** After many files the index is put in order at once, after few by the sweep. The files are searchable without, so a failure is only told. */
@@ -206,10 +225,9 @@ export function createIngestion(
     return counts;
   }
 
-  /** Gives up on files that faults of ours keep from being ingested. */
-  async function fail(job: IngestionJob, fileIds: string[]): Promise<IngestedGroup> {
-    const message = 'The file could not be processed because the server had an error. Add it again to retry.';
-    const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message } };
+  /** Gives up on files that faults keep from being ingested; `reason` is what their `last_error` says where the faults were not ours. */
+  async function fail(job: IngestionJob, fileIds: string[], reason = SERVER_ERROR): Promise<IngestedGroup> {
+    const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message: reason } };
     const outcomes = new Map(fileIds.map((id) => [id, outcome]));
     const { files } = await wantedFiles(job, fileIds);
     const counts = await settle(job, outcomes);

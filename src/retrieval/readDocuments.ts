@@ -27,8 +27,7 @@ export interface ReadPortion {
   documents: Document[];
   /** Of files that something is wrong with. */
   outcomes: Map<string, Outcome>;
-  /** Ids of files that met a fault of storage, which may pass, and the faults. */
-  faulty: string[];
+  /** Of storage, which may pass; the files that met them are in neither. */
   faults: unknown[];
 }
 
@@ -52,10 +51,7 @@ export async function* readPortions(
       signal?.throwIfAborted();
       if (error instanceof DocumentError) {
         portion.outcomes.set(file.id, { status: 'failed', error: { code: error.code, message: error.message } });
-      } else {
-        portion.faulty.push(file.id);
-        portion.faults.push(error);
-      }
+      } else portion.faults.push(error);
     }
     if (chunks < PORTION_CHUNKS) continue;
     yield portion;
@@ -65,7 +61,7 @@ export async function* readPortions(
   yield portion;
 }
 
-const noPortion = (): ReadPortion => ({ documents: [], outcomes: new Map(), faulty: [], faults: [] });
+const noPortion = (): ReadPortion => ({ documents: [], outcomes: new Map(), faults: [] });
 
 /**
  * The file's chunks. Throws {@link DocumentError} for what is wrong with the file; any other error is a fault of storage, worth another try.
@@ -98,11 +94,13 @@ async function readDocument(
   };
 }
 
-/** What the index is given of a group of files, and what became of each. */
+/** What the index is given of a group of files, and what became of each that has an outcome. */
 export interface EmbeddedDocuments {
   chunks: Chunk[];
   vectors: Float32Array[];
   outcomes: Map<string, Outcome>;
+  /** Why the others have none: the service was down or limited its rate, which may pass. */
+  unavailable?: ModelError;
 }
 
 /** Whose work it is, and whether it goes on. */
@@ -114,7 +112,7 @@ export interface EmbeddingWork {
   signal?: AbortSignal;
 }
 
-/** Embeds the documents together. When the model refuses the text of one, only that one fails; when it is down, all do. */
+/** Embeds the documents together. When the model refuses the text of one, only that one fails; when no waiting can help, all do. */
 export async function embedDocuments(
   model: () => EmbeddingModel,
   documents: Document[],
@@ -126,12 +124,17 @@ export async function embedDocuments(
     return { chunks, vectors, outcomes: new Map(documents.map((document) => [document.fileId, completed(document)])) };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
+    if (mayPass(error)) return { chunks: [], vectors: [], outcomes: new Map(), unavailable: error };
     const refused = error.kind === 'invalid_request' || error.kind === 'content_filter';
     if (refused && documents.length > 1) return embedOneByOne(model, documents, work);
     const outcome: Outcome = { status: 'failed', error: { code: 'server_error', message: error.message } };
     return { chunks: [], vectors: [], outcomes: new Map(documents.map(({ fileId }) => [fileId, outcome])) };
   }
 }
+
+/** A quota that is used up stays so. */
+const mayPass = ({ kind, code }: ModelError): boolean =>
+  kind === 'unavailable' || (kind === 'rate_limited' && code !== 'insufficient_quota');
 
 async function embedOneByOne(
   model: () => EmbeddingModel,
@@ -144,6 +147,7 @@ async function embedOneByOne(
     all.chunks.push(...one.chunks);
     all.vectors.push(...one.vectors);
     for (const [id, outcome] of one.outcomes) all.outcomes.set(id, outcome);
+    if (one.unavailable) return { ...all, unavailable: one.unavailable };
   }
   return all;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@lancedb/lancedb';
@@ -40,6 +40,40 @@ describe('lanceDbIndex', () => {
     for (const store of ['vs_plain', '../vs_up', '/vs_root', 'vs_Case']) await index.deleteStore(store);
     expect(await readdir(join(directory, 'inside', 'index'))).toEqual([]);
     await index.close();
+  });
+
+  it.each(['_transactions', '_versions', 'data'])(
+    'takes a store for empty whose creation a crash cut short when it had no more than the folder %s, and completes it',
+    async (folder) => {
+      const place = join(directory, 'cut', folder);
+      await mkdir(join(place, 'vs_a.lance', folder), { recursive: true });
+      await mkdir(join(place, 'vs_b.lance', folder), { recursive: true });
+      const index = await lanceDbIndex(place);
+      const vector = new Float32Array([1, 0]);
+      const search = { vector, text: 'text', weights: { vector: 1, text: 1 }, limit: 5 };
+      expect(await index.search('vs_a', search)).toEqual([]);
+      expect(await index.count('vs_a')).toBe(0);
+      await index.optimize('vs_a');
+      await index.replaceFiles('vs_a', ['file_1'], [{ fileId: 'file_1', ordinal: 0, text: 'text' }], [vector]);
+      expect(await index.search('vs_a', search)).toMatchObject([{ fileId: 'file_1', text: 'text' }]);
+      await index.deleteStore('vs_b');
+      expect(await readdir(place)).toEqual(['vs_a.lance']);
+      await index.close();
+    },
+  );
+
+  it('does not take a store for empty that is damaged', async () => {
+    const place = join(directory, 'damaged');
+    const index = await lanceDbIndex(place);
+    const chunk = { fileId: 'file_1', ordinal: 0, text: 'text' };
+    await index.replaceFiles('vs_a', ['file_1'], [chunk], [new Float32Array([1, 0])]);
+    await index.close();
+    const versions = join(place, 'vs_a.lance', '_versions');
+    for (const name of await readdir(versions)) await writeFile(join(versions, name), 'damaged');
+    const again = await lanceDbIndex(place);
+    await expect(again.count('vs_a')).rejects.toThrow();
+    await expect(again.replaceFiles('vs_a', ['file_1'], [chunk], [new Float32Array([1, 0])])).rejects.toThrow();
+    await again.close();
   });
 
   it('compacts by itself, so that the fragments of a store stay few however many writes it takes', async () => {

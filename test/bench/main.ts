@@ -5,10 +5,12 @@
 import './quietLanceDb';
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startAzurite } from '../support/azurite';
 import { benchDataSources } from './dataSources';
 import { benchGateway } from './gateway';
-import { openHost } from './hostUnderTest';
+import { openHost, type HostSettings } from './hostUnderTest';
 import { benchPackage } from './package';
+import { benchResponses } from './responses';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
 import { benchThreads } from './threads';
 import { benchVectorIndex } from './vectorIndex';
@@ -38,8 +40,8 @@ async function throughput(work: (client: number) => Promise<unknown>): Promise<n
   return (done / (performance.now() - started)) * 1000;
 }
 
-async function benchRuns(): Promise<void> {
-  const host = await openHost(UPSTREAM_MILLISECONDS);
+async function benchRuns(settings: HostSettings): Promise<void> {
+  const host = await openHost(UPSTREAM_MILLISECONDS, settings);
   row('First answer after start', `${host.firstAnswer.toFixed(0)} ms`);
   const { assistantId, thread } = await prepare(host);
   const warm = await thread();
@@ -79,8 +81,8 @@ async function benchRuns(): Promise<void> {
   await host.stop();
 }
 
-async function benchIngestion(): Promise<void> {
-  const host = await openHost(0);
+async function benchIngestion(settings: HostSettings): Promise<void> {
+  const host = await openHost(0, settings);
   const store = await host.call<{ id: string }>('POST', '/vector_stores', { name: 'bench' });
   const text = 'The otter is a carnivorous mammal that sleeps on the water and eats fish. '.repeat(60);
   const ids: string[] = [];
@@ -121,20 +123,34 @@ async function benchIngestion(): Promise<void> {
 const table = (): string =>
   ['| what | measured |\n|---|---|', ...rows.splice(0).map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
 
+/** The rows of a part with its state in files, and beside them with the state in Azurite. */
+async function onBothStorages(bench: (settings: HostSettings) => Promise<void>): Promise<string> {
+  await bench({});
+  const embedded = rows.splice(0);
+  const azurite = await startAzurite();
+  const env = {
+    STORAGE: 'azure',
+    STORAGE_PREFIX: azurite.newPrefix(),
+    AzureWebJobsStorage: azurite.connectionString,
+  };
+  await bench({ env });
+  await azurite.stop();
+  const onAzurite = new Map(rows.splice(0));
+  return [
+    '| what | embedded | Azurite |\n|---|---|---|',
+    ...embedded.map(([name, value]) => `| ${name} | ${value} | ${onAzurite.get(name) ?? ''} |`),
+  ].join('\n');
+}
+
 /** What `npm run bench -- NAME …` runs; without a name all of it. */
 const parts: Record<string, () => Promise<string>> = {
-  async runs() {
-    await benchRuns();
-    return table();
-  },
+  runs: async () => onBothStorages(benchRuns),
   async threads() {
     await benchThreads(row);
     return table();
   },
-  async ingestion() {
-    await benchIngestion();
-    return table();
-  },
+  responses: async () => onBothStorages(async (settings) => benchResponses(row, settings)),
+  ingestion: async () => onBothStorages(benchIngestion),
   gateway: benchGateway,
   index: async () => benchVectorIndex(),
   data: benchDataSources,

@@ -51,6 +51,8 @@ function fakeOrchestration(input: FileBatchInput = { job }) {
 const plan = { value: { name: 'planFileBatch', input: { job } } };
 const timer = (milliseconds: number) => ({ value: { name: 'timer', input: milliseconds } });
 const fine = { faulty: [] };
+const down = { message: 'It is down.', isToWait: false };
+const leftAlone = { message: 'It is left alone.', isToWait: true };
 
 describe('fileBatch', () => {
   it('plans until nothing is left, has four groups at work, and shows its progress after them', () => {
@@ -81,19 +83,48 @@ describe('fileBatch', () => {
     expect(next({ groups: [] }).done).toBe(true);
   });
 
-  it('waits ever longer while files meet faults, and gives only those up in the end', () => {
+  it('waits ever longer while no file gets its outcome for faults, and gives up in the end those that met them', () => {
     const { next, end } = fakeOrchestration();
-    for (const wait of [1000, 2000, 4000, 8000, 16_000]) {
-      next({ groups: [['a'], ['b', 'c']] });
-      expect(end(fine, { faulty: ['b'] })).toMatchObject(timer(wait));
+    next({ groups: [['a'], ['b', 'c']] });
+    expect(end(fine, { faulty: ['b', 'c'] })).toMatchObject(timer(1000));
+    expect(next()).toMatchObject(plan);
+    for (const wait of [2000, 4000, 8000, 16_000]) {
+      next({ groups: [['b', 'c']] });
+      expect(end({ faulty: ['b', 'c'] })).toMatchObject(timer(wait));
       expect(next()).toMatchObject(plan);
     }
-    next({ groups: [['b']] });
-    expect(end({ faulty: ['b'] })).toMatchObject({
-      value: { name: 'failFiles', input: { job, fileIds: ['b'] } },
+    next({ groups: [['b', 'c']] });
+    expect(end({ faulty: ['b', 'c'] })).toEqual({
+      done: false,
+      value: { name: 'failFiles', input: { job, fileIds: ['b', 'c'] } },
     });
     expect(next(fine)).toMatchObject(plan);
     expect(next({ groups: [] }).done).toBe(true);
+  });
+
+  it('is patient again as soon as any file gets its outcome', () => {
+    const { next, end } = fakeOrchestration({ job, faultyRounds: 5, reason: leftAlone });
+    next({ groups: [['a', 'b'], ['c']] });
+    expect(end({ faulty: ['b'], reason: down }, { faulty: ['c'] })).toMatchObject(timer(1000));
+  });
+
+  it('gives up with what tells most of the model service, and files that met faults of ours without', () => {
+    const { next, end } = fakeOrchestration({ job, faultyRounds: 3, reason: leftAlone });
+    for (const [reason, wait] of [
+      [down, 8000],
+      [leftAlone, 16_000],
+    ] as const) {
+      next({ groups: [['a'], ['b']] });
+      expect(end({ faulty: ['a'], reason }, { faulty: ['b'] })).toMatchObject(timer(wait));
+      next();
+    }
+    next({ groups: [['a'], ['b']] });
+    expect(end({ faulty: ['a'], reason: leftAlone }, { faulty: ['b'] })).toEqual({
+      done: false,
+      value: { name: 'failFiles', input: { job, fileIds: ['a'], reason: 'It is down.' } },
+    });
+    expect(next(fine)).toEqual({ done: false, value: { name: 'failFiles', input: { job, fileIds: ['b'] } } });
+    expect(next(fine)).toMatchObject(plan);
   });
 
   it('forgets faults that passed', () => {
@@ -130,8 +161,8 @@ describe('fileBatch', () => {
       end(fine);
     }
     next({ groups: [['a']] });
-    end({ faulty: ['a'] });
+    end({ faulty: ['a'], reason: down });
     expect(next()).toEqual({ done: true, value: undefined });
-    expect(continued).toEqual([{ job, faultyRounds: 1 }]);
+    expect(continued).toEqual([{ job, faultyRounds: 1, reason: down }]);
   });
 });

@@ -1,4 +1,4 @@
-import { INDEX_UPKEEP_DUE } from '../../src/retrieval/indexUpkeep';
+import { INDEX_UPKEEP_DUE, indexUpkeepDue } from '../../src/retrieval/indexUpkeep';
 import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
@@ -28,27 +28,53 @@ describe('upkeep of indexes', () => {
     const due = await dueBy(seconds() + 600);
     expect(due.map(({ id }) => id)).toEqual([store.id]);
     const optimize = jest.spyOn(ports.index, 'optimize');
-    for (const each of due) await retrieval.indexUpkeep(each);
+    for (const each of due) await retrieval.indexUpkeep.due(each);
+    expect(optimize).not.toHaveBeenCalled();
+    expect(await retrieval.indexUpkeep.putNextInOrder()).toBe(false);
     expect(optimize.mock.calls).toEqual([[store.id]]);
     optimize.mockRestore();
     expect(await dueBy(seconds() + 600)).toEqual([]);
     expect(await ports.index.count(store.id)).toBe(2);
   });
 
-  it('stays due when it fails, and is forgotten with a store that was deleted', async () => {
+  it('is due again in five minutes when it fails, and is forgotten with a store that was deleted', async () => {
     const { retrieval, ports } = test;
     const { id } = await upload(retrieval, 'd.txt', 'whales');
     const { store, job } = await retrieval.vectorStores.create(scope, { file_ids: [id] });
     if (job) await drive(retrieval, job);
     const [due] = await dueBy(seconds() + 600);
     if (!due) throw new Error('Nothing is due.');
+    await retrieval.indexUpkeep.due(due);
     const optimize = jest.spyOn(ports.index, 'optimize').mockRejectedValueOnce(new Error('cut'));
-    await expect(retrieval.indexUpkeep(due)).rejects.toThrow('cut');
+    await expect(retrieval.indexUpkeep.putNextInOrder()).rejects.toThrow('cut');
     optimize.mockRestore();
-    expect(await dueBy(seconds() + 600)).toEqual([due]);
+    expect(await retrieval.indexUpkeep.isWaiting()).toBe(false);
+    const again = { ...due, at: seconds() + 300 };
+    expect(await dueBy(seconds() + 300)).toEqual([again]);
     await retrieval.vectorStores.remove(scope, store.id);
-    await retrieval.indexUpkeep(due);
+    await retrieval.indexUpkeep.due(again);
+    await retrieval.indexUpkeep.putNextInOrder();
     expect(await dueBy(seconds() + 600)).toEqual([]);
     expect(await ports.index.count(store.id)).toBe(0);
+  });
+
+  it('keeps nothing that is due waiting while it is slow, does one index at a time, and again what changed meanwhile', async () => {
+    const { retrieval, ports } = test;
+    const { indexUpkeep } = retrieval;
+    const gate = Promise.withResolvers<void>();
+    const optimize = jest.spyOn(ports.index, 'optimize').mockImplementationOnce(async () => gate.promise);
+    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds()));
+    const atWork = indexUpkeep.putNextInOrder();
+    // What the sweep has to do meanwhile.
+    await indexUpkeep.due(indexUpkeepDue('vs_other', seconds()));
+    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds() + 600));
+    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds() + 1200));
+    gate.resolve();
+    expect(await atWork).toBe(true);
+    expect(await indexUpkeep.putNextInOrder()).toBe(true);
+    expect(await indexUpkeep.putNextInOrder()).toBe(false);
+    expect(await indexUpkeep.putNextInOrder()).toBe(false);
+    expect(optimize.mock.calls).toEqual([['vs_slow'], ['vs_slow'], ['vs_other']]);
+    optimize.mockRestore();
   });
 });

@@ -75,15 +75,55 @@ describe('ingesting', () => {
     ]);
   });
 
-  it('fails files with the words of a model that is down', async () => {
-    const down: EmbeddingModel = {
-      ...wordModel,
-      embed: async () => Promise.reject(new ModelError('unavailable', 'It is down.')),
-    };
+  it.each([
+    ['is down', new ModelError('unavailable', 'It is down.'), false],
+    ['is left alone', new ModelError('unavailable', 'It is left alone.', { retryAfterSeconds: 5 }), true],
+    ['limits its rate for longer than is waited', new ModelError('rate_limited', 'Too many calls.'), false],
+  ])(
+    'leaves files pending while the model service %s, and fails them with its words',
+    async (_what, error, isToWait) => {
+      const down: EmbeddingModel = { ...wordModel, embed: async () => Promise.reject(error) };
+      const { storeId, ids, job } = await batchOf(['a', '   ', 'b']);
+      const [one = '', empty = '', two = ''] = ids;
+      const { faulty, faults, reason } = await withModel(down).ingestion.ingest(job, ids);
+      expect([faulty, faults]).toEqual([[one, two], [error]]);
+      expect(reason).toEqual({ message: error.message, isToWait });
+      expect(await countsOf(storeId)).toEqual({ in_progress: 2, completed: 0, failed: 1, cancelled: 0, total: 3 });
+      expect(await statusOf(storeId, empty)).toEqual(['failed', 'invalid_file']);
+      await test.retrieval.ingestion.ingest(job, [one]);
+      await test.retrieval.ingestion.fail(job, faulty, error.message);
+      expect(await countsOf(storeId)).toEqual({ in_progress: 0, completed: 1, failed: 2, cancelled: 0, total: 3 });
+      const { last_error } = await test.retrieval.vectorStoreFiles.get(scope, storeId, two);
+      expect(last_error).toEqual({ code: 'server_error', message: error.message });
+    },
+  );
+
+  it.each([
+    ['whose quota is used up', new ModelError('rate_limited', 'Pay first.', { code: 'insufficient_quota' })],
+    ['that is not configured', new ModelError('not_found', 'Set EMBEDDING_DEPLOYMENT.')],
+  ])('fails files at once with the words of a model %s', async (_what, error) => {
+    const hopeless: EmbeddingModel = { ...wordModel, embed: async () => Promise.reject(error) };
     const { storeId, ids, job } = await batchOf(['a', 'b']);
-    await drive(withModel(down), job);
+    await drive(withModel(hopeless), job);
     const file = await test.retrieval.vectorStoreFiles.get(scope, storeId, ids[0] ?? '');
-    expect([file.status, file.last_error]).toEqual(['failed', { code: 'server_error', message: 'It is down.' }]);
+    expect([file.status, file.last_error]).toEqual(['failed', { code: 'server_error', message: error.message }]);
+  });
+
+  it('keeps what it embedded one by one when the model goes down', async () => {
+    let calls = 0;
+    const failing: EmbeddingModel = {
+      ...wordModel,
+      embed: async (texts, kind) => {
+        calls += 1;
+        if (texts.some((text) => text.includes('poison'))) throw new ModelError('invalid_request', 'Refused.');
+        if (calls > 3) throw new ModelError('unavailable', 'It is down.');
+        return wordModel.embed(texts, kind);
+      },
+    };
+    const { storeId, ids, job } = await batchOf(['good', 'poison', 'late']);
+    expect((await withModel(failing).ingestion.ingest(job, ids)).faulty).toEqual([ids[2]]);
+    const statuses = await Promise.all(ids.map(async (id) => (await statusOf(storeId, id))[0]));
+    expect(statuses).toEqual(['completed', 'failed', 'in_progress']);
   });
 
   it('fails only the file whose text the model refuses', async () => {
