@@ -12,6 +12,7 @@ import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
 import { documentParser } from './adapters/documentParser';
+import type * as LanceDb from './adapters/lanceDb';
 import { lateVectorIndex } from './adapters/lateVectorIndex';
 import { localEmbeddings } from './adapters/localEmbeddings';
 import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
@@ -38,6 +39,7 @@ import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners, OpenDataSource } from './dataSources/ports';
 import { late, type Late } from './late';
+import { addLogFields, logFault, logState, outsideLogScope } from './log';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
@@ -71,7 +73,7 @@ import { vectorStoreSource } from './tools/vectorStoreSource';
 const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
-  storage: { records: Records; blobs: Blobs };
+  storage: { records: Records; blobs: Blobs; index: VectorIndex };
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
   ofApiKey: (key: string) => Promise<Principal | undefined>;
@@ -122,7 +124,6 @@ export function edgeSettings(): EdgeSettings {
 }
 
 function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
   const authenticate = createAuthentication({
     apiKeys,
@@ -137,7 +138,7 @@ function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
 export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
-  const records = await openRecords(readStateSettings(env), (message, error) => console.error(message, error));
+  const records = await openRecords(readStateSettings(env), logFault);
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
 
@@ -153,13 +154,14 @@ export interface UploadTrigger {
   source: Config['blobTriggerSource'];
 }
 
-/** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
-export function uploadTrigger(): UploadTrigger {
+/** What the registration of triggers takes from the settings. It must not throw: with a wrong setting every request says which. */
+export function triggerSettings(): { uploads: UploadTrigger; maintenanceSeconds: number } {
   try {
-    const { storage, blobTriggerSource } = settings();
-    return { container: uploadContainer(storage), source: blobTriggerSource };
+    const { storage, blobTriggerSource, maintenanceSeconds } = settings();
+    return { uploads: { container: uploadContainer(storage), source: blobTriggerSource }, maintenanceSeconds };
   } catch (error) {
-    if (error instanceof ConfigError) return { container: UPLOADS, source: 'polling' };
+    if (error instanceof ConfigError)
+      return { uploads: { container: UPLOADS, source: 'polling' }, maintenanceSeconds: 60 };
     throw error;
   }
 }
@@ -168,7 +170,8 @@ let built: Promise<Services> | undefined;
 
 /** The capabilities, wired on first use; a failed attempt is made again by the next call. */
 export async function services(): Promise<Services> {
-  built ??= build(settings()).catch((error: unknown) => {
+  const config = settings();
+  built ??= outsideLogScope(async () => build(config)).catch((error: unknown) => {
     built = undefined;
     throw error;
   });
@@ -181,8 +184,7 @@ let telemetry: Promise<Telemetry> | undefined;
 export async function stop(): Promise<void> {
   const opened = await built?.catch(() => undefined);
   const faults = await Promise.allSettled([opened?.close(), telemetry?.then((started) => started.stop())]);
-  for (const fault of faults)
-    if (fault.status === 'rejected') console.error('The app did not end cleanly:', fault.reason);
+  for (const fault of faults) if (fault.status === 'rejected') logFault('The app did not end cleanly.', fault.reason);
 }
 
 interface FoundBackends {
@@ -210,11 +212,10 @@ export async function modelBackends(): Promise<FoundBackends> {
 async function build(config: Config): Promise<Services> {
   const { backends } = await modelBackends();
   telemetry ??= startTelemetry(config.telemetry).catch((error: unknown) => {
-    console.error('Telemetry cannot start, and stays off:', error);
+    logFault('Telemetry cannot start, and stays off.', error);
     return { isOn: false, stop: () => Promise.resolve() };
   });
   const { isOn } = await telemetry;
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
   const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
   const gateway = createGateway({
@@ -224,7 +225,7 @@ async function build(config: Config): Promise<Services> {
     records,
     observe: isOn ? observeModelCalls(config.telemetry) : undefined,
     logFault,
-    logState: (message) => console.warn(message),
+    logState,
   });
   const embeddings = embeddingModels(config, gateway, local);
   const localChat = localChatModel(local);
@@ -287,7 +288,7 @@ async function build(config: Config): Promise<Services> {
     (await import('./adapters/dataSources/mongoClients.js')).createMongoClients({ guard, logFault }),
   );
   return {
-    storage: { records, blobs },
+    storage: { records, blobs, index },
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
@@ -324,7 +325,10 @@ async function build(config: Config): Promise<Services> {
         () => index.close(),
         () => records.close(),
       ]),
-    advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
+    advance: async (reference, sink, owner) => {
+      addLogFields({ run: reference.runId, thread: reference.threadId });
+      return advanceRun(assistantsPorts, reference, sink, owner);
+    },
   };
 }
 
@@ -395,7 +399,7 @@ async function openRecords(
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
 async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
   const records = await openRecords({ storage, dataDir }, logFault);
-  const index = (open: (lance: typeof import('./adapters/lanceDb.js')) => Promise<VectorIndex>): VectorIndex =>
+  const index = (open: (lance: typeof LanceDb) => Promise<VectorIndex>): VectorIndex =>
     lateVectorIndex(late(async () => open(await import('./adapters/lanceDb.js'))));
   if (storage.kind === 'embedded') {
     return {

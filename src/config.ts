@@ -42,6 +42,8 @@ export interface Config {
   syncContainers: { container: string; tenant?: string }[];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  /** Between two looks for due work. */
+  maintenanceSeconds: number;
   /** What runs the code of code_interpreter. */
   codeInterpreter: 'pyodide' | 'off';
   /** Folder with the wheels that code may import from; absent: the standard library alone. */
@@ -90,6 +92,10 @@ const settings = z.object({
     .min(1)
     .max(86_400)
     .default(600),
+  // Those that divide a minute, as the schedule of a timer wants them.
+  MAINTENANCE_SECONDS: z
+    .enum(['5', '10', '15', '20', '30', '60'], { error: 'must be 5, 10, 15, 20, 30 or 60' })
+    .default('5'),
   CODE_INTERPRETER: z
     .enum(['pyodide', 'off'], { error: "must be 'pyodide' or 'off'; others are not available in this version" })
     .default('pyodide'),
@@ -163,6 +169,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
     syncContainers: readSyncContainers(values.SYNC_CONTAINERS),
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    maintenanceSeconds: Number(values.MAINTENANCE_SECONDS),
     codeInterpreter: values.CODE_INTERPRETER,
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),

@@ -1,3 +1,5 @@
+import { outsideLogScope } from './log';
+
 /** What is made when it is first asked for: libraries that most requests do not need are loaded then, and not while a cold start waits. */
 export interface Late<T> {
   /** Makes it at the first call; after a failure the next call tries again. Rejects with what hindered it. */
@@ -11,7 +13,7 @@ export function late<T>(make: () => Promise<T>): Late<T> {
   let made: Promise<T> | undefined;
   return {
     get: async () => {
-      made ??= make().catch((error: unknown) => {
+      made ??= outsideLogScope(make).catch((error: unknown) => {
         made = undefined;
         throw error;
       });
