@@ -34,7 +34,9 @@ import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
 import { errors } from './errors';
+import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
+import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners, OpenDataSource } from './dataSources/ports';
@@ -64,7 +66,7 @@ import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { responseAgents } from './tools/responseAgents';
-import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { vectorStoreSource } from './tools/vectorStoreSource';
@@ -81,6 +83,9 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   responses: Responses;
+  /** Those of RESPONSES_MODE=upstream. */
+  upstreamResponses: UpstreamResponses;
+  conversations: Conversations;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -143,6 +148,8 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
 }
 
 const UPLOADS = 'uploads';
+/** First segments of the names of blobs, each a container in an account. */
+const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** The container's name in the account, or that of its folder. */
 export const uploadContainer = (storage: Config['storage']): string =>
@@ -295,6 +302,12 @@ async function build(config: Config): Promise<Services> {
     threads,
     runs,
     responses: createResponses(responsesPorts),
+    upstreamResponses: createUpstreamResponses({
+      ...responsesPorts,
+      kept: keptHere(retrieval),
+      backends: backends.map(({ name }) => name),
+    }),
+    conversations: createConversations(responsesPorts),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -414,7 +427,7 @@ async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Pr
   const { azureSource } = await import('./adapters/azureStorage/azureSource.js');
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: index(async ({ lanceDbIndex }) => {
       const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');

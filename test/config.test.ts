@@ -36,6 +36,7 @@ describe('readConfig', () => {
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
       mcpAllowedHosts: [],
+      responsesMode: 'native',
       pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
@@ -118,6 +119,7 @@ describe('readConfig', () => {
     ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
     ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
+    ['RESPONSES_MODE', { RESPONSES_MODE: 'both' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'documents,Other' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'files' }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
@@ -142,6 +144,7 @@ describe('readConfig', () => {
   it.each([
     { STORAGE: 'embedded' },
     { VECTOR_INDEX: 'lancedb' },
+    { RESPONSES_MODE: 'native' },
     { CODE_INTERPRETER: 'pyodide' },
     { BLOB_TRIGGER_SOURCE: 'polling' },
   ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {

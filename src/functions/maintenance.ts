@@ -10,6 +10,7 @@ import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { inLogScope, logFault } from '../log';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
@@ -64,10 +65,11 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, schedules } = await services();
+  const { storage, assistantsPorts, retrieval, schedules, conversations } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [CONVERSATION_DUE]: async (due) => conversations.due(due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),

@@ -41,8 +41,10 @@ export interface GatewayRequest {
   method: 'POST' | 'GET' | 'DELETE';
   /** Of the address, behind the operation. */
   query?: URLSearchParams;
-  /** Deployment or model as the caller named it; any text for the operations `models` and `fine_tuning/jobs/…`, which every backend serves. */
+  /** Deployment or model as the caller named it; any text for operations that have none, such as `models` and `fine_tuning/jobs/…`, which every backend serves. */
   model: string;
+  /** Name of the only backend that may be called: it has what the call is about. */
+  backend?: string;
   /** The caller's headers; only an allow-list is passed on (`headers.ts`), never a credential. */
   headers: Headers;
   body?: GatewayBody;
@@ -126,8 +128,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
   const scrub = createScrub(backends);
   const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
   const everyBackend = backends.map((backend) => ({ backend, name: '', id: `${backend.name}/` }));
-  const routesFor = ({ operation, model }: GatewayRequest): Route[] =>
-    operation === 'models' || operation.startsWith('fine_tuning/jobs/') ? everyBackend : routesOf(backends, model);
+  const routesFor = ({ operation, model, backend }: GatewayRequest): Route[] => {
+    const routes = hasNoModel(operation) ? everyBackend : routesOf(backends, model);
+    return backend === undefined ? routes : routes.filter((route) => route.backend.name === backend);
+  };
 
   async function call<T>(
     request: GatewayRequest,
@@ -195,6 +199,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
     },
   };
 }
+
+/** Objects of a service, which no model stands for. */
+const hasNoModel = (operation: string): boolean =>
+  /^(?:models$|fine_tuning\/jobs\/|conversations(?:\/|$)|responses\/(?!(?:input_tokens|compact)$))/.test(operation);
 
 /** `id`: of a route. A caller may have chosen the deployment's name. */
 function stateLine(id: string, isOpen: boolean): string {
