@@ -1,5 +1,6 @@
 /** The probes of a started host, which need no key. */
 import { startHost, type Host } from '../support/host';
+import { eventually } from '../support/polling';
 import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
 
 const hosts: Host[] = [];
@@ -34,11 +35,11 @@ it('a model service that keeps failing is shown, by what its calls told, and lea
     expect(await probe(host, 'ready')).toMatchObject({ status: 200, body: { models: { openai: 'ok' } } });
     upstream.enqueue(...Array.from({ length: 20 }, () => reply.status(500)));
     const call = { model: 'chat', messages: [{ role: 'user' as const, content: 'Hello' }] };
-    for (let calls = 0; calls < 5; calls += 1) {
+    await eventually('the circuit is open', async () => {
       await expect(host.openai().chat.completions.create(call)).rejects.toMatchObject({ status: expect.any(Number) });
-    }
+      return JSON.stringify((await probe(host, 'ready')).body).includes('failing') || undefined;
+    });
     const before = upstream.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 5_100)); // what is kept of the last probe
     expect(await probe(host, 'ready')).toMatchObject({ status: 200, body: { models: { openai: 'failing' } } });
     expect(upstream.requests).toHaveLength(before);
   } finally {
