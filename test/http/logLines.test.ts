@@ -1,6 +1,7 @@
 /** Faults in the log of a started host, by which an operator finds what a caller asks about. */
 import { APIError } from 'openai';
 import { contractSuite } from '../support/contractSuite';
+import { eventually } from '../support/polling';
 import { reply } from '../support/scriptedUpstream';
 
 const suite = contractSuite();
@@ -15,9 +16,12 @@ it('the line of a fault names the request by the id that the caller was told, an
   if (!(error instanceof APIError)) throw new TypeError('The call did not fail.');
   const id = error.headers?.get('x-request-id') ?? '';
   expect(id).toMatch(/^[\w-]{36}$/);
-  const lines = suite.host.output().split('\n');
-  expect(lines.filter((line) => line.includes(`request=${id}`))).toEqual([
-    expect.stringContaining(`The request failed. request=${id} tenant=beta`),
-  ]);
+  const line = await eventually('the line is there', async () =>
+    suite.host
+      .output()
+      .split('\n')
+      .find((text) => text.includes(`request=${id}`)),
+  );
+  expect(line).toContain(`The request failed. request=${id} tenant=beta`);
   expect(suite.host.output()).not.toContain('a secret question');
 });
