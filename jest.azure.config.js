@@ -15,8 +15,9 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/azuriteRunEnd.ts',
   testMatch: [
     ...wire.map((name) => `<rootDir>/test/wire/${name}.test.ts`),
-    '<rootDir>/test/{agents,assistants,examples,responses,schedules}/*.test.ts',
+    '<rootDir>/test/{activities,agents,assistants,examples,responses,schedules}/*.test.ts',
     '<rootDir>/test/retrieval/*.test.ts',
+    '<rootDir>/test/foundry/{activities,ask}.test.ts',
     '<rootDir>/test/http/{isolation,paging}.test.ts',
     '<rootDir>/test/identity/apiKeys.test.ts',
     '<rootDir>/test/orchestrations/*.test.ts',

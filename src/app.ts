@@ -3,8 +3,10 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
 import type { MongoClients } from './adapters/dataSources/mongoClients';
+import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
@@ -25,6 +27,7 @@ import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createActivities, type Activities } from './activities/activities';
 import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
@@ -45,6 +48,7 @@ import { addLogFields, logFault, logState, outsideLogScope } from './log';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
+import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
@@ -69,6 +73,7 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { talkingAgents } from './tools/talkingAgents';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -76,6 +81,7 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs; index: VectorIndex };
+  activities: Activities;
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
   ofApiKey: (key: string) => Promise<Principal | undefined>;
@@ -128,17 +134,22 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings {
   const now = Date.now;
-  const authenticate = createAuthentication({
+  const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
+  const credentials = {
     apiKeys,
-    ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
+    ofKey: async (key: string) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
+    ofToken,
     challenge: entra
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',
-  });
-  return { authenticate, maxBodyBytes };
+  };
+  const authenticate = createAuthentication(credentials);
+  const ofChannel =
+    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
+  const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
+  return { authenticate, authenticateChannel, maxBodyBytes };
 }
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
@@ -290,18 +301,31 @@ async function build(config: Config): Promise<Services> {
     now: Date.now,
     logFault,
   };
+  const responses = createResponses(responsesPorts);
+  const advance: Services['advance'] = async (reference, sink, owner) => {
+    addLogFields({ run: reference.runId, thread: reference.threadId });
+    return advanceRun(assistantsPorts, reference, sink, owner);
+  };
+  const activities = createActivities({
+    records,
+    agents: talkingAgents({ agents, responses, assistants, threads, runs, advance }),
+    now: Date.now,
+    sleep: async (ms, signal) => sleep(ms, undefined, { signal }),
+    logFault,
+  });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = late(async () =>
     (await import('./adapters/dataSources/mongoClients.js')).createMongoClients({ guard, logFault }),
   );
   return {
     storage: { records, blobs, index },
+    activities,
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
     threads,
     runs,
-    responses: createResponses(responsesPorts),
+    responses,
     upstreamResponses: createUpstreamResponses({
       ...responsesPorts,
       kept: keptHere(retrieval),
@@ -338,10 +362,7 @@ async function build(config: Config): Promise<Services> {
         () => index.close(),
         () => records.close(),
       ]),
-    advance: async (reference, sink, owner) => {
-      addLogFields({ run: reference.runId, thread: reference.threadId });
-      return advanceRun(assistantsPorts, reference, sink, owner);
-    },
+    advance,
   };
 }
 

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { readAllowedHosts, type AllowedHost } from './allowedHosts';
 import { ConfigError } from './configError';
+import { readBot, type BotSettings } from './botSettings';
 import { readEntra, type EntraSettings } from './entraSettings';
 import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
@@ -22,6 +23,8 @@ export interface Config {
   apiKeys: ReadonlyMap<string, string>;
   /** Whose access tokens are accepted; absent: nobody's. */
   entra?: EntraSettings;
+  /** The bot whose channels' tokens are accepted with activities; absent: none. */
+  bot?: BotSettings;
   /** None: the built-in local model answers. */
   backends: ModelBackend[];
   /** Keys that are set without the address that they are for, each with the setting that is missing. */
@@ -131,6 +134,10 @@ export const settingNames: readonly string[] = [
   'ENTRA_AUDIENCE',
   'ENTRA_PRINCIPALS',
   'ENTRA_AUTHORITY',
+  'BOT_APP_ID',
+  'BOT_TENANT',
+  'BOT_PROJECT',
+  'BOT_METADATA_URL',
 ];
 
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
@@ -161,6 +168,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     storage: readStorage(given),
     apiKeys: readKeys(values.API_KEYS, given.ENTRA_TENANT_ID !== undefined),
     entra: readEntra(given),
+    bot: readBot(given),
     backends,
     unusedKeys: unusedKeys(values),
     localModelServers: readLocalModelServers(values.LOCAL_MODEL_SERVERS, env),

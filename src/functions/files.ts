@@ -1,6 +1,7 @@
 /** `/files`: upload, list, get, content, delete (openai-2026-08). */
 import type { Readable } from 'node:stream';
 import { services } from '../app';
+import { faultLogger } from '../log';
 import type { Connection } from '../http/connection';
 import type { Family } from '../http/family';
 import { readUpload } from '../http/multipart';
@@ -62,10 +63,11 @@ const getFileContent = operation({
   summary: "Get a file's content",
   params: fileParams,
   response: 'raw',
-  handle: async ({ scope, params, connection, invocation }) => {
+  handle: async ({ scope, params, connection }) => {
+    const logFault = faultLogger();
     const { files } = (await services()).retrieval;
     const { file, size, content } = await files.content(scope, params.file_id);
-    const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
+    const onFault = (error: unknown): void => logFault(`The content of ${file.id} cannot be read.`, error);
     return new Response(paced(content, connection, onFault), {
       headers: {
         'content-type': 'application/octet-stream',

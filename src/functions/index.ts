@@ -8,6 +8,7 @@ import { families } from './families';
 import { registerHealth } from './health';
 import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
+import { registerResponseActivities } from './responseActivities';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
 import { registerSyncActivities } from './syncActivities';
@@ -27,6 +28,7 @@ registerOpen('openapi', 'openapi.json', () =>
 );
 registerHealth();
 registerRunActivities();
+registerResponseActivities();
 registerScheduleActivities();
 registerSyncActivities();
 registerIngestion();

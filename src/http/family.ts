@@ -25,6 +25,8 @@ export interface Family {
 /** What the edge needs of the settings. */
 export interface EdgeSettings {
   authenticate: Authenticate;
+  /** Of operations that channels call. */
+  authenticateChannel: Authenticate;
   /** Of JSON bodies. */
   maxBodyBytes: number;
 }
@@ -209,8 +211,9 @@ async function answer(
   connection: Connection,
 ): Promise<Response> {
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
-  const principal = await settings.authenticate(request.headers);
-  authorize(principal, declared);
+  const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
+  const principal = await authenticate(request.headers);
+  authorize(principal, declared, located.project);
   const { run_id: run, thread_id: thread, response_id: response } = params;
   addLogFields({ tenant: principal.tenant, run, thread, response });
   const encoding = request.headers.get('content-encoding');
