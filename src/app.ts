@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { azureToken } from './adapters/azureToken';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
 import type { MongoClients } from './adapters/dataSources/mongoClients';
 import { botKeys } from './adapters/botKeys';
@@ -14,7 +15,6 @@ import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
 import { documentParser } from './adapters/documentParser';
-import type * as LanceDb from './adapters/lanceDb';
 import { lateVectorIndex } from './adapters/lateVectorIndex';
 import { localEmbeddings } from './adapters/localEmbeddings';
 import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
@@ -25,6 +25,7 @@ import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
+import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createActivities, type Activities } from './activities/activities';
@@ -74,6 +75,7 @@ import { attachableFiles, attachableVectorStores, keptHere } from './tools/attac
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { talkingAgents } from './tools/talkingAgents';
+import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -266,10 +268,7 @@ async function build(config: Config): Promise<Services> {
     },
     { source, containersOf },
   );
-  const sandbox =
-    config.codeInterpreter === 'pyodide'
-      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
-      : undefined;
+  const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
@@ -349,7 +348,11 @@ async function build(config: Config): Promise<Services> {
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
+    secrets: [
+      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
+      ...storageSecrets(config),
+      ...vectorIndexSecrets(config),
+    ],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -431,16 +434,16 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
-async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
+  const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
-  const index = (open: (lance: typeof LanceDb) => Promise<VectorIndex>): VectorIndex =>
-    lateVectorIndex(late(async () => open(await import('./adapters/lanceDb.js'))));
+  const index = lateVectorIndex(late(async () => openVectorIndex(config)));
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: index(async ({ lanceDbIndex }) => lanceDbIndex(join(dataDir, 'lancedb'))),
+      index,
     };
   }
   const { account, prefix } = storage;
@@ -450,12 +453,37 @@ async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Pr
     records,
     blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: index(async ({ lanceDbIndex }) => {
-      const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');
-      const vectors = await azureVectors(account, prefix);
-      return lanceDbIndex(vectors.address, { storageOptions: vectors.options });
-    }),
+    index,
   };
+}
+
+/** What runs code; undefined where nothing does. */
+function openSandbox(
+  { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
+  logFault: LogFault,
+): Sandbox | undefined {
+  if (sessionPoolEndpoint !== undefined) {
+    const token = azureToken({ scope: SESSION_POOL_SCOPE, now: Date.now });
+    return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
+  }
+  return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
+}
+
+async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
+  if (vectorIndex.kind === 'azure_search') {
+    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    const { azureSearchIndex } = await import('./adapters/azureSearch/azureSearchIndex.js');
+    return azureSearchIndex({ ...vectorIndex, credential });
+  }
+  const { lanceDbIndex } = await import('./adapters/lanceDb.js');
+  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');
+  const { address, options } = await azureVectors(storage.account, storage.prefix);
+  return lanceDbIndex(address, { storageOptions: options });
+}
+
+function vectorIndexSecrets({ vectorIndex }: Config): string[] {
+  return vectorIndex.kind === 'azure_search' && vectorIndex.apiKey !== undefined ? [vectorIndex.apiKey] : [];
 }
 
 function storageSecrets({ storage }: Config): string[] {

@@ -13,7 +13,7 @@ const readiness = createReadiness<InvocationContext>({
   checks: {
     records: async () => (await services()).storage.records.get({ partition: NOTHING, list: NOTHING, id: NOTHING }),
     blobs: async () => (await services()).storage.blobs.info(`files/${NOTHING}`),
-    vectors: async () => (await services()).storage.index.count(NOTHING),
+    vectors: async () => (await services()).storage.index.count({ tenant: NOTHING, id: NOTHING }),
     orchestrations: async (invocation) => orchestrations(invocation),
   },
   now: Date.now,
