@@ -122,10 +122,12 @@ class AnswerReader {
     if (counted) {
       const { prompt_tokens, completion_tokens, total_tokens = prompt_tokens + completion_tokens } = counted;
       this.usage = { prompt_tokens, completion_tokens, total_tokens };
-      this.usageDetails = {
-        cachedTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
-        reasoningTokens: counted.completion_tokens_details?.reasoning_tokens ?? 0,
-      };
+      const { prompt_tokens_details: ofPrompt, completion_tokens_details: ofCompletion } = counted;
+      if (ofPrompt || ofCompletion)
+        this.usageDetails = {
+          cachedTokens: ofPrompt?.cached_tokens ?? 0,
+          reasoningTokens: ofCompletion?.reasoning_tokens ?? 0,
+        };
     }
     // One answer was asked for; a chunk may hold none, such as Azure's first with the prompt's filter results.
     const choice = choices?.[0];

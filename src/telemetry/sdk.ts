@@ -3,7 +3,7 @@ import { metrics, propagation, ProxyTracerProvider, trace } from '@opentelemetry
 import type { Resource } from '@opentelemetry/resources';
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
-import type { OtlpProtocol, TelemetrySettings } from './settings';
+import type { ApplicationInsights, OtlpProtocol, TelemetrySettings } from './settings';
 
 export interface Telemetry {
   /** Somebody takes what is recorded. */
@@ -18,11 +18,22 @@ export interface Telemetry {
  */
 export async function startTelemetry(settings: TelemetrySettings): Promise<Telemetry> {
   if (isPreloaded()) return { isOn: true, stop: () => Promise.resolve() };
-  if (!settings.traces && !settings.metrics) return { isOn: false, stop: () => Promise.resolve() };
+  const { applicationInsights } = settings;
+  if (!settings.traces && !settings.metrics && !applicationInsights)
+    return { isOn: false, stop: () => Promise.resolve() };
   const resource = await describeProcess();
   const stops: (() => Promise<void>)[] = [];
-  if (settings.traces) stops.push(await startTraces(settings.traces, settings, resource));
-  if (settings.metrics) stops.push(await startMetrics(settings.metrics, settings, resource));
+  const toMonitor = applicationInsights && (await monitorExporters(applicationInsights));
+  const traceExporters = [
+    ...(settings.traces ? [await traceExporter(settings.traces)] : []),
+    ...(toMonitor ? [toMonitor.traces] : []),
+  ];
+  const metricExporters = [
+    ...(settings.metrics ? [await metricExporter(settings.metrics)] : []),
+    ...(toMonitor ? [toMonitor.metrics] : []),
+  ];
+  if (traceExporters.length > 0) stops.push(await startTraces(traceExporters, settings, resource));
+  if (metricExporters.length > 0) stops.push(await startMetrics(metricExporters, settings, resource));
   return {
     isOn: true,
     async stop() {
@@ -47,17 +58,18 @@ async function describeProcess(): Promise<Resource> {
 }
 
 async function startTraces(
-  protocol: OtlpProtocol,
+  exporters: SpanExporter[],
   settings: TelemetrySettings,
   resource: Resource,
 ): Promise<() => Promise<void>> {
   const { BatchSpanProcessor, TracerProvider } = await import('@opentelemetry/sdk-trace');
   const { W3CTraceContextPropagator } = await import('@opentelemetry/core');
-  const exporter = await traceExporter(protocol);
   const provider = new TracerProvider({
     resource,
     sampler: await samplerOf(settings.sampler),
-    spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: settings.traceDelayMs })],
+    spanProcessors: exporters.map(
+      (exporter) => new BatchSpanProcessor({ exporter, scheduledDelayMillis: settings.traceDelayMs }),
+    ),
   });
   trace.setGlobalTracerProvider(provider);
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -65,19 +77,36 @@ async function startTraces(
 }
 
 async function startMetrics(
-  protocol: OtlpProtocol,
+  exporters: PushMetricExporter[],
   settings: TelemetrySettings,
   resource: Resource,
 ): Promise<() => Promise<void>> {
   const { MeterProvider, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics');
-  const exporter = await metricExporter(protocol);
   // The time for an export may not be longer than the time between two.
   const exportIntervalMillis = settings.metricIntervalMs ?? 60_000;
   const exportTimeoutMillis = Math.min(30_000, exportIntervalMillis);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis });
-  const provider = new MeterProvider({ resource, readers: [reader] });
+  const readers = exporters.map(
+    (exporter) => new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis }),
+  );
+  const provider = new MeterProvider({ resource, readers });
   metrics.setGlobalMeterProvider(provider);
   return () => provider.shutdown();
+}
+
+/** Nothing is kept on disk while the service cannot be reached: an instance may be gone by then. */
+async function monitorExporters({
+  connectionString,
+  identity,
+}: ApplicationInsights): Promise<{ traces: SpanExporter; metrics: PushMetricExporter }> {
+  const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } =
+    await import('@azure/monitor-opentelemetry-exporter');
+  const { ManagedIdentityCredential } = await import('@azure/identity');
+  const options = {
+    connectionString,
+    disableOfflineStorage: true,
+    ...(identity && { credential: new ManagedIdentityCredential(identity) }),
+  };
+  return { traces: new AzureMonitorTraceExporter(options), metrics: new AzureMonitorMetricExporter(options) };
 }
 
 async function traceExporter(protocol: OtlpProtocol): Promise<SpanExporter> {

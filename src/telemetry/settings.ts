@@ -1,12 +1,24 @@
-/** The standard variables of OpenTelemetry that this package decides on; the exporters read their own (headers, timeouts, certificates, compression). */
+/**
+ * The standard variables of OpenTelemetry that this package decides on, and those of Application Insights; the exporters read their own (headers, timeouts,
+ * certificates, compression).
+ */
 
 export type OtlpProtocol = 'http/protobuf' | 'http/json';
+
+/** `APPLICATIONINSIGHTS_CONNECTION_STRING` and, where the resource takes identities only, `APPLICATIONINSIGHTS_AUTHENTICATION_STRING`. */
+export interface ApplicationInsights {
+  connectionString: string;
+  /** The identity that may send; its client id where it is one of several. */
+  identity?: { clientId?: string };
+}
 
 export interface TelemetrySettings {
   /** Absent: spans are not exported. */
   traces?: OtlpProtocol;
   /** Absent: metrics are not exported. */
   metrics?: OtlpProtocol;
+  /** Spans and metrics go to Application Insights too. */
+  applicationInsights?: ApplicationInsights;
   /** Prompts and answers go into spans. */
   captureContent: boolean;
   sampler: { name: string; argument?: number };
@@ -34,6 +46,7 @@ export function readTelemetrySettings(env: NodeJS.ProcessEnv): TelemetrySettings
   return {
     traces: protocol('TRACES'),
     metrics: protocol('METRICS'),
+    applicationInsights: isDisabled ? undefined : applicationInsightsOf(env),
     captureContent: /^(true|1|span_only|span_and_event)$/i.test(
       env.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT?.trim() ?? '',
     ),
@@ -42,6 +55,15 @@ export function readTelemetrySettings(env: NodeJS.ProcessEnv): TelemetrySettings
     metricIntervalMs: milliseconds(env, 'OTEL_METRIC_EXPORT_INTERVAL', warnings),
     warnings,
   };
+}
+
+function applicationInsightsOf(env: NodeJS.ProcessEnv): ApplicationInsights | undefined {
+  const connectionString = env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim();
+  if (!connectionString) return undefined;
+  const given = env.APPLICATIONINSIGHTS_AUTHENTICATION_STRING ?? '';
+  if (!/(?:^|;)\s*Authorization\s*=\s*AAD\s*(?:;|$)/i.test(given)) return { connectionString };
+  const clientId = /(?:^|;)\s*ClientId\s*=\s*([^;\s]+)/i.exec(given)?.[1];
+  return { connectionString, identity: { ...(clientId !== undefined && { clientId }) } };
 }
 
 function protocolOf(

@@ -47,3 +47,22 @@ it('captures content only where it is switched on', () => {
     false,
   ]);
 });
+
+it.each([
+  [{}, undefined],
+  [{ APPLICATIONINSIGHTS_CONNECTION_STRING: 'c' }, { connectionString: 'c' }],
+  [
+    { APPLICATIONINSIGHTS_CONNECTION_STRING: 'c', APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD' },
+    { connectionString: 'c', identity: {} },
+  ],
+  [
+    {
+      APPLICATIONINSIGHTS_CONNECTION_STRING: 'c',
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=id-1;Authorization=AAD',
+    },
+    { connectionString: 'c', identity: { clientId: 'id-1' } },
+  ],
+  [{ APPLICATIONINSIGHTS_CONNECTION_STRING: 'c', OTEL_SDK_DISABLED: 'true' }, undefined],
+])('goes to Application Insights by its own variables: %j', (env, applicationInsights) => {
+  expect(read(env).applicationInsights).toEqual(applicationInsights);
+});
