@@ -9,6 +9,7 @@ import { readEntra, type EntraSettings } from './entraSettings';
 import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { TENANT_NAME } from './principal';
+import { readRetentionDays, type RetentionDays } from './retentionSettings';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 
@@ -54,6 +55,10 @@ export interface Config {
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
   dataSources: NamedDataSources;
+  /** Where operations that change something are noted. */
+  audit: 'log' | 'storage' | 'off';
+  /** How long what tenants have is kept after it was last used. */
+  retentionDays: RetentionDays;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -101,6 +106,8 @@ const settings = z.object({
   DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
   MCP_ALLOWED_HOSTS: text.optional(),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
+  AUDIT: z.enum(['log', 'storage', 'off'], { error: 'must be log, storage or off' }).default('log'),
+  RETENTION_DAYS: text.optional(),
 });
 
 /** An empty variable counts as absent: shells and app settings cannot always remove one. */
@@ -169,6 +176,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
+    audit: values.AUDIT,
+    retentionDays: readRetentionDays(values.RETENTION_DAYS),
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

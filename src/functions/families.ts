@@ -24,6 +24,7 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { usageFamily } from './usage';
 import { vectorStoresFamily } from './vectorStores';
 
 const audio = [transcriptions, translations, speech];
@@ -54,4 +55,5 @@ export const families: Family[] = [
   vectorStoresFamily,
   syncsFamily,
   responsesFamily,
+  usageFamily,
 ];

@@ -2,7 +2,7 @@
 import { services } from '../app';
 import { errors } from '../errors';
 import type { Family } from '../http/family';
-import { operation, pathParams, type Call, type Operation } from '../http/operation';
+import { aboutObject, operation, pathParams, type Call, type Operation } from '../http/operation';
 import { listObject } from '../http/paging';
 import { outputText, shownItem, shownOutput, shownResponse, type View } from '../responses/shownResponse';
 import type { ResponseEvent } from '../responses/responseEvents';
@@ -71,7 +71,10 @@ const create: Operation = operation({
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
     const work = async (sink: Parameters<typeof responses.answer>[1]) =>
       orModelError(responses.answer(prepared, sink, connection.signal));
-    if (body.stream) return responseStream(call, work, (event) => shownEvent(call, event, view));
+    if (body.stream) {
+      const stream = await responseStream(call, work, (event) => shownEvent(call, event, view));
+      return aboutObject(stream, prepared.response.id);
+    }
     return shown(call, await work(() => Promise.resolve()), view);
   },
 });

@@ -8,7 +8,7 @@ import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
 import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
-import { operation, pathParams, polled } from '../http/operation';
+import { aboutObject, operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
 import { isTerminal } from '../assistants/runStatus';
@@ -64,7 +64,7 @@ function streamRun(
 ): Response {
   const { connection, invocation, request, scope } = call;
   const isOlder = asksForOlderForm(request);
-  return eventStream(
+  const stream = eventStream(
     connection,
     async (send) => {
       let last = '';
@@ -83,6 +83,7 @@ function streamRun(
     },
     (error) => invocation.error(`Run ${reference.runId}: its stream failed.`, error),
   );
+  return aboutObject(stream, reference.runId);
 }
 
 /** How often a run that another owner has taken over is looked at. */

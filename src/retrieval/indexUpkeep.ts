@@ -15,7 +15,7 @@ const PERIOD_SECONDS = 600;
 /** How much later an index that could not be put in order is tried again. */
 const POSTPONED_SECONDS = 300;
 /** List of the stores that wait for their turn. */
-const WAITING = 'index_upkeep';
+export const WAITING = 'index_upkeep';
 
 /** What has the store's index put in order; `now` in Unix seconds. Every change within ten minutes gives the same record. */
 export function indexUpkeepDue(storeId: string, now: number): DueRecord {
