@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const outside = (...folders) => folders.map((folder) => `**/${folder}/**`);
 const capabilities = [
   ...['agentLoop', 'assistants', 'responses', 'agents', 'retrieval', 'schedules', 'tools', 'models', 'dataSources'],
-  'identity',
+  ...['identity', 'tenants'],
 ];
 const layers = {
   wire: outside('http', 'functions', 'adapters', 'orchestrations', 'storage', 'localHost', ...capabilities),

@@ -161,6 +161,10 @@ param searchSemanticRanker string = 'free'
 @allowed(['pyodide', 'session_pool', 'off'])
 param codeInterpreter string = 'pyodide'
 
+@description('Who answers responses and keeps conversations: native: the app, over chat completions; upstream: the Azure OpenAI resource.')
+@allowed(['native', 'upstream'])
+param responsesMode string = 'native'
+
 @description('Sessions of the session pool at once.')
 @minValue(1)
 @maxValue(600)
@@ -544,6 +548,7 @@ module functionApp 'app/functionApp.bicep' = {
         EMBEDDING_DEPLOYMENT: embeddingDeploymentName
         BLOB_TRIGGER_SOURCE: 'EventGrid'
         CODE_INTERPRETER: codeInterpreter
+        RESPONSES_MODE: responsesMode
         VECTOR_INDEX: vectorIndex
         // A file of 512 MB with what is around it in a form; the host's own limit is 100 MB.
         FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '553648128'

@@ -40,9 +40,14 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
+import { removeUnusedThread } from './assistants/threadRetention';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
+import { auditLine, type AuditEvent } from './auditEvent';
 import { errors } from './errors';
+import { createConversations, type Conversations } from './responses/conversations';
+import { removeUnusedChain, removeUnusedConversation } from './responses/retention';
 import { createResponses, type Responses } from './responses/responses';
+import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
 import type { DataSourceOpeners } from './dataSources/ports';
@@ -61,15 +66,23 @@ import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels }
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
+import { fileBlob } from './retrieval/files';
+import { removeStoreRemains, removeUnusedFiles, removeUnusedStore } from './retrieval/retention';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
-import { FAILED_UPLOADS } from './retrieval/uploadFailures';
+import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
+import type { Scope } from './scope';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
+import { AUDIT, createAuditLog, removeOldAudit, type AuditLog } from './tenants/auditLog';
+import { exportTenant, type TenantExport } from './tenants/exportTenant';
+import { removeTenant, type RemovedTenant } from './tenants/removeTenant';
+import { createRetention, type RemoveUnused, type Retention } from './tenants/retention';
+import { createUsage, type DailyUsage, type Usage } from './tenants/usage';
 import { responseAgents } from './tools/responseAgents';
-import { attachableFiles, attachableVectorStores } from './tools/attachable';
+import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
 import { vectorStoreSource } from './tools/vectorStoreSource';
@@ -86,6 +99,9 @@ export interface Services {
   threads: Threads;
   runs: Runs;
   responses: Responses;
+  /** Those of RESPONSES_MODE=upstream. */
+  upstreamResponses: UpstreamResponses;
+  conversations: Conversations;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -95,6 +111,11 @@ export interface Services {
   gateway: Gateway;
   backends: readonly ModelBackend[];
   fineTuningJobs: FineTuningJobs;
+  /** What tenants use of the model services. */
+  usage: Usage;
+  retention: Retention;
+  /** The audit of AUDIT=storage. */
+  audit: AuditLog;
   /** The built-in models, for callers that ask for them directly. */
   local: {
     completions: LocalCompletions;
@@ -128,7 +149,7 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, maxBodyBytes, audit }: Config): EdgeSettings {
   const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
   const authenticate = createAuthentication({
@@ -139,7 +160,25 @@ function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',
   });
-  return { authenticate, maxBodyBytes };
+  return { authenticate, maxBodyBytes, audit: auditOf(audit) };
+}
+
+/** What the edge tells of operations that change something. The store may be what fails: then the log has the event. */
+function auditOf(place: Config['audit']): EdgeSettings['audit'] {
+  if (place === 'off') return undefined;
+  if (place === 'log') return (event, invocation) => Promise.resolve(invocation.log(auditLine(event)));
+  return async (event) => {
+    try {
+      await (await services()).audit.write(event);
+    } catch (error) {
+      auditInstead(event, error);
+    }
+  };
+}
+
+function auditInstead(event: AuditEvent, error: unknown): void {
+  console.error('An event of the audit could not be stored; it is the next line:', error);
+  console.error(auditLine(event));
 }
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
@@ -148,7 +187,50 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
 
-const UPLOADS = 'uploads';
+/** What `npm run tenant` does, on the store of the settings and without the rest of the app. */
+export interface TenantData {
+  /** Throws ExportError. */
+  exportTo(tenant: string, folder: string): Promise<TenantExport>;
+  /** Throws TenantInUseError. */
+  remove(tenant: string): Promise<RemovedTenant>;
+  usage(tenant: string, start: string, end: string): Promise<DailyUsage[]>;
+  close(): Promise<void>;
+}
+
+/** Hosts forget revoked keys within ten seconds, and write the usage that they have counted as often. */
+const SETTLE_MS = 12_000;
+
+/** Opens the store of the settings. Throws {@link ConfigError}. */
+export async function openTenantData(env: NodeJS.ProcessEnv): Promise<TenantData> {
+  const logFault = (message: string, error: unknown): void => console.error(message, error);
+  const { records, blobs, index } = await openStorage(readStateSettings(env), logFault);
+  const apiKeys = createApiKeys({ records, now: Date.now });
+  const usage = createUsage({ records, now: Date.now, logFault });
+  return {
+    exportTo: async (tenant, folder) =>
+      exportTenant(
+        { records, blobs, apiKeys, fileBlob: (project, id) => fileBlob({ tenant, project }, id) },
+        tenant,
+        folder,
+      ),
+    remove: async (tenant) =>
+      removeTenant(
+        {
+          records,
+          blobs,
+          apiKeys,
+          removeStoreRemains: async (id) => removeStoreRemains({ records, blobs, index }, id),
+          settleMs: SETTLE_MS,
+        },
+        tenant,
+      ),
+    usage: async (tenant, start, end) => usage.read(tenant, start, end),
+    close: async () => closeAll([() => index.close(), () => records.close()]),
+  };
+}
+
+/** First segments of the names of blobs, each a container in an account. */
+const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** The container's name in the account, or that of its folder. */
 export const uploadContainer = (storage: Config['storage']): string =>
@@ -224,8 +306,11 @@ async function build(config: Config): Promise<Services> {
   const logFault = (message: string, error: unknown): void => console.error(message, error);
   const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
+  const usage = createUsage({ records, now: Date.now, logFault });
+  const audit = createAuditLog({ records, now: Date.now, instead: auditInstead });
   const gateway = createGateway({
     backends,
+    meter: usage.meter,
     tenantLimits: config.tenantLimits,
     upstream: openAiUpstream(),
     records,
@@ -289,6 +374,7 @@ async function build(config: Config): Promise<Services> {
     now: Date.now,
     logFault,
   };
+  const conversations = createConversations(responsesPorts);
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
@@ -299,6 +385,12 @@ async function build(config: Config): Promise<Services> {
     threads,
     runs,
     responses: createResponses(responsesPorts),
+    upstreamResponses: createUpstreamResponses({
+      ...responsesPorts,
+      kept: keptHere(retrieval),
+      backends: backends.map(({ name }) => name),
+    }),
+    conversations,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -315,6 +407,15 @@ async function build(config: Config): Promise<Services> {
     gateway,
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
+    usage,
+    audit,
+    retention: createRetention({
+      records,
+      days: config.retentionDays,
+      kinds: agingKinds({ records, blobs, threads, retrieval, conversations }),
+      now: Date.now,
+      logFault,
+    }),
     local: localModels,
     secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
     assistantsPorts,
@@ -326,11 +427,46 @@ async function build(config: Config): Promise<Services> {
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
+        () => usage.close(),
+        () => audit.close(),
         () => index.close(),
         () => records.close(),
       ]),
     advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
   };
+}
+
+/** What retention removes, by the collections of partitions. */
+function agingKinds({
+  records,
+  blobs,
+  threads,
+  retrieval,
+  conversations,
+}: {
+  records: Records;
+  blobs: Blobs;
+  threads: Threads;
+  retrieval: Retrieval;
+  conversations: Conversations;
+}): ReadonlyMap<string, RemoveUnused> {
+  const ofObject =
+    (remove: (scope: Scope, id: string, before: number) => Promise<void>): RemoveUnused =>
+    async ({ scope, id, before }) => {
+      if (id !== undefined) await remove(scope, id, before);
+      return undefined;
+    };
+  return new Map<string, RemoveUnused>([
+    ['threads', ofObject((scope, id, before) => removeUnusedThread(records, threads, scope, id, before))],
+    ['vector_stores', ofObject((scope, id, before) => removeUnusedStore({ records }, retrieval, scope, id, before))],
+    ['files', async ({ scope, before, after }) => removeUnusedFiles({ records }, retrieval, scope, before, after)],
+    ['responses', ofObject((scope, id, before) => removeUnusedChain({ records, blobs }, scope, id, before))],
+    [
+      'conversations',
+      ofObject((scope, id, before) => removeUnusedConversation(records, conversations, scope, id, before)),
+    ],
+    [AUDIT, ofObject((scope, day, before) => removeOldAudit(records, scope, day, before))],
+  ]);
 }
 
 /** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
@@ -385,7 +521,7 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+async function openStorage({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>, logFault: LogFault): Promise<Storage> {
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
@@ -399,7 +535,7 @@ async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Pr
   const vectors = await azureVectors(account, prefix);
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
   };

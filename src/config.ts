@@ -51,6 +51,8 @@ export interface Config {
   dataSourceAllowedHosts: AllowedHost[];
   /** Hosts of MCP servers that tools of responses may reach although private. */
   mcpAllowedHosts: AllowedHost[];
+  /** Who answers responses and keeps conversations: this server, over chat completions, or an upstream that has them. */
+  responsesMode: 'native' | 'upstream';
   /** Address of Pinecone's control plane; absent: Pinecone's own. */
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
@@ -69,7 +71,6 @@ export interface Config {
 /** Settings of the design that this version does not have yet, with the values that are no different from not setting them. */
 const notYet: Record<string, string[]> = {
   VECTOR_INDEX: ['lancedb'],
-  RESPONSES_MODE: [],
 };
 
 const text = z.string().trim().min(1);
@@ -105,6 +106,7 @@ const settings = z.object({
     .optional(),
   DATA_SOURCE_ALLOWED_HOSTS: text.optional(),
   MCP_ALLOWED_HOSTS: text.optional(),
+  RESPONSES_MODE: z.enum(['native', 'upstream'], { error: "must be 'native' or 'upstream'" }).default('native'),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
   AUDIT: z.enum(['log', 'storage', 'off'], { error: 'must be log, storage or off' }).default('log'),
   RETENTION_DAYS: text.optional(),
@@ -174,6 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
     mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
+    responsesMode: values.RESPONSES_MODE,
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
     audit: values.AUDIT,

@@ -364,12 +364,32 @@ export const errors = {
     ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
-  noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
-  noConversation: notFound('conversation'),
-  conversationLocked: (id: string) =>
+  /** Files and vector stores of this server, where the upstream answers. */
+  notOfUpstream: (kind: string, id: string, param: string) =>
     invalid(
-      `Another process is currently operating on this conversation: '${id}'. Please retry in a few seconds.`,
+      `The ${kind} '${id.slice(0, 128)}' is kept by this server, and the upstream that answers does not reach it. Set RESPONSES_MODE to 'native', or name a ${kind} of the upstream.`,
+      'unsupported',
+      param,
+    ),
+  /** `setting`: what names the upstream. */
+  upstreamLacks: (what: string, setting: string) =>
+    invalid(
+      `The service that ${setting} names has no ${what}. Set RESPONSES_MODE to 'native', or ${setting} to a service that has it.`,
+      'unsupported',
+    ),
+  noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
+  noConversation: (id: string) => new ApiError(404, `Conversation with id '${id.slice(0, 128)}' not found.`),
+  conversationLocked: () =>
+    invalid(
+      'Another process is currently operating on this conversation. Please retry in a few seconds.',
       'conversation_locked',
+      'conversation',
+    ),
+  duplicateItem: (id: string, param: string) =>
+    invalid(
+      `Duplicate item found with id ${id.slice(0, 128)}. Remove duplicate items from your input and try again.`,
+      null,
+      param,
     ),
   contextTooLong: (message: string) => invalid(message, 'context_length_exceeded', 'input'),
   mcpFailed: (label: string, message: string, cause?: unknown) =>

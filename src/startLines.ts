@@ -11,7 +11,7 @@ const exampleOf = (setting: string): string =>
 /** What serves, for the log at start. A wrong setting is named here too. */
 export async function startLines(): Promise<string[]> {
   try {
-    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource, entra } = settings();
+    const { embeddingDeployment, telemetry, unusedKeys, storage, blobTriggerSource, entra, responsesMode } = settings();
     const { backends, server } = await modelBackends();
     const notes = [
       ...telemetry.warnings.map((warning) => `Telemetry: ${warning}`),
@@ -27,6 +27,8 @@ export async function startLines(): Promise<string[]> {
         `Callers: API keys, and Entra ID tokens of ${entra.tenantId} for ${entra.audiences.join(', ')}.${risk}`,
       );
     }
+    if (responsesMode === 'upstream')
+      notes.push('Responses and conversations: those of the model service, since RESPONSES_MODE is upstream.');
     if (storage.kind === 'azure') {
       const when = blobTriggerSource === 'EventGrid' ? ', once Event Grid tells of them' : '';
       notes.push(

@@ -35,6 +35,7 @@ describe('readConfig', () => {
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
       mcpAllowedHosts: [],
+      responsesMode: 'native',
       pineconeControllerHost: undefined,
       maxBodyBytes: 16 * 1024 * 1024,
       maxFileBytes: 512 * 1024 * 1024,
@@ -116,6 +117,7 @@ describe('readConfig', () => {
     ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
     ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
+    ['RESPONSES_MODE', { RESPONSES_MODE: 'both' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'documents,Other' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'files' }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
@@ -140,6 +142,7 @@ describe('readConfig', () => {
   it.each([
     { STORAGE: 'embedded' },
     { VECTOR_INDEX: 'lancedb' },
+    { RESPONSES_MODE: 'native' },
     { CODE_INTERPRETER: 'pyodide' },
     { BLOB_TRIGGER_SOURCE: 'polling' },
   ] as Record<string, string>[])('takes %j, which is how it is anyway', (env) => {

@@ -94,7 +94,12 @@ const usesV1 = ({ kind, apiVersion }: ModelBackend): boolean =>
   kind === 'azure' && (apiVersion === 'v1' || apiVersion === 'preview');
 
 const modelInBody = (backend: ModelBackend, operation: string): boolean =>
-  backend.kind === 'openai' || usesV1(backend) || /^(?:realtimeapi|fine_tuning)\//.test(operation);
+  !operation.startsWith('conversations') &&
+  (backend.kind === 'openai' || usesV1(backend) || /^(?:realtimeapi\/|fine_tuning\/|responses)/.test(operation));
+
+/** Only Azure's `/openai/v1` has it, whatever dated version is set. */
+const isV1Alone = (operation: string): boolean =>
+  /^(?:realtime\/client_secrets$|conversations(?:\/|$)|responses\/(?:input_tokens|compact)$)/.test(operation);
 
 const withQuery = (path: string, query: URLSearchParams | undefined): string =>
   query ? `${path}${path.includes('?') ? '&' : '?'}${query.toString()}` : path;
@@ -105,10 +110,9 @@ function pathOf(backend: ModelBackend, operation: string, model: string): string
   const current = named.replace(/^realtimeapi\//, 'realtime/');
   if (backend.kind === 'openai') return `/${current}`;
   const version = `?api-version=${encodeURIComponent(backend.apiVersion)}`;
-  // Dated versions do not have it.
-  if (operation === 'realtime/client_secrets' && !usesV1(backend)) return `/openai/v1/${operation}`;
+  if (isV1Alone(operation) && !usesV1(backend)) return `/openai/v1/${operation}`;
   if (usesV1(backend)) return `/openai/v1/${current}${backend.apiVersion === 'preview' ? version : ''}`;
-  const isOfResource = /^(?:models(?:\/|$)|realtimeapi\/|fine_tuning\/)/.test(named);
+  const isOfResource = /^(?:(?:models|responses)(?:\/|$)|realtimeapi\/|fine_tuning\/)/.test(named);
   return `/openai/${isOfResource ? '' : `deployments/${encodeURIComponent(model)}/`}${named}${version}`;
 }
 

@@ -4,6 +4,7 @@ import { agentOperations } from './agents';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -24,6 +25,9 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { upstreamConversationOperations } from './upstreamConversations';
+import { withUpstreamMode } from './upstreamMode';
+import { upstreamResponseOperations } from './upstreamResponses';
 import { usageFamily } from './usage';
 import { vectorStoresFamily } from './vectorStores';
 
@@ -54,6 +58,10 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
-  responsesFamily,
+  { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
+  {
+    ...conversationsFamily,
+    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+  },
   usageFamily,
 ];

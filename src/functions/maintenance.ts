@@ -9,12 +9,14 @@ import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
 import { SYNC_DUE } from '../retrieval/syncRecords';
 import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
+import { RETENTION_DUE } from '../tenants/retention';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeRun } from './orchestrationStart';
 import { startSchedule } from './scheduleActivities';
@@ -49,25 +51,34 @@ export function registerMaintenance(): void {
   df.app.activity(PUT_NEXT_INDEX_IN_ORDER, { handler: async (_input, invocation) => putNextInOrder(invocation) });
 }
 
+let retentionHasBegun = false;
+
 /** One instance at a time: while one is at work a start does nothing. */
 async function startMaintenance(invocation: InvocationContext): Promise<void> {
-  const { records } = (await services()).storage;
+  const { storage, retention } = await services();
+  const { records } = storage;
+  if (!retentionHasBegun) {
+    await retention.begin();
+    retentionHasBegun = true;
+  }
   const due = await records.due(Math.floor(Date.now() / 1000), 1);
   if (due.length === 0 && !purgeIsDue()) return;
   await startOrchestration(invocation, 'maintenance', 'maintenance', {});
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, schedules } = await services();
+  const { storage, assistantsPorts, retrieval, retention, schedules, conversations } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [CONVERSATION_DUE]: async (due) => conversations.due(due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
     [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
+    [RETENTION_DUE]: async (due) => retention.due(due),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
   const now = Math.floor(Date.now() / 1000);

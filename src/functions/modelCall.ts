@@ -5,7 +5,7 @@ import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
 import { passThrough, type PassThroughTimes } from '../http/passThrough';
-import type { GatewayBody } from '../models/gateway';
+import type { GatewayAnswer, GatewayBody } from '../models/gateway';
 import { ModelError } from '../models/ports';
 import type { z } from 'zod';
 
@@ -34,6 +34,12 @@ interface Forwarded {
   times?: PassThroughTimes;
   /** Whether the answer may hold the services' keys, since they are looked for in it. */
   showsKeys?: boolean;
+  /** Name of the only backend that may be called. */
+  backend?: string;
+  /** Absent: as the operation is. */
+  repeats?: boolean;
+  /** Sees the answer before its caller, and hands on what goes to the caller; what it throws is answered instead. */
+  see?: (answer: GatewayAnswer) => Promise<GatewayAnswer>;
 }
 
 /** Makes the call by the gateway, and answers with what comes. */
@@ -49,6 +55,9 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     uploaded,
     times,
     showsKeys,
+    backend,
+    repeats = repeatable(operation),
+    see,
   } = given;
   const { gateway } = await services();
   return passThrough({
@@ -68,13 +77,14 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
         headers: call.request.headers,
         body,
         tenant: call.scope.tenant,
-        repeatable: repeatable(operation),
+        backend,
+        repeatable: repeats,
         estimatedTokens,
         signal,
       });
       // It holds the body until then, for repetitions.
       bodyBudget.retain(call.request, answer);
-      return answer;
+      return see ? see(await answer) : answer;
     },
   });
 }
@@ -93,17 +103,18 @@ export async function forwardJson(
   model: string,
   body: JsonRequest,
   bytes = call.bytes,
+  more: Pick<Forwarded, 'backend' | 'repeats' | 'see'> = {},
 ): Promise<Response> {
   const streamed = body.stream === true;
   const estimatedTokens = Math.ceil(bytes.length / 4) + maxTokensOf(body);
   call.body = undefined;
   call.bytes = nothing;
-  return forward(call, { operation, model, body: { kind: 'json', bytes }, streamed, estimatedTokens });
+  return forward(call, { operation, model, body: { kind: 'json', bytes }, streamed, estimatedTokens, ...more });
 }
 
 function maxTokensOf(body: object): number {
-  const { max_tokens, max_completion_tokens, n } = body as Record<string, unknown>;
-  const most = max_completion_tokens ?? max_tokens;
+  const { max_tokens, max_completion_tokens, max_output_tokens, n } = body as Record<string, unknown>;
+  const most = max_completion_tokens ?? max_output_tokens ?? max_tokens;
   return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
 }
 

@@ -18,10 +18,10 @@ const inputItemsQuery = pageQuery.extend({
   ...includeQuery.shape,
 });
 /** Pictures and files may be part of an input. */
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
-function includeOf(request: Request): Includable[] {
+export function includeOf(request: Request): Includable[] {
   const { searchParams } = new URL(request.url);
   return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
     const parsed = includable.safeParse(given);
@@ -31,9 +31,10 @@ function includeOf(request: Request): Includable[] {
   });
 }
 
-function viewOf({ request }: Call, include: readonly Includable[]): View {
+/** What the caller asked to see, and the addresses of files below the base path that he came by. */
+export function viewOf({ request }: Call, include: readonly Includable[]): View {
   const { origin, pathname } = new URL(request.url);
-  const base = origin + pathname.replace(/\/responses(\/.*)?$/i, '');
+  const base = origin + pathname.replace(/\/(responses|conversations)(\/.*)?$/i, '');
   return { include, fileUrl: (_container, file) => `${base}/files/${file}/content` };
 }
 
@@ -66,7 +67,6 @@ const create: Operation = operation({
     const { responses } = await services();
     const { body, scope, connection } = call;
     if (body.background) throw errors.unsupported('background');
-    if (body.conversation) throw errors.unsupported('conversation');
     const view = viewOf(call, body.include ?? []);
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
     const work = async (sink: Parameters<typeof responses.answer>[1]) =>

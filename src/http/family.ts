@@ -163,7 +163,7 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
       // Before the body is read: a caller who leaves meanwhile is noticed.
       const connection = connectionOf(c.env.invocation.invocationId);
       try {
-        return await answer(declared, c.req.raw, c.req.param(), c.env, connection);
+        return await answer(declared.instead?.() ?? declared, c.req.raw, c.req.param(), c.env, connection);
       } catch (error) {
         // What failed because nobody is there any more is no fault.
         throw connection.signal.aborted ? errors.callerLeft() : error;

@@ -52,6 +52,8 @@ export interface Operation {
   maxBodyBytes?: number;
   /** Of the success answer. `raw`: bytes. */
   response: z.ZodType | 'raw';
+  /** The declaration that takes this one's place under the present settings, with the same path and role; undefined where none does. */
+  instead?: () => Operation | undefined;
   handle: (call: Call) => Promise<unknown>;
 }
 

@@ -42,8 +42,10 @@ export interface GatewayRequest {
   method: 'POST' | 'GET' | 'DELETE';
   /** Of the address, behind the operation. */
   query?: URLSearchParams;
-  /** Deployment or model as the caller named it; any text for the operations `models` and `fine_tuning/jobs/…`, which every backend serves. */
+  /** Deployment or model as the caller named it; any text for operations that have none, such as `models` and `fine_tuning/jobs/…`, which every backend serves. */
   model: string;
+  /** Name of the only backend that may be called: it has what the call is about. */
+  backend?: string;
   /** The caller's headers; only an allow-list is passed on (`headers.ts`), never a credential. */
   headers: Headers;
   body?: GatewayBody;
@@ -51,7 +53,7 @@ export interface GatewayRequest {
   tenant?: string;
   /** false: images and audio, which may have been billed: repeated only on 429, or when the backend was never reached. */
   repeatable: boolean;
-  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleTokens` corrects it. */
+  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleUsage` corrects it. */
   estimatedTokens: number;
   signal?: AbortSignal;
 }
@@ -135,8 +137,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
   const scrub = createScrub(backends);
   const context: CallContext = { upstream: ports.upstream, clock, policy, breaker, underWay: new Map(), scrub };
   const everyBackend = backends.map((backend) => ({ backend, name: '', id: `${backend.name}/` }));
-  const routesFor = ({ operation, model }: GatewayRequest): Route[] =>
-    operation === 'models' || operation.startsWith('fine_tuning/jobs/') ? everyBackend : routesOf(backends, model);
+  const routesFor = ({ operation, model, backend }: GatewayRequest): Route[] => {
+    const routes = hasNoModel(operation) ? everyBackend : routesOf(backends, model);
+    return backend === undefined ? routes : routes.filter((route) => route.backend.name === backend);
+  };
 
   async function call<T>(
     request: GatewayRequest,
@@ -213,6 +217,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
   };
 }
 
+/** Objects of a service, which no model stands for. */
+const hasNoModel = (operation: string): boolean =>
+  /^(?:models$|fine_tuning\/jobs\/|conversations(?:\/|$)|responses\/(?!(?:input_tokens|compact)$))/.test(operation);
+
 /** `id`: of a route. A caller may have chosen the deployment's name. */
 function stateLine(id: string, isOpen: boolean): string {
   const name = JSON.stringify(id.slice(0, 200));
@@ -221,9 +229,9 @@ function stateLine(id: string, isOpen: boolean): string {
     : `The model service ${name} is well again.`;
 }
 
-/** Jobs of fine-tuning and lists of models use no model. */
-const isModelCall = ({ method, operation }: GatewayRequest): boolean =>
-  method === 'POST' && !operation.startsWith('fine_tuning/');
+/** Jobs of fine-tuning and counts of tokens use no model, nor does what concerns an answer that is there. */
+const isModelCall = ({ method, operation, model }: GatewayRequest): boolean =>
+  method === 'POST' && model !== '' && !/^fine_tuning\/|\/input_tokens$/.test(operation);
 
 const asItIs = async (answer: GatewayAnswer): Promise<GatewayAnswer> => answer;
 

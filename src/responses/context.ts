@@ -1,11 +1,20 @@
-/** What was said before a response: the responses that it continues, read in pages. */
+/** What was said before a response: the responses that it continues, or its conversation, read in pages. */
 import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { ResponseItem } from '../wire/responseItems';
+import { readItems } from './conversationItems';
+import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf, type ResponseKey } from './responseIds';
-import { chainPartition, TURNS, turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+import {
+  chainPartition,
+  TURNS,
+  turnKey,
+  type ConversationPoint,
+  type StoredResponse,
+  type TurnRecord,
+} from './responseRecords';
 
 const PAGE = 100;
 /** Of a longer conversation only the newest responses are read. */
@@ -46,9 +55,11 @@ export async function readChain(
   const newestFirst: ResponseItem[][] = [];
   let bytes = 0;
   let turns = 0;
+  let conversation: ConversationPoint | undefined;
   const isFull = () => turns >= MAX_TURNS || bytes > MAX_BYTES;
   const take = async (value: TurnRecord): Promise<void> => {
     turns += 1;
+    conversation = value.conversation;
     if ('deleted' in value) return;
     const items = [...(await inputOf(ports, value)), ...value.response.output];
     bytes += JSON.stringify(items).length;
@@ -83,8 +94,17 @@ export async function readChain(
     if (!end || (!page.hasMore && wanted?.chain === at.chain)) break;
     at = { chain: at.chain, turn: end.id };
   }
-  return { items: newestFirst.reverse().flat(), isCut: wanted !== null && isFull() };
+  const items = newestFirst.reverse().flat();
+  if (!conversation || isFull()) return { items, isCut: wanted !== null && isFull() };
+  // The first of the chain was given in a conversation.
+  const { key, order } = conversation;
+  const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
+  return { items: [...before.items, ...items], isCut: before.isCut };
 }
+
+/** The items of a conversation, the newest that fit. */
+export const readConversationContext = async (ports: Ports, place: ConversationPlace): Promise<Context> =>
+  readItems(ports, place, { maxBytes: MAX_BYTES });
 
 /** The response's own input. */
 export async function inputOf({ blobs }: Ports, { input, response }: StoredResponse): Promise<ResponseItem[]> {

@@ -11,14 +11,16 @@ import { turnKey, type TurnRecord } from './responseRecords';
 export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
 
 /**
- * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere.
+ * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere; `param` is where the request
+ * has them.
  */
 export async function storedItems(
   ports: Pick<ResponsesPorts, 'records' | 'blobs'>,
   scope: Scope,
   input: string | InputItem[] | null | undefined,
   key: ResponseKey,
-  inConversation?: FindConversationItem,
+  inConversation: FindConversationItem,
+  param = 'input',
 ): Promise<ResponseItem[]> {
   const given: InputItem[] =
     typeof input === 'string'
@@ -27,8 +29,8 @@ export async function storedItems(
   const items: ResponseItem[] = [];
   for (const [index, item] of given.entries()) {
     if (item.type === 'item_reference') {
-      const found = (await referred(ports, scope, item.id)) ?? (await inConversation?.(scope, item.id));
-      if (!found) throw errors.noItem(item.id, `input[${index}]`);
+      const found = (await referred(ports, scope, item.id)) ?? (await inConversation(scope, item.id));
+      if (!found) throw errors.noItem(item.id, `${param}[${index}]`);
       items.push(found);
     } else items.push(withId(item, key));
   }
@@ -69,6 +71,15 @@ async function referred(
   return (
     value.response.output.find((item) => item.id === id) ?? (await inputOf(ports, value)).find((item) => item.id === id)
   );
+}
+
+/** Throws 400 for an item that comes twice, or is among those that are there: in a conversation each is once. */
+export function checkDistinct(items: ResponseItem[], there: ResponseItem[], param: string): void {
+  const ids = new Set(there.map(({ id }) => id));
+  for (const { id } of items) {
+    if (ids.has(id)) throw errors.duplicateItem(id, param);
+    ids.add(id);
+  }
 }
 
 /**

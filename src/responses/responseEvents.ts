@@ -16,6 +16,23 @@ export type ResponseSink = (event: ResponseEvent) => Promise<void>;
 /** Nobody listens. */
 export const silent: ResponseSink = () => Promise.resolve();
 
+/**
+ * A sink that keeps the event that ends the response until `tellEnd`: who reads it may go on from the response at once, so all must be stored by then.
+ */
+export function endHeld(sink: ResponseSink): { sink: ResponseSink; tellEnd: () => Promise<void> } {
+  let end: ResponseEvent | undefined;
+  return {
+    sink: async (event) => {
+      if (ENDS.has(event.type)) end = event;
+      else await sink(event);
+    },
+    tellEnd: async () => {
+      if (end) await sink(end);
+    },
+  };
+}
+const ENDS = new Set(['completed', 'incomplete', 'failed', 'cancelled'].map((state) => `response.${state}`));
+
 /** `response.created`, `response.completed` and the like. */
 export const responseEvent = (state: string, response: ResponseObject): ResponseEvent => ({
   type: `response.${state}`,

@@ -8,12 +8,15 @@ import { ConflictError, type Change, type PageRequest, type StoredRecord } from 
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { partReader } from './chatItems';
-import { inputOf, previousResponse, readChain } from './context';
-import { checkCalls, storedItems } from './inputItems';
+import { inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
+import { conversationItemFinder } from './conversationItems';
+import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
+import { ConversationTurn } from './conversationTurn';
+import { checkCalls, checkDistinct, storedItems } from './inputItems';
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, type ResponseSink } from './responseEvents';
+import { endHeld, responseEvent, type ResponseSink } from './responseEvents';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -35,6 +38,8 @@ export interface PreparedResponse extends ResponseTask {
   /** Its own input. */
   input: ResponseItem[];
   previous: { key: ResponseKey; order: string } | null;
+  /** The conversation that it is given in, locked until the answer's end. */
+  conversation: ConversationTurn | null;
 }
 
 export type Responses = ReturnType<typeof createResponses>;
@@ -43,7 +48,7 @@ export type Responses = ReturnType<typeof createResponses>;
 export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
 
-  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing. */
+  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing, but locks the conversation for the answer that follows. */
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
@@ -53,24 +58,42 @@ export function createResponses(ports: ResponsesPorts) {
     const before = body.previous_response_id
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : undefined);
-    const input = await storedItems(ports, scope, body.input, key);
-    const context = before ? await readChain(ports, scope, before.key, before.stored) : { items: [], isCut: false };
-    const items = [...context.items, ...input];
-    if (items.length === 0) throw errors.missingParameter('input');
-    checkCalls(items, context.isCut);
-    const at = Math.floor(now() / 1000);
-    return {
-      scope,
-      key,
-      settings,
-      response: newResponse(settings, key, at, null),
-      items,
-      input,
-      files: {},
-      previous: before ? { key: before.key, order: before.order } : null,
-      patientUntil: 0,
-    };
+    const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
+    try {
+      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const context = await contextOf(scope, before, place);
+      if (place) checkDistinct(input, context.items, 'input');
+      const items = [...context.items, ...input];
+      if (items.length === 0) throw errors.missingParameter('input');
+      checkCalls(items, context.isCut);
+      const at = Math.floor(now() / 1000);
+      return {
+        scope,
+        key,
+        settings,
+        response: newResponse(settings, key, at, place ? conversationIdOf(place.key) : null),
+        items,
+        input,
+        files: {},
+        previous: before ? { key: before.key, order: before.order } : null,
+        conversation,
+        patientUntil: 0,
+      };
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+  }
+
+  async function contextOf(
+    scope: Scope,
+    before: Awaited<ReturnType<typeof previousResponse>> | undefined,
+    place: ConversationPlace | undefined,
+  ): Promise<Context> {
+    if (before) return readChain(ports, scope, before.key, before.stored);
+    return place ? readConversationContext(ports, place) : { items: [], isCut: false };
   }
 
   const isHead = async (scope: Scope, { chain, turn }: ResponseKey): Promise<boolean> =>
@@ -81,6 +104,21 @@ export function createResponses(ports: ResponsesPorts) {
    * failed. Rejects with the signal's reason, and then stores nothing.
    */
   async function answer(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseObject> {
+    const { conversation, input } = prepared;
+    try {
+      const held = endHeld(sink);
+      const { response, files } = await answered(prepared, held.sink, signal);
+      if (response.store) await store(prepared, { response, files });
+      // Also of a response that is not stored: the caller has named the conversation.
+      await conversation?.append(response.status, [...input, ...response.output]);
+      await held.tellEnd();
+      return response;
+    } finally {
+      await conversation?.release();
+    }
+  }
+
+  async function answered(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseWork> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -92,14 +130,12 @@ export function createResponses(ports: ResponsesPorts) {
       if (!work.hasOutput && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
-    const { response, files } = work;
-    if (response.store) await store(prepared, { response, files });
-    return response;
+    return work;
   }
 
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
-    { scope, key, input, previous }: PreparedResponse,
+    { scope, key, input, previous, conversation }: PreparedResponse,
     { response, files }: Pick<StoredResponse, 'response' | 'files'>,
   ): Promise<void> {
     const text = JSON.stringify(input);
@@ -111,17 +147,19 @@ export function createResponses(ports: ResponsesPorts) {
       files,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
+      ...(conversation && { conversation: { key: conversation.place.key, order: conversation.order } }),
     };
+    const due = conversation?.dueChanges;
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
     ];
     await records
-      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)])
+      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], due)
       .catch(async (error: unknown) => {
         // Another response continued the same one meanwhile; both may, and the first stays the head.
         if (!(error instanceof ConflictError)) throw error;
-        await records.write(chainPartition(scope, key.chain), changes);
+        await records.write(chainPartition(scope, key.chain), changes, due);
       });
   }
 
@@ -137,10 +175,11 @@ export function createResponses(ports: ResponsesPorts) {
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
     const key = responseKeyOf(id);
-    const { previous, input } = await read(scope, id);
+    const { previous, conversation, input } = await read(scope, id);
     if (!key) return;
     const { partition, list } = turnKey(scope, key);
-    await records.write(partition, [{ op: 'replace', list, id: key.turn, value: { deleted: true, previous } }]);
+    const value: TurnRecord = { deleted: true, previous, conversation };
+    await records.write(partition, [{ op: 'replace', list, id: key.turn, value }]);
     if (!Array.isArray(input)) await blobs.delete(input.blob);
   }
 
@@ -167,6 +206,9 @@ export function createResponses(ports: ResponsesPorts) {
 
   return { prepare, answer, get, remove, inputItems };
 }
+
+const idOf = (conversation: string | { id: string }): string =>
+  typeof conversation === 'string' ? conversation : conversation.id;
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head

@@ -89,7 +89,9 @@ const numberOf = (value: unknown): number | undefined =>
 /** Sums the values of an answer up; later ones go before earlier ones. */
 export function factsOf(values: readonly object[], isDone: boolean): AnswerFacts {
   const facts: AnswerFacts = { finishReasons: [], isDone };
-  for (const value of values) {
+  for (const event of values) {
+    // Events of responses hold the response.
+    const value = field(event, 'response') ?? event;
     const model = field(value, 'model');
     const id = field(value, 'id');
     // Azure's first event leaves both empty.

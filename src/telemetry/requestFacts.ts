@@ -17,16 +17,20 @@ const operationNames: Record<string, string> = {
   'images/edits': 'image_edit',
   'images/variations': 'image_variation',
   moderations: 'moderation',
+  responses: 'chat',
 };
 
 /** `gen_ai.operation.name` of a call. */
 export const operationName = ({ operation }: GatewayRequest): string =>
-  // Those of jobs name the job.
-  operationNames[operation] ?? (operation.startsWith('fine_tuning/') ? 'fine_tuning' : operation.replaceAll('/', '_'));
+  // Those of objects name the object.
+  operationNames[operation] ??
+  /^(?:fine_tuning|responses|conversations)(?=\/)/.exec(operation)?.[0] ??
+  operation.replaceAll('/', '_');
 
 const numbers: Record<string, string> = {
   max_tokens: 'gen_ai.request.max_tokens',
   max_completion_tokens: 'gen_ai.request.max_tokens',
+  max_output_tokens: 'gen_ai.request.max_tokens',
   temperature: 'gen_ai.request.temperature',
   top_p: 'gen_ai.request.top_p',
   frequency_penalty: 'gen_ai.request.frequency_penalty',

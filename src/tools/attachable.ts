@@ -2,6 +2,7 @@
 import type { AttachableFiles } from '../agentLoop/ports';
 import type { AttachableVectorStores } from '../assistants/ports';
 import { ApiError } from '../errors';
+import type { KeptHere } from '../responses/upstreamResponses';
 import type { Retrieval } from '../retrieval/retrieval';
 
 /** Of a store that is made with or for a thread, by the services' rule. */
@@ -50,6 +51,22 @@ export function attachableFiles({ files }: Retrieval): AttachableFiles {
         return { size, content };
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The files and vector stores that no upstream reaches. */
+export function keptHere({ files, vectorStores }: Retrieval): KeptHere {
+  return {
+    isFile: async (scope, id) => (await files.findAll(scope, [id])).has(id),
+    async isVectorStore(scope, id) {
+      try {
+        await vectorStores.check(scope, [id]);
+        return true;
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return false;
         throw error;
       }
     },

@@ -165,8 +165,8 @@ export const webSearchPreviewTool = z.strictObject({
 export type WebSearchTool = z.infer<typeof webSearchTool> | z.infer<typeof webSearchPreviewTool>;
 
 /** The contract spells it in three ways (components.md 1), and this one goes out. */
-const COMPUTER_USE = 'computer_use_preview' as const;
-const computerUseSpellings = z.enum([COMPUTER_USE, 'computer-preview', 'computer-use-preview']);
+export const COMPUTER_USE = 'computer_use_preview' as const;
+export const computerUseSpellings = z.enum([COMPUTER_USE, 'computer-preview', 'computer-use-preview']);
 
 /** A screen that the caller works. */
 export const computerUseTool = z.strictObject({

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
+import { conversationObject } from '../../src/wire/conversations';
+import { responseItem } from '../../src/wire/responseItems';
 import { scheduleObject } from '../../src/wire/schedules';
 import { syncObject } from '../../src/wire/syncs';
 import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
@@ -17,6 +19,7 @@ import {
 const THREAD = '/threads/{}';
 const RUN = `${THREAD}/runs/{}`;
 const STORE = '/vector_stores/{}';
+const CONVERSATION = '/conversations/{}';
 
 /** The operations that answer JSON; those that do not are marked `raw`. */
 const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = [
@@ -44,6 +47,14 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', `${RUN}/cancel`, runObject],
   ['GET', `${RUN}/steps`, listOf(runStepObject)],
   ['GET', `${RUN}/steps/{}`, runStepObject],
+  ['POST', '/conversations', conversationObject],
+  ['GET', CONVERSATION, conversationObject],
+  ['POST', CONVERSATION, conversationObject],
+  ['DELETE', CONVERSATION, deletedObject('conversation.deleted')],
+  ['GET', `${CONVERSATION}/items`, listOf(responseItem)],
+  ['POST', `${CONVERSATION}/items`, listOf(responseItem)],
+  ['GET', `${CONVERSATION}/items/{}`, responseItem],
+  ['DELETE', `${CONVERSATION}/items/{}`, conversationObject],
   ['GET', '/syncs', listOf(syncObject)],
   ['POST', '/syncs', syncObject],
   ['GET', '/syncs/{}', syncObject],

@@ -1,4 +1,4 @@
-/** The schemas that OpenAI publishes (openai-2026-08.json) for the answers and events of operations 9 to 30. */
+/** The schemas that OpenAI publishes (openai-2026-08.json) for the answers and events of operations 9 to 30, and for answers about conversations. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ interface Specification {
 }
 
 const FILE = join(process.cwd(), '..', 'shared', 'spec', 'openai-2026-08.json');
-const FAMILIES = /^\/(assistants|threads)(\/|$)/;
+const FAMILIES = /^\/(assistants|threads|conversations)(\/|$)/;
 const REFERENCE = '#/components/schemas/';
 const EVENT = 'AssistantStreamEvent';
 

@@ -1,0 +1,44 @@
+/** What a request says in terms that an upstream does not know, put in its own. */
+import type { Scope } from '../scope';
+import { COMPUTER_USE, computerUseSpellings } from '../wire/responseTools';
+import type { UpstreamResponseRequest, UpstreamTool } from '../wire/upstreamResponses';
+import type { AgentResolver } from './ports';
+
+/**
+ * The request with its agent's settings in place of the agent, with the one spelling of computer use that services take, and without an empty template, which Foundry's
+ * connector names always. Undefined where there is nothing of the kind: it then goes on byte for byte. Throws 400 and 404 for the agent.
+ */
+export async function settledHere(
+  agents: AgentResolver,
+  scope: Scope,
+  asked: UpstreamResponseRequest,
+): Promise<UpstreamResponseRequest | undefined> {
+  const { agent, agent_reference, structured_inputs, ...rest } = asked;
+  let settled = asked;
+  const reference = agent ?? agent_reference;
+  if (reference) {
+    const { settings } = await agents.resolve(scope, reference, structured_inputs ?? undefined);
+    const { tools, ...others } = settings;
+    const decided = Object.fromEntries(Object.entries(others).filter(([, value]) => value != null));
+    settled = { ...rest, ...decided, ...(tools && { tools: tools.map(withContainer) }) };
+  }
+  if (settled.prompt && !settled.prompt.id) settled = { ...settled, prompt: undefined };
+  const { tools, tool_choice: choice } = settled;
+  if (tools?.some(isMisspelt)) settled = { ...settled, tools: tools.map(inOneSpelling) };
+  if (isTyped(choice) && isMisspelt(choice)) settled = { ...settled, tool_choice: inOneSpelling(choice) };
+  return settled === asked ? undefined : settled;
+}
+
+interface Typed {
+  type: string;
+}
+
+const isTyped = (value: unknown): value is Typed =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+const isMisspelt = ({ type }: Typed): boolean =>
+  type !== COMPUTER_USE && computerUseSpellings.options.some((spelling) => spelling === type);
+const inOneSpelling = <T extends Typed>(tool: T): T => (isMisspelt(tool) ? { ...tool, type: COMPUTER_USE } : tool);
+
+/** Agents may leave out where code runs, services ask for it. */
+const withContainer = (tool: UpstreamTool): UpstreamTool =>
+  tool.type === 'code_interpreter' && tool.container === undefined ? { ...tool, container: { type: 'auto' } } : tool;
