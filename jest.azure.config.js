@@ -15,10 +15,11 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/azuriteRunEnd.ts',
   testMatch: [
     ...wire.map((name) => `<rootDir>/test/wire/${name}.test.ts`),
-    '<rootDir>/test/{agents,assistants,examples,responses,schedules}/*.test.ts',
+    '<rootDir>/test/{agents,assistants,examples,responses,schedules,tenants}/*.test.ts',
     '<rootDir>/test/retrieval/*.test.ts',
-    '<rootDir>/test/http/{isolation,paging}.test.ts',
+    '<rootDir>/test/http/{audit,isolation,paging,retention,usage}.test.ts',
     '<rootDir>/test/identity/apiKeys.test.ts',
+    '<rootDir>/test/localHost/tenant.test.ts',
     '<rootDir>/test/orchestrations/*.test.ts',
     '<rootDir>/test/recovery/*.test.ts',
   ],

@@ -40,12 +40,10 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { removeUnusedThread } from './assistants/threadRetention';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
 import { auditLine, type AuditEvent } from './auditEvent';
 import { errors } from './errors';
 import { createConversations, type Conversations } from './responses/conversations';
-import { removeUnusedChain, removeUnusedConversation } from './responses/retention';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
@@ -67,19 +65,19 @@ import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { fileBlob } from './retrieval/files';
-import { removeStoreRemains, removeUnusedFiles, removeUnusedStore } from './retrieval/retention';
+import { removeStoreRemains } from './retrieval/retention';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
-import type { Scope } from './scope';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
-import { AUDIT, createAuditLog, removeOldAudit, type AuditLog } from './tenants/auditLog';
+import { agingKinds } from './tenants/agingKinds';
+import { createAuditLog, type AuditLog } from './tenants/auditLog';
 import { exportTenant, type TenantExport } from './tenants/exportTenant';
 import { removeTenant, type RemovedTenant } from './tenants/removeTenant';
-import { createRetention, type RemoveUnused, type Retention } from './tenants/retention';
+import { createRetention, type Retention } from './tenants/retention';
 import { createUsage, type DailyUsage, type Usage } from './tenants/usage';
 import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
@@ -436,39 +434,6 @@ async function build(config: Config): Promise<Services> {
   };
 }
 
-/** What retention removes, by the collections of partitions. */
-function agingKinds({
-  records,
-  blobs,
-  threads,
-  retrieval,
-  conversations,
-}: {
-  records: Records;
-  blobs: Blobs;
-  threads: Threads;
-  retrieval: Retrieval;
-  conversations: Conversations;
-}): ReadonlyMap<string, RemoveUnused> {
-  const ofObject =
-    (remove: (scope: Scope, id: string, before: number) => Promise<void>): RemoveUnused =>
-    async ({ scope, id, before }) => {
-      if (id !== undefined) await remove(scope, id, before);
-      return undefined;
-    };
-  return new Map<string, RemoveUnused>([
-    ['threads', ofObject((scope, id, before) => removeUnusedThread(records, threads, scope, id, before))],
-    ['vector_stores', ofObject((scope, id, before) => removeUnusedStore({ records }, retrieval, scope, id, before))],
-    ['files', async ({ scope, before, after }) => removeUnusedFiles({ records }, retrieval, scope, before, after)],
-    ['responses', ofObject((scope, id, before) => removeUnusedChain({ records, blobs }, scope, id, before))],
-    [
-      'conversations',
-      ofObject((scope, id, before) => removeUnusedConversation(records, conversations, scope, id, before)),
-    ],
-    [AUDIT, ofObject((scope, day, before) => removeOldAudit(records, scope, day, before))],
-  ]);
-}
-
 /** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
 async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
@@ -521,7 +486,10 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>, logFault: LogFault): Promise<Storage> {
+async function openStorage(
+  { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
+  logFault: LogFault,
+): Promise<Storage> {
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {

@@ -30,6 +30,8 @@ describe('readConfig', () => {
       blobTriggerSource: 'polling',
       syncContainers: [],
       queryRewriteDeployment: undefined,
+      audit: 'log',
+      retentionDays: new Map(),
       runExpiresSeconds: 600,
       codeInterpreter: 'pyodide',
       pyodidePackageDir: undefined,

@@ -5,7 +5,14 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TextChange } from '../storage/encoding';
-import { ConflictError, UnknownCursorError, type DueChanges, type DueRecord, type PageRequest, type RecordKey } from '../storage/ports';
+import {
+  ConflictError,
+  UnknownCursorError,
+  type DueChanges,
+  type DueRecord,
+  type PageRequest,
+  type RecordKey,
+} from '../storage/ports';
 
 /** A record with its value as JSON text, so that only the thread that wants the value parses it. */
 export interface TextRecord {
@@ -101,8 +108,12 @@ const sql = {
     'SELECT at, kind, id, data FROM due WHERE at <= ? AND (at, kind, id) > (?, ?, ?) ORDER BY at, kind, id LIMIT ?',
   ),
   // One entry of the index each: a DISTINCT would read every record.
-  firstPartition: database.prepare('SELECT partition AS name FROM records WHERE partition >= ? ORDER BY partition LIMIT 1'),
-  nextPartition: database.prepare('SELECT partition AS name FROM records WHERE partition > ? ORDER BY partition LIMIT 1'),
+  firstPartition: database.prepare(
+    'SELECT partition AS name FROM records WHERE partition >= ? ORDER BY partition LIMIT 1',
+  ),
+  nextPartition: database.prepare(
+    'SELECT partition AS name FROM records WHERE partition > ? ORDER BY partition LIMIT 1',
+  ),
   firstList: database.prepare('SELECT list AS name FROM records WHERE partition = ? ORDER BY list LIMIT 1'),
   nextList: database.prepare('SELECT list AS name FROM records WHERE partition = ? AND list > ? ORDER BY list LIMIT 1'),
 };
@@ -203,9 +214,7 @@ function read(request: ReadRequest) {
 }
 
 function readDue({ until, limit, after }: Operations['due']['request']): TextDueRecord[] {
-  const rows = after
-    ? sql.dueAfter.all(until, after.at, after.kind, after.id, limit)
-    : sql.due.all(until, limit);
+  const rows = after ? sql.dueAfter.all(until, after.at, after.kind, after.id, limit) : sql.due.all(until, limit);
   return rows.map((row) => ({
     at: Number(row.at),
     kind: String(row.kind),

@@ -23,7 +23,7 @@ export function auditEvent(
   const id = objectIdOf(value);
   const named = Object.entries({ ...params, ...(id !== undefined && { id }) });
   return {
-    time: new Date().toISOString(),
+    time: new Date(Date.now()).toISOString(),
     tenant: principal.tenant,
     project,
     principal: principal.id,

@@ -50,7 +50,9 @@ async function run(command: Exclude<TenantCommand, { name: 'help' }>): Promise<v
         return;
       }
       case 'delete': {
-        tell(`Everything of ${tenant} is being deleted; then it is looked whether anything is left, which takes some seconds.`);
+        tell(
+          `Everything of ${tenant} is being deleted; then it is looked whether anything is left, which takes some seconds.`,
+        );
         const removed = await data.remove(tenant);
         process.stdout.write(`${JSON.stringify(removed)}\n`);
         tell(`Nothing of ${tenant} is left. Keys in API_KEYS and principals in ENTRA_PRINCIPALS stay as they are.`);
@@ -72,7 +74,9 @@ async function confirm(tenant: string): Promise<void> {
   const dialog = createInterface({ input: process.stdin, output: process.stderr });
   // At the end of the input nobody answers any more.
   const ended = new Promise<string>((resolve) => dialog.once('close', () => resolve('')));
-  const asked = dialog.question(`Everything of the tenant '${tenant}' will be gone for good. Type its name to delete it: `);
+  const asked = dialog.question(
+    `Everything of the tenant '${tenant}' will be gone for good. Type its name to delete it: `,
+  );
   const answer = await Promise.race([asked, ended]);
   dialog.close();
   if (answer.trim() !== tenant) throw new NotConfirmedError('Nothing was deleted.');

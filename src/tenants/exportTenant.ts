@@ -107,7 +107,8 @@ function blobOf(value: unknown): string | undefined {
 }
 
 /** A name for a file that leads nowhere else. */
-const fileName = (text: string): string => encodeURIComponent(text).replace(/^\.+/, (dots) => '%2E'.repeat(dots.length));
+const fileName = (text: string): string =>
+  encodeURIComponent(text).replace(/^\.+/, (dots) => '%2E'.repeat(dots.length));
 
 /** False where the blob is not there any more, and for one that an earlier attempt has copied. */
 async function copyBlob(blobs: Blobs, blob: string, path: string): Promise<boolean> {
@@ -177,7 +178,8 @@ async function readProgress(folder: string, tenant: string): Promise<TenantExpor
     return { tenant, after: null, bytes: {}, records: 0, files: 0, is_complete: false };
   }
   const progress: TenantExport = JSON.parse(text);
-  if (progress.tenant !== tenant) throw new ExportError(`${folder} holds an export of the tenant '${progress.tenant}'.`);
+  if (progress.tenant !== tenant)
+    throw new ExportError(`${folder} holds an export of the tenant '${progress.tenant}'.`);
   if (progress.is_complete)
     throw new ExportError(`${folder} holds a complete export of '${tenant}'; name another folder for a new one.`);
   return progress;

@@ -115,7 +115,7 @@ export function createRetention(ports: {
         const { done, skipTo, rest } = await look(names.slice(from, from + PARALLEL), within);
         within = rest;
         after = done ?? after;
-        if (rest !== undefined) return { after, within };
+        if (rest !== undefined) break;
         if (skipTo !== undefined) {
           after = skipTo;
           break;
@@ -124,7 +124,7 @@ export function createRetention(ports: {
       }
       if (names.length === 0) return undefined;
     } while (performance.now() < end);
-    return { after };
+    return { after, within };
   }
 
   /** Looks at some partitions: the last that is done, and where to go on that is not just behind it. */

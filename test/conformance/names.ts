@@ -1,12 +1,11 @@
 /** The rules of names of partitions and lists, and of pages of due records; part of the record suite. */
 import { randomUUID } from 'node:crypto';
-import type { Change, Records } from '../../src/storage/ports';
+import type { Change, DueRecord, Records } from '../../src/storage/ports';
 
 const create = (id: string, list = 'things'): Change => ({ op: 'create', list, id, order: id, value: { id } });
 
 /** In the order of their UTF-8 bytes. */
-const inOrder = (names: string[]): string[] =>
-  names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+const inOrder = (names: string[]): string[] => names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 /** Registers the tests. */
 export function describeNames(name: string, open: () => Promise<Records>): void {
@@ -84,8 +83,13 @@ export function describeNames(name: string, open: () => Promise<Records>): void 
     });
 
     it('pages through due records behind one that is given, also one that is gone', async () => {
-      const kind = randomUUID();
-      const add = [3, 1, 2, 2].map((at, n) => ({ at: 9_000_000_000 + at, kind, id: `id ${n}`, data: { n: String(n) } }));
+      const kind: string = randomUUID();
+      const add: DueRecord[] = [3, 1, 2, 2].map((at, n) => ({
+        at: 9_000_000_000 + at,
+        kind,
+        id: `id ${n}`,
+        data: { n: String(n) },
+      }));
       await records.writeDue({ add });
       const first = add[1];
       const found: string[] = [];
