@@ -15,8 +15,9 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/azuriteRunEnd.ts',
   testMatch: [
     ...wire.map((name) => `<rootDir>/test/wire/${name}.test.ts`),
-    '<rootDir>/test/{agents,assistants,examples,responses,schedules,tenants}/*.test.ts',
+    '<rootDir>/test/{activities,agents,assistants,examples,responses,schedules,tenants}/*.test.ts',
     '<rootDir>/test/retrieval/*.test.ts',
+    '<rootDir>/test/foundry/{activities,ask}.test.ts',
     '<rootDir>/test/http/{audit,isolation,paging,retention,usage}.test.ts',
     '<rootDir>/test/identity/apiKeys.test.ts',
     '<rootDir>/test/localHost/tenant.test.ts',

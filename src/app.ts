@@ -3,9 +3,12 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureToken } from './adapters/azureToken';
+import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
 import { cosmosDb } from './adapters/dataSources/cosmosDb';
@@ -14,6 +17,7 @@ import { elasticsearch } from './adapters/dataSources/elasticsearch';
 import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
 import { mongoDb } from './adapters/dataSources/mongoDb';
 import { pinecone } from './adapters/dataSources/pinecone';
+import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
@@ -31,8 +35,10 @@ import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
+import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
 import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createActivities, type Activities } from './activities/activities';
 import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
@@ -40,7 +46,7 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, readStateSettings, type Config } from './config';
+import { ConfigError, readConfig, readStateSettings, type Config, type StateConfig } from './config';
 import { auditLine, type AuditEvent } from './auditEvent';
 import { errors } from './errors';
 import { createConversations, type Conversations } from './responses/conversations';
@@ -52,6 +58,7 @@ import type { DataSourceOpeners } from './dataSources/ports';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
+import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
@@ -83,6 +90,8 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { talkingAgents } from './tools/talkingAgents';
+import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -90,6 +99,7 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs };
+  activities: Activities;
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
   ofApiKey: (key: string) => Promise<Principal | undefined>;
@@ -147,18 +157,23 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, maxBodyBytes, audit }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, bot, maxBodyBytes, audit }: Config): EdgeSettings {
   const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
-  const authenticate = createAuthentication({
+  const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
+  const credentials = {
     apiKeys,
-    ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
+    ofKey: async (key: string) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
+    ofToken,
     challenge: entra
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',
-  });
-  return { authenticate, maxBodyBytes, audit: auditOf(audit) };
+  };
+  const authenticate = createAuthentication(credentials);
+  const ofChannel =
+    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
+  const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
+  return { authenticate, authenticateChannel, maxBodyBytes, audit: auditOf(audit) };
 }
 
 /** What the edge tells of operations that change something. The store may be what fails: then the log has the event. */
@@ -217,7 +232,7 @@ export async function openTenantData(env: NodeJS.ProcessEnv): Promise<TenantData
           records,
           blobs,
           apiKeys,
-          removeStoreRemains: async (id) => removeStoreRemains({ records, blobs, index }, id),
+          removeStoreRemains: async (id) => removeStoreRemains({ records, blobs, index }, { tenant, id }),
           settleMs: SETTLE_MS,
         },
         tenant,
@@ -337,10 +352,7 @@ async function build(config: Config): Promise<Services> {
     },
     { source, containersOf },
   );
-  const sandbox =
-    config.codeInterpreter === 'pyodide'
-      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
-      : undefined;
+  const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
   const assistantsPorts: AssistantsPorts = {
     records,
@@ -373,16 +385,27 @@ async function build(config: Config): Promise<Services> {
     logFault,
   };
   const conversations = createConversations(responsesPorts);
+  const responses = createResponses(responsesPorts);
+  const advance: Services['advance'] = async (reference, sink, owner) =>
+    advanceRun(assistantsPorts, reference, sink, owner);
+  const activities = createActivities({
+    records,
+    agents: talkingAgents({ agents, responses, assistants, threads, runs, advance }),
+    now: Date.now,
+    sleep: async (ms, signal) => sleep(ms, undefined, { signal }),
+    logFault,
+  });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
+    activities,
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
     threads,
     runs,
-    responses: createResponses(responsesPorts),
+    responses,
     upstreamResponses: createUpstreamResponses({
       ...responsesPorts,
       kept: keptHere(retrieval),
@@ -415,7 +438,11 @@ async function build(config: Config): Promise<Services> {
       logFault,
     }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
+    secrets: [
+      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
+      ...storageSecrets(config),
+      ...vectorIndexSecrets(config),
+    ],
     assistantsPorts,
     close: async () =>
       closeAll([
@@ -430,7 +457,7 @@ async function build(config: Config): Promise<Services> {
         () => index.close(),
         () => records.close(),
       ]),
-    advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
+    advance,
   };
 }
 
@@ -486,27 +513,50 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage(
-  { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
-  logFault: LogFault,
-): Promise<Storage> {
+async function openStorage(config: StateConfig, logFault: LogFault): Promise<Storage> {
+  const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+      index: await openVectorIndex(config),
     };
   }
   const { account, prefix } = storage;
-  const vectors = await azureVectors(account, prefix);
   return {
     records,
     blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+    index: await openVectorIndex(config),
   };
+}
+
+/** What runs code; undefined where nothing does. */
+function openSandbox(
+  { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
+  logFault: LogFault,
+): Sandbox | undefined {
+  if (sessionPoolEndpoint !== undefined) {
+    const token = azureToken({ scope: SESSION_POOL_SCOPE, now: Date.now });
+    return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
+  }
+  return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
+}
+
+async function openVectorIndex({ vectorIndex, storage, dataDir }: StateConfig): Promise<VectorIndex> {
+  if (vectorIndex.kind === 'azure_search') {
+    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    return azureSearchIndex({ ...vectorIndex, credential });
+  }
+  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { address, options } = await azureVectors(storage.account, storage.prefix);
+  return lanceDbIndex(address, { storageOptions: options });
+}
+
+function vectorIndexSecrets({ vectorIndex }: Config): string[] {
+  return vectorIndex.kind === 'azure_search' && vectorIndex.apiKey !== undefined ? [vectorIndex.apiKey] : [];
 }
 
 function storageSecrets({ storage }: Config): string[] {

@@ -6,8 +6,9 @@
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { ApiError, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
+import { LeaseLostError } from '../storage/leasedRecord';
 import type { RunObject } from '../wire/threads';
-import { DrivenRun, LeaseLostError, RunCancelledError, RunExpiredError } from './drivenRun';
+import { DrivenRun, RunCancelledError, RunExpiredError } from './drivenRun';
 import { stepChange } from './messageWriter';
 import type { AssistantsPorts } from './ports';
 import { ended, endedStep, type Ending } from './runStatus';

@@ -1,6 +1,8 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
+import { agentActivity, applicationActivity } from './activities';
 import { agentOperations } from './agents';
+import { askOperations } from './ask';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
@@ -51,7 +53,8 @@ const modelFamilies: Family[] = [
 
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
-  { name: 'agents', operations: agentOperations },
+  { name: 'agents', operations: [...agentOperations, ...askOperations, agentActivity] },
+  { name: 'applications', operations: [applicationActivity] },
   { name: 'assistants', operations: [...assistantOperations, ...assistantFileOperations].map(inCallersForm) },
   { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
   schedulesFamily,

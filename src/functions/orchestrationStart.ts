@@ -2,7 +2,10 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { RunReference } from '../assistants/threadRecords';
+import type { ResponseReference } from '../responses/backgroundRecords';
+import { responseIdOf } from '../responses/responseIds';
 import { ASSISTANT_RUN, RUN_CHANGED, type RunInput } from '../orchestrations/assistantRun';
+import { BACKGROUND_RESPONSE, RESPONSE_CHANGED, type ResponseInput } from '../orchestrations/backgroundResponse';
 
 const inputOf = ({ scope, threadId, runId }: RunReference): RunInput => ({ ...scope, threadId, runId });
 
@@ -29,11 +32,32 @@ export async function startRun(invocation: InvocationContext, reference: RunRefe
 
 /** Wakes the orchestration of a run that changed, or starts it where there is none, as for a streamed run. */
 export async function wakeRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
+  await wake(invocation, reference.runId, RUN_CHANGED, async () => startRun(invocation, reference));
+}
+
+/** Starts the orchestration of a new response in the background. */
+export async function startResponse(invocation: InvocationContext, { scope, key }: ResponseReference): Promise<void> {
+  const input: ResponseInput = { ...scope, responseId: responseIdOf(key) };
+  await startOrchestration(invocation, BACKGROUND_RESPONSE, input.responseId, input);
+}
+
+/** Wakes the orchestration of a response that nobody drives, or starts it where there is none. */
+export async function wakeResponse(invocation: InvocationContext, reference: ResponseReference): Promise<void> {
+  const start = async () => startResponse(invocation, reference);
+  await wake(invocation, responseIdOf(reference.key), RESPONSE_CHANGED, start);
+}
+
+async function wake(
+  invocation: InvocationContext,
+  instanceId: string,
+  event: string,
+  start: () => Promise<void>,
+): Promise<void> {
   try {
-    await df.getClient(invocation).raiseEvent(reference.runId, RUN_CHANGED, {});
+    await df.getClient(invocation).raiseEvent(instanceId, event, {});
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Run ${reference.runId} was not woken: ${reason}`);
-    await startRun(invocation, reference);
+    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Orchestration ${instanceId} was not woken: ${reason}`);
+    await start();
   }
 }

@@ -1,15 +1,26 @@
 /** Responses: operations 49 to 52. */
 import { services } from '../app';
 import { errors } from '../errors';
+import { errorBody, isFault, toApiError } from '../http/errorResponse';
 import type { Family } from '../http/family';
-import { aboutObject, operation, pathParams, type Call, type Operation } from '../http/operation';
+import { aboutObject, operation, pathParams, polled, type Call, type Operation } from '../http/operation';
 import { listObject } from '../http/paging';
+import { eventStream } from '../http/serverSentEvents';
 import { outputText, shownItem, shownOutput, shownResponse, type View } from '../responses/shownResponse';
+import { isOver } from '../responses/eventBatches';
 import type { ResponseEvent } from '../responses/responseEvents';
+import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
-import { createResponseRequest, includeQuery, responseObject, type ResponseObject } from '../wire/responses';
+import {
+  createResponseRequest,
+  includeQuery,
+  responseObject,
+  retrieveResponseQuery,
+  type ResponseObject,
+} from '../wire/responses';
 import { orModelError } from './modelCall';
+import { startResponse } from './orchestrationStart';
 import { responseStream } from './responseStream';
 
 const responseParams = pathParams('response_id');
@@ -54,6 +65,39 @@ function shownEvent(call: Call, event: ResponseEvent, view: View): ResponseEvent
   };
 }
 
+/** Stores the response and has it driven by its orchestration. */
+async function beginInBackground(call: Call, prepared: PreparedResponse): Promise<ResponseObject> {
+  const response = await (await services()).responses.begin(prepared);
+  await startResponse(call.invocation, prepared);
+  return response;
+}
+
+/** The stream of a response in the background, from what is stored of it, so that a caller who leaves stops nothing. */
+async function followed(call: Call, id: string, startingAfter: number, view: View): Promise<Response> {
+  const { connection, invocation, scope } = call;
+  const { responses } = await services();
+  const events = await responses.follow(scope, id, startingAfter, connection.signal);
+  return eventStream(
+    connection,
+    async (send) => {
+      let last = startingAfter;
+      try {
+        for await (const event of events) {
+          last = event.sequence_number;
+          await send(event.type, { ...event, ...shownEvent(call, event, view) });
+        }
+      } catch (error) {
+        if (connection.signal.aborted) return;
+        const { message, code, param } = errorBody(toApiError(error)).error;
+        // Not one of the response's events: who asks again behind it misses none.
+        await send('error', { type: 'error', code, message, param, sequence_number: last });
+        if (isFault(error)) invocation.error(`The stream of ${id} failed.`, error);
+      }
+    },
+    (error) => invocation.error(`The stream of ${id} failed.`, error),
+  );
+}
+
 const create: Operation = operation({
   method: 'post',
   path: '/responses',
@@ -66,9 +110,12 @@ const create: Operation = operation({
   handle: async (call) => {
     const { responses } = await services();
     const { body, scope, connection } = call;
-    if (body.background) throw errors.unsupported('background');
     const view = viewOf(call, body.include ?? []);
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
+    if (body.background) {
+      const response = await beginInBackground(call, prepared);
+      return body.stream ? followed(call, response.id, -1, view) : polled(shown(call, response, view));
+    }
     const work = async (sink: Parameters<typeof responses.answer>[1]) =>
       orModelError(responses.answer(prepared, sink, connection.signal));
     if (body.stream) {
@@ -86,10 +133,34 @@ const get: Operation = operation({
   number: 50,
   apiVersionOptional: true,
   params: responseParams,
+  query: retrieveResponseQuery,
+  response: responseObject,
+  handle: async (call) => {
+    const { params, query, scope } = call;
+    const view = viewOf(call, includeOf(call.request));
+    if (query.stream) return followed(call, params.response_id, query.starting_after ?? -1, view);
+    if (query.starting_after !== undefined)
+      throw errors.invalidParameter(
+        "'starting_after' is only taken with 'stream=true'.",
+        'invalid_value',
+        'starting_after',
+      );
+    const response = await (await services()).responses.get(scope, params.response_id);
+    const whole = shown(call, response, view);
+    return isOver(response.status) ? whole : polled(whole);
+  },
+});
+
+const cancel: Operation = operation({
+  method: 'post',
+  path: '/responses/{response_id}/cancel',
+  summary: 'Cancel a response',
+  apiVersionOptional: true,
+  params: responseParams,
   query: includeQuery,
   response: responseObject,
   handle: async (call) => {
-    const response = await (await services()).responses.get(call.scope, call.params.response_id);
+    const response = await (await services()).responses.cancel(call.scope, call.params.response_id);
     return shown(call, response, viewOf(call, includeOf(call.request)));
   },
 });
@@ -124,4 +195,4 @@ const inputItems: Operation = operation({
   },
 });
 
-export const responsesFamily: Family = { name: 'responses', operations: [create, get, remove, inputItems] };
+export const responsesFamily: Family = { name: 'responses', operations: [create, get, cancel, remove, inputItems] };

@@ -29,6 +29,8 @@ export interface EdgeSettings {
   authenticate: Authenticate;
   /** Told of every operation that changes something; absent: nobody is. The answer waits for what it returns, which does not reject. */
   audit?: (event: AuditEvent, invocation: InvocationContext) => Promise<void>;
+  /** Of operations that channels call. */
+  authenticateChannel: Authenticate;
   /** Of JSON bodies. */
   maxBodyBytes: number;
 }
@@ -201,7 +203,8 @@ async function answer(
 ): Promise<Response> {
   const { located, requestId, url, settings, invocation } = bindings;
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
-  const principal = await settings.authenticate(request.headers);
+  const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
+  const principal = await authenticate(request.headers);
   const handle = async () => handled(declared, request, params, bindings, connection, principal);
   if (!declared.changes || !settings.audit) return responseOf(await handle());
   const facts = { declared, principal, project: located.project, params, requestId };
@@ -227,7 +230,7 @@ async function handled(
   connection: Connection,
   principal: Principal,
 ): Promise<unknown> {
-  authorize(principal, declared);
+  authorize(principal, declared, located.project);
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {

@@ -40,6 +40,8 @@ export interface Operation {
   role: Role;
   /** Whether it changes something, and so is audited. Declared where {@link changesSomething} would say otherwise. */
   changes: boolean;
+  /** Channels of bots call it, with tokens of their own. */
+  takesChannelTokens?: boolean;
   /** The contract leaves the api-version out (oddity O22). */
   apiVersionOptional?: boolean;
   params: z.ZodObject;

@@ -98,7 +98,7 @@ export class CallItem {
   }
 
   /** A request for approval is shown once it is whole. */
-  private get isShownAtOnce(): boolean {
+  get isShownAtOnce(): boolean {
     return this.item.type !== 'mcp_approval_request';
   }
 

@@ -7,6 +7,7 @@ import type { ChatMessage, ImagePart, TextPart, ToolCall } from '../models/ports
 import type { Scope } from '../scope';
 import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
 import type { ResponsesPorts } from './ports';
+import { isIncomplete } from './toldItems';
 
 type Ports = Pick<ResponsesPorts, 'files' | 'inputFiles'>;
 
@@ -53,6 +54,7 @@ export async function chatMessages(
     calls = [];
   };
   for (const item of items) {
+    if ('status' in item && isIncomplete(item)) continue;
     if (item.type === 'function_call') {
       if (outputs.has(item.call_id))
         calls.push({ id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });

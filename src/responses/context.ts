@@ -46,12 +46,7 @@ export async function previousResponse(
 }
 
 /** The conversation that ends with the response `last`, which is read already. */
-export async function readChain(
-  ports: Ports,
-  scope: Scope,
-  last: ResponseKey,
-  stored: StoredResponse,
-): Promise<Context> {
+export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, stored: TurnRecord): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
   let bytes = 0;
   let turns = 0;
@@ -102,9 +97,12 @@ export async function readChain(
   return { items: [...before.items, ...items], isCut: before.isCut };
 }
 
-/** The items of a conversation, the newest that fit. */
-export const readConversationContext = async (ports: Ports, place: ConversationPlace): Promise<Context> =>
-  readItems(ports, place, { maxBytes: MAX_BYTES });
+/** The items of a conversation, the newest that fit; `upTo` is the sort key of the last. */
+export const readConversationContext = async (
+  ports: Ports,
+  place: ConversationPlace,
+  upTo?: string,
+): Promise<Context> => readItems(ports, place, { maxBytes: MAX_BYTES, upTo });
 
 /** The response's own input. */
 export async function inputOf({ blobs }: Ports, { input, response }: StoredResponse): Promise<ResponseItem[]> {

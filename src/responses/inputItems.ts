@@ -86,9 +86,12 @@ export function checkDistinct(items: ResponseItem[], there: ResponseItem[], para
  * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
-  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+  const made = items.filter((item) => item.type === 'function_call');
+  const calls = new Set(made.map((item) => item.call_id));
   const outputs = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
-  for (const id of calls) if (!outputs.has(id)) throw errors.noToolOutput(id);
+  // One that was broken off was not whole enough to be answered.
+  for (const { call_id: id, status } of made)
+    if (!outputs.has(id) && status !== 'incomplete') throw errors.noToolOutput(id);
   for (const id of outputs) if (!calls.has(id) && !isCut) throw errors.noToolCall(id);
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));
   for (const item of items)

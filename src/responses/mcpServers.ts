@@ -11,6 +11,8 @@ import type { ResponseTask } from './responseWork';
 export class McpServers {
   /** The tools of each server that the model may know of, by the server's label. */
   readonly lists = new Map<string, McpListTools>();
+  /** The list that a server is asked for just now, and its place in the output. */
+  asked: { index: number; item: McpListTools } | undefined;
   private client: McpClient | undefined;
 
   constructor(
@@ -31,7 +33,7 @@ export class McpServers {
         (item): item is McpListTools =>
           item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error,
       );
-      const list = known ?? (await this.listed(tool, index));
+      const list = known ?? (await this.listed(tool, index, add));
       if (!known) {
         add([list]);
         index += 1;
@@ -40,9 +42,10 @@ export class McpServers {
     }
   }
 
-  private async listed(tool: McpTool, index: number): Promise<McpListTools> {
+  private async listed(tool: McpTool, index: number, add: (items: OutputItem[]) => void): Promise<McpListTools> {
     const id = newItemId(itemPrefixes.mcp_list_tools, this.task.key);
     const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [], error: null };
+    this.asked = { index, item: empty };
     await this.emit(itemAdded(index, empty));
     await this.emit(itemEvent('mcp_list_tools.in_progress', empty, index));
     try {
@@ -50,11 +53,15 @@ export class McpServers {
       const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)) };
       await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
       await this.emit(itemDone(index, list));
+      this.asked = undefined;
       return list;
     } catch (error) {
       if (!(error instanceof McpError)) throw error;
       await this.emit(itemEvent('mcp_list_tools.failed', empty, index));
-      await this.emit(itemDone(index, { ...empty, error: error.message }));
+      const failed = { ...empty, error: error.message };
+      await this.emit(itemDone(index, failed));
+      this.asked = undefined;
+      add([failed]);
       throw errors.mcpFailed(tool.server_label, error.message, error);
     }
   }

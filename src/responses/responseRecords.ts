@@ -25,6 +25,8 @@ export interface StoredResponse {
   conversation?: ConversationPoint;
   /** Files that code wrote, by the id of the call. */
   files: Record<string, WrittenFile[]>;
+  /** Whether its events are kept, for a while behind its end as well. */
+  streams?: boolean;
 }
 
 /** What is left of a response that was deleted: it leads to what came before. */

@@ -11,7 +11,6 @@ import type {
   CodeInterpreterCall,
   CodeOutput,
   FileSearchCall,
-  Logprob,
   McpCall,
   OutputItem,
   ResponseItem,
@@ -30,11 +29,13 @@ import {
 } from './chatItems';
 import { McpServers } from './mcpServers';
 import { MessageItem } from './messageItem';
-import { chatResponseFormat, codeFiles, wantedTools, type Settings } from './newResponse';
+import { logprobsOf, sampling } from './chatSampling';
+import { codeFiles, wantedTools, type Settings } from './newResponse';
 import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+import { isIncomplete, type ToldItem } from './toldItems';
 
 /** A model that only calls tools would go on for ever. */
 const MAX_TURNS = 100;
@@ -60,8 +61,15 @@ export interface ResponseTask {
   patientUntil: number;
 }
 
-/** Stores how far the response is, where that must survive this process. */
-export type Checkpoint = (state: { response: ResponseObject; files: Record<string, WrittenFile[]> }) => Promise<void>;
+/** Keeps a response that must survive this process. */
+export interface Keeper {
+  /** Resolves when the response is stored as it is. */
+  checkpoint(): Promise<void>;
+  /** Resolves when more may be told. */
+  pace(): Promise<void>;
+}
+
+const keepsNothing: Keeper = { checkpoint: () => Promise.resolve(), pace: () => Promise.resolve() };
 
 export class ResponseWork {
   response: ResponseObject;
@@ -84,13 +92,15 @@ export class ResponseWork {
     private readonly emit: ResponseSink,
     private readonly signal: AbortSignal,
     private readonly parts: PartReader,
-    private readonly checkpoint: Checkpoint = () => Promise.resolve(),
+    private readonly keeper: Keeper = keepsNothing,
   ) {
     this.response = task.response;
     this.files = { ...task.files };
     this.window = contextWindow(task.settings.model);
     this.servers = new McpServers(ports.mcp, task, emit, signal);
-    this.usedCalls = this.response.output.filter(({ type }) => isServerCall(type)).length;
+    const made = this.whole.filter(({ type }) => isServerCall(type));
+    this.usedCalls = made.length;
+    for (const call of made) if ('results' in call || 'outputs' in call) this.fits(JSON.stringify(call));
   }
 
   /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
@@ -101,7 +111,9 @@ export class ResponseWork {
       this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
       if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
         this.ports.codeInterpreter?.prepare?.();
-      await this.carryOut([...this.interrupted(), ...(await this.approved())]);
+      await this.carryOut([...(await this.interrupted()), ...(await this.approved())]);
+      // The caller's turn had come when an owner before crashed.
+      if (this.whole.some(({ type }) => isCallersCall(type))) return await this.finish({ status: 'completed' });
       for (let turn = 0; turn < MAX_TURNS; turn += 1) if (await this.turn()) return;
       throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
     } finally {
@@ -122,6 +134,27 @@ export class ResponseWork {
       this.message !== undefined ||
       this.calls.length > 0
     );
+  }
+
+  /** What was told of that the output does not hold yet. */
+  get told(): ToldItem[] {
+    const { message, calls, finished } = this;
+    const { asked } = this.servers;
+    return [
+      ...finished.map((one): ToldItem => ({ ...one, told: 'whole' })),
+      ...(message ? [{ index: message.outputIndex, item: message.item('in_progress'), told: 'begun' as const }] : []),
+      ...calls.map(({ outputIndex: index, item, isShownAtOnce }): ToldItem => ({
+        index,
+        item,
+        told: isShownAtOnce ? 'begun' : 'nothing',
+      })),
+      ...(asked ? [{ ...asked, told: 'begun' as const }] : []),
+    ];
+  }
+
+  /** The output but for what was broken off. */
+  private get whole(): OutputItem[] {
+    return this.response.output.filter((item) => !('status' in item && isIncomplete(item)));
   }
 
   private get at(): number {
@@ -235,7 +268,7 @@ export class ResponseWork {
   private toolFields(tools: OfferedTool[]): Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
     if (tools.length === 0) return {};
     const choice = this.response.tool_choice;
-    const hasCalled = this.response.output.some(({ type }) => type.endsWith('_call'));
+    const hasCalled = this.whole.some(({ type }) => type.endsWith('_call'));
     const fields: ReturnType<ResponseWork['toolFields']> = {
       tools: tools.map(({ chat }) => chat),
       ...(!this.response.parallel_tool_calls && choice !== 'none' && { parallel_tool_calls: false }),
@@ -259,7 +292,7 @@ export class ResponseWork {
   private async ownMessages(): Promise<ChatMessage[]> {
     let search = 0;
     const messages: ChatMessage[] = [];
-    for (const item of this.response.output) {
+    for (const item of this.whole) {
       if (item.type === 'file_search_call') messages.push(...searchMessages(item, search++));
       else if (item.type === 'code_interpreter_call')
         messages.push(
@@ -286,6 +319,7 @@ export class ResponseWork {
     const ignored = new Set<number>();
     for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
       this.signal.throwIfAborted();
+      await this.keeper.pace();
       if (event.type === 'finish') return this.counted(event, request, written);
       written.push(event.type === 'tool_call' ? event.arguments : event.text);
       if (event.type === 'tool_call') {
@@ -307,7 +341,7 @@ export class ResponseWork {
   private async beginMessage(): Promise<MessageItem> {
     const links = new Map<string, string>();
     addLinks(links, Object.values(this.files).flat());
-    const searches = this.response.output.filter((item) => item.type === 'file_search_call');
+    const searches = this.whole.filter((item) => item.type === 'file_search_call');
     const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
     // Text behind the calls of a turn is a message of its own.
     const id = newItemId(itemPrefixes.message, this.task.key);
@@ -383,13 +417,23 @@ export class ResponseWork {
 
   // The server's tools
 
-  /** Calls that a crashed owner was at. */
-  private interrupted(): CallItem[] {
-    return this.response.output.flatMap((item, index) =>
+  /** Calls that a crashed owner was at, and that may be made again. Those of other servers may not: nobody knows what they did. */
+  private async interrupted(): Promise<CallItem[]> {
+    const open = this.response.output.flatMap((item, index) =>
       isServerCall(item.type) && 'status' in item && item.status === 'in_progress'
         ? [new CallItem(item, index, this.emit)]
         : [],
     );
+    for (const call of open) {
+      if (call.item.type !== 'mcp_call') continue;
+      await call.called({ output: null, error: { type: 'mcp_protocol_error', message: INTERRUPTED_CALL } });
+      this.replace(call);
+    }
+    return open.filter(({ item }) => item.type !== 'mcp_call');
+  }
+
+  private replace({ outputIndex, item }: CallItem): void {
+    this.response = { ...this.response, output: this.response.output.with(outputIndex, item) };
   }
 
   /** Calls that the caller has approved with this input, and that were not made yet. */
@@ -432,13 +476,12 @@ export class ResponseWork {
   /** Carries out calls that stand in the output, one after the other. */
   private async carryOut(calls: CallItem[]): Promise<void> {
     if (calls.length === 0) return;
-    await this.checkpoint({ response: this.response, files: this.files });
+    await this.keeper.checkpoint();
     for (const call of calls) {
       await this.carryOutOne(call);
-      const output = this.response.output.with(call.outputIndex, call.item);
-      this.response = { ...this.response, output };
+      this.replace(call);
     }
-    await this.checkpoint({ response: this.response, files: this.files });
+    await this.keeper.checkpoint();
   }
 
   private async carryOutOne(call: CallItem): Promise<void> {
@@ -510,6 +553,11 @@ export class ResponseWork {
 }
 
 const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
+/** Those that end the response: the caller answers them. */
+const CALLERS_CALLS: readonly string[] = ['function_call', 'mcp_approval_request'];
+const isCallersCall = (type: string): boolean => CALLERS_CALLS.includes(type);
+const INTERRUPTED_CALL =
+  'The server was interrupted while the tool was called. Whether the call took effect is not known, so it was not made again.';
 const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
 
 const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) => ({
@@ -519,29 +567,3 @@ const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) =
   text,
   attributes,
 });
-
-/** Sent only where the caller or the agent set them: models differ in what they take. */
-function sampling({ body }: Settings): Partial<ChatRequest> {
-  const format = chatResponseFormat(body.text?.format);
-  const wantsLogprobs = body.include?.includes('message.output_text.logprobs');
-  return {
-    ...(body.temperature != null && { temperature: body.temperature }),
-    ...(body.top_p != null && { top_p: body.top_p }),
-    ...(format !== undefined && { response_format: format }),
-    ...(body.reasoning?.effort && { reasoning_effort: body.reasoning.effort }),
-    ...(body.text?.verbosity && { verbosity: body.text.verbosity }),
-    ...(wantsLogprobs && { logprobs: true, ...(body.top_logprobs != null && { top_logprobs: body.top_logprobs }) }),
-    ...(body.service_tier && { service_tier: body.service_tier }),
-    ...(body.user && { user: body.user }),
-    ...(body.safety_identifier && { safety_identifier: body.safety_identifier }),
-    ...(body.prompt_cache_key && { prompt_cache_key: body.prompt_cache_key }),
-    ...(body.prompt_cache_retention && { prompt_cache_retention: body.prompt_cache_retention }),
-  };
-}
-
-/** Those of the service that have the form of the API. */
-function logprobsOf(given: unknown[] = []): Logprob[] {
-  return given.filter(
-    (one): one is Logprob => typeof one === 'object' && one !== null && 'token' in one && 'logprob' in one,
-  );
-}

@@ -1,22 +1,27 @@
 /** Responses as callers see them (operations 49 to 52); what moves one is responseWork. */
 import { Readable } from 'node:stream';
-import { ApiError, errors, TooLargeError } from '../errors';
+import { ApiError, errors } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
-import { ConflictError, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
+import { withRetries } from '../storage/optimistic';
+import { ConflictError, type Change, type DueRecord, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
+import { advanceResponse } from './advanceResponse';
+import type { ResponseReference } from './backgroundRecords';
+import { createBackgroundResponses } from './backgroundResponses';
+import { creation } from './backgroundWrites';
 import { partReader } from './chatItems';
 import { inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
 import { conversationItemFinder } from './conversationItems';
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
 import { checkCalls, checkDistinct, storedItems } from './inputItems';
-import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { endHeld, responseEvent, type ResponseSink } from './responseEvents';
+import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -47,6 +52,7 @@ export type Responses = ReturnType<typeof createResponses>;
 /** The responses of a scope. Methods throw 404 for an id that is not there. */
 export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
+  const background = createBackgroundResponses(ports);
 
   /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing, but locks the conversation for the answer that follows. */
   async function prepare(
@@ -133,26 +139,41 @@ export function createResponses(ports: ResponsesPorts) {
     return work;
   }
 
+  /** Stores a response that is answered in the background: its orchestration drives it, or the sweep starts that. Throws 413 for settings that are too large. */
+  async function begin(prepared: PreparedResponse): Promise<ResponseObject> {
+    const { response, files, settings, conversation } = prepared;
+    try {
+      const stored = { response, files, streams: settings.body.stream ?? false };
+      await store(prepared, stored, creation(prepared, prepared, now()));
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+    await conversation?.handOver();
+    return response;
+  }
+
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
     { scope, key, input, previous, conversation }: PreparedResponse,
-    { response, files }: Pick<StoredResponse, 'response' | 'files'>,
+    answered: Pick<StoredResponse, 'response' | 'files' | 'streams'>,
+    also: { changes: Change[]; due: DueRecord[] } = { changes: [], due: [] },
   ): Promise<void> {
     const text = JSON.stringify(input);
     const isLarge = text.length > MAX_INLINE_INPUT;
     const blob = inputBlob(scope, key);
     if (isLarge) await blobs.put(blob, Readable.from([text]));
     const value: StoredResponse = {
-      response,
-      files,
+      ...answered,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
       ...(conversation && { conversation: { key: conversation.place.key, order: conversation.order } }),
     };
-    const due = conversation?.dueChanges;
+    const due = { add: [...also.due, ...(conversation?.dueChanges.add ?? [])] };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
+      ...also.changes,
     ];
     await records
       .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], due)
@@ -175,12 +196,18 @@ export function createResponses(ports: ResponsesPorts) {
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
     const key = responseKeyOf(id);
-    const { previous, conversation, input } = await read(scope, id);
-    if (!key) return;
-    const { partition, list } = turnKey(scope, key);
-    const value: TurnRecord = { deleted: true, previous, conversation };
-    await records.write(partition, [{ op: 'replace', list, id: key.turn, value }]);
-    if (!Array.isArray(input)) await blobs.delete(input.blob);
+    const driven = await withRetries(async () => {
+      const removal = await background.removal(scope, id);
+      const { previous, conversation, input } = await read(scope, id);
+      if (!key) return undefined;
+      const { partition, list } = turnKey(scope, key);
+      const value: TurnRecord = { deleted: true, previous, conversation };
+      const deleted: Change = { op: 'replace', list, id: key.turn, value };
+      await records.write(partition, [deleted, ...(removal?.changes ?? [])], removal?.due);
+      if (!Array.isArray(input)) await blobs.delete(input.blob);
+      return removal;
+    });
+    await driven?.finish();
   }
 
   /** The items of the response's own input, as pages. Throws 400 for a cursor that is none of them. */
@@ -204,7 +231,9 @@ export function createResponses(ports: ResponsesPorts) {
     return { data: page, hasMore: page.length < between.length };
   }
 
-  return { prepare, answer, get, remove, inputItems };
+  const { cancel, follow } = background;
+  const advance = async (reference: ResponseReference) => advanceResponse(ports, reference);
+  return { prepare, answer, begin, advance, get, cancel, follow, remove, inputItems };
 }
 
 const idOf = (conversation: string | { id: string }): string =>
@@ -214,24 +243,3 @@ const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | unde
   head
     ? { op: 'replace', list: 'head', id: 'head', value: { turn }, ifMatch: head.etag }
     : { op: 'create', list: 'head', id: 'head', order: '', value: { turn } };
-
-/** What a response that failed says of it. */
-export function failureOf(
-  error: unknown,
-  { logFault }: Pick<ResponsesPorts, 'logFault'>,
-  id: string,
-): NonNullable<ResponseObject['error']> {
-  if (error instanceof ModelError) {
-    const codes = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
-    const code = error.kind === 'rate_limited' || error.kind === 'content_filter' ? codes[error.kind] : 'server_error';
-    return { code, message: error.message };
-  }
-  // 503 is about what the caller may wait for, such as a place in the sandbox.
-  const isTold =
-    error instanceof InvalidToolCallError ||
-    error instanceof TooLargeError ||
-    (error instanceof ApiError && (error.status < 500 || error.status === 503));
-  if (isTold) return { code: 'server_error', message: error.message };
-  logFault(`Response ${id} failed:`, error);
-  return { code: 'server_error', message: 'The server had an error while processing your request.' };
-}

@@ -7,6 +7,7 @@ import type { FileObject } from '../wire/vectorStores';
 import { fileKey } from './files';
 import { storesOf } from './fileStores';
 import { WAITING } from './indexUpkeep';
+import type { IndexedStore } from './ports';
 import type { Retrieval } from './retrieval';
 import type { RetrievalPorts } from './retrievalPorts';
 import { storeKey, type StoreRecord } from './storeRecords';
@@ -82,9 +83,10 @@ async function isInUse({ records }: Ports, scope: Scope, fileId: string, before:
 /** Removes what a store has outside its partition: chunks, uploads, and what leads to it from its id alone. Safe to repeat. */
 export async function removeStoreRemains(
   { records, blobs, index }: Pick<RetrievalPorts, 'records' | 'blobs' | 'index'>,
-  id: string,
+  store: IndexedStore,
 ): Promise<void> {
-  await index.deleteStore(id);
+  const { id } = store;
+  await index.deleteStore(store);
   for (const container of [UPLOADS, FAILED_UPLOADS]) await blobs.deleteBelow(`${container}/${id}`);
   await records.write(GLOBAL_PARTITION, [
     { op: 'delete', list: OWNERS, id },

@@ -4,7 +4,7 @@ import { metadata, objectId, storedMetadata, timestamp } from './common';
 import { includable, inputItem, outputItem } from './responseItems';
 import { responseReasoning, responseText } from './responseSettings';
 import { responseTool, responseToolChoice, responseTools } from './responseTools';
-import { unsupportedField } from './unsupported';
+import { unsupported, unsupportedField } from './unsupported';
 
 const prompt = z.strictObject({
   id: z.string().nullish(),
@@ -124,3 +124,12 @@ const includeList = z.union([includable.transform((one) => [one]), z.array(inclu
 
 /** `include` of queries: with and without brackets, once or several times. */
 export const includeQuery = z.object({ include: includeList.optional(), 'include[]': includeList.optional() });
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** Of a response that is read: its stream, from any event on. Events are not padded. */
+export const retrieveResponseQuery = includeQuery.extend({
+  stream: flag.optional(),
+  starting_after: z.coerce.number().int().min(0).optional(),
+  include_obfuscation: flag.refine((isWanted) => !isWanted, unsupported('Events are not padded.')).optional(),
+});

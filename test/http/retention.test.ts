@@ -108,7 +108,7 @@ it('removes what a tenant has not used for its days, also what was there before 
     await third.kill();
   }
   const [records, blobs, index] = [await openRecords(dataDir), await openBlobs(dataDir), await openVectors(dataDir)];
-  expect(await index.count(old.store)).toBe(0);
+  expect(await index.count({ tenant: 'alpha', id: old.store })).toBe(0);
   expect(await blobs.info(`files/alpha/-/${old.loose}`)).toBeUndefined();
   expect(await blobs.deleteBelow(`responses/alpha/-/${old.response.slice(5, 29)}`)).toBe(0);
   expect(await blobs.deleteBelow(`responses/alpha/-/${used.response.slice(5, 29)}`)).toBe(1);

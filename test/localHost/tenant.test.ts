@@ -134,7 +134,7 @@ it('deletes everything of the tenant beside a host that goes on, and leaves othe
   }
   expect((await records.due(9e12, 100)).filter(({ data }) => data.tenant === 'alpha')).toEqual([]);
   for (const kind of ['files', 'responses', 'conversations']) expect(await blobs.deleteBelow(`${kind}/alpha`)).toBe(0);
-  expect(await index.count(made.store.id)).toBe(0);
+  expect(await index.count({ tenant: 'alpha', id: made.store.id })).toBe(0);
   await records.close();
   await index.close();
 

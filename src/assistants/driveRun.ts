@@ -1,0 +1,26 @@
+/** Drives a run to where it waits for its caller, within the caller's process. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunObject } from '../wire/threads';
+import type { RunState } from './advanceRun';
+import type { RunSink } from './runSink';
+import type { RunReference } from './threadRecords';
+
+/** How often a run that another owner has taken over is looked at. */
+const FOLLOW_MILLISECONDS = 500;
+
+/** `advanceRun` with its ports. */
+export type Advance = (reference: RunReference, sink?: RunSink, owner?: string) => Promise<RunState | undefined>;
+
+/** Drives the run to its end or to its caller; follows it where another owner took it over. Undefined if it is gone. */
+export async function driveRun(
+  advance: Advance,
+  reference: RunReference,
+  sink?: RunSink,
+  owner?: string,
+): Promise<RunObject | undefined> {
+  for (;;) {
+    const state = await advance(reference, sink, owner);
+    if (state?.busyUntil === undefined) return state?.run;
+    await sleep(FOLLOW_MILLISECONDS);
+  }
+}
