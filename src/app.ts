@@ -71,8 +71,6 @@ import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels }
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
-import { fileBlob } from './retrieval/files';
-import { removeStoreRemains } from './retrieval/retention';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
@@ -82,10 +80,8 @@ import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
 import { agingKinds } from './tenants/agingKinds';
 import { createAuditLog, type AuditLog } from './tenants/auditLog';
-import { exportTenant, type TenantExport } from './tenants/exportTenant';
-import { removeTenant, type RemovedTenant } from './tenants/removeTenant';
 import { createRetention, type Retention } from './tenants/retention';
-import { createUsage, type DailyUsage, type Usage } from './tenants/usage';
+import { createUsage, type Usage } from './tenants/usage';
 import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
@@ -198,48 +194,6 @@ function auditInstead(event: AuditEvent, error: unknown): void {
 export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
   const records = await openRecords(readStateSettings(env), (message, error) => console.error(message, error));
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
-}
-
-/** What `npm run tenant` does, on the store of the settings and without the rest of the app. */
-export interface TenantData {
-  /** Throws ExportError. */
-  exportTo(tenant: string, folder: string): Promise<TenantExport>;
-  /** Throws TenantInUseError. */
-  remove(tenant: string): Promise<RemovedTenant>;
-  usage(tenant: string, start: string, end: string): Promise<DailyUsage[]>;
-  close(): Promise<void>;
-}
-
-/** Hosts forget revoked keys within ten seconds, and write the usage that they have counted as often. */
-const SETTLE_MS = 12_000;
-
-/** Opens the store of the settings. Throws {@link ConfigError}. */
-export async function openTenantData(env: NodeJS.ProcessEnv): Promise<TenantData> {
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
-  const { records, blobs, index } = await openStorage(readStateSettings(env), logFault);
-  const apiKeys = createApiKeys({ records, now: Date.now });
-  const usage = createUsage({ records, now: Date.now, logFault });
-  return {
-    exportTo: async (tenant, folder) =>
-      exportTenant(
-        { records, blobs, apiKeys, fileBlob: (project, id) => fileBlob({ tenant, project }, id) },
-        tenant,
-        folder,
-      ),
-    remove: async (tenant) =>
-      removeTenant(
-        {
-          records,
-          blobs,
-          apiKeys,
-          removeStoreRemains: async (id) => removeStoreRemains({ records, blobs, index }, { tenant, id }),
-          settleMs: SETTLE_MS,
-        },
-        tenant,
-      ),
-    usage: async (tenant, start, end) => usage.read(tenant, start, end),
-    close: async () => closeAll([() => index.close(), () => records.close()]),
-  };
 }
 
 /** First segments of the names of blobs, each a container in an account. */
@@ -462,7 +416,7 @@ async function build(config: Config): Promise<Services> {
 }
 
 /** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
-async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
+export async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
   for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
   if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
@@ -493,7 +447,8 @@ const dataSourceOpeners = (
   vector_store: vectorStoreSource(retrieval),
 });
 
-interface Storage {
+/** What keeps the state. */
+export interface Storage {
   records: Records;
   blobs: Blobs;
   /** What syncs mirror. */
@@ -513,7 +468,7 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage(config: StateConfig, logFault: LogFault): Promise<Storage> {
+export async function openStorage(config: StateConfig, logFault: LogFault): Promise<Storage> {
   const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {

@@ -30,6 +30,9 @@ async function isRemoved(removal: Promise<unknown>): Promise<boolean> {
   }
 }
 
+const isStoreInUse = (store: StoreRecord, before: number): boolean =>
+  store.file_counts.in_progress > 0 || store.last_active_at * 1000 >= before;
+
 /** Removes the store if it was last active before that moment, in Unix milliseconds, and nothing is being ingested. */
 export async function removeUnusedStore(
   { records }: Ports,
@@ -39,7 +42,7 @@ export async function removeUnusedStore(
   before: number,
 ): Promise<void> {
   const found = await records.get<StoreRecord>(storeKey(scope, id));
-  if (!found || found.value.file_counts.in_progress > 0 || found.value.last_active_at * 1000 >= before) return;
+  if (!found || isStoreInUse(found.value, before)) return;
   await isRemoved(vectorStores.remove(scope, id));
 }
 
@@ -75,7 +78,7 @@ export async function removeUnusedFiles(
 async function isInUse({ records }: Ports, scope: Scope, fileId: string, before: number): Promise<boolean> {
   for await (const storeId of storesOf(records, scope, fileId)) {
     const store = await records.get<StoreRecord>(storeKey(scope, storeId));
-    if (store && store.value.last_active_at * 1000 >= before) return true;
+    if (store && isStoreInUse(store.value, before)) return true;
   }
   return false;
 }

@@ -1,4 +1,5 @@
 /** What retention removes, by the collections of partitions. */
+import { removeUnusedChannelConversation } from '../activities/retention';
 import { removeUnusedThread } from '../assistants/threadRetention';
 import type { Threads } from '../assistants/threads';
 import type { Conversations } from '../responses/conversations';
@@ -39,6 +40,7 @@ export function agingKinds({
       'conversations',
       ofObject((scope, id, before) => removeUnusedConversation(records, conversations, scope, id, before)),
     ],
+    ['activities', ofObject((scope, id, before) => removeUnusedChannelConversation(records, scope, id, before))],
     [AUDIT, ofObject((scope, day, before) => removeOldAudit(records, scope, day, before))],
   ]);
 }

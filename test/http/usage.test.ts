@@ -45,7 +45,8 @@ it('counts calls that pass through, whole and streamed, and the calls of runs, w
   });
   let told: { prompt_tokens: number; completion_tokens: number } | null | undefined;
   for await (const chunk of stream) told = chunk.usage ?? told;
-  for await (const _ of await openai.chat.completions.create({ model: 'gpt-untold', messages, stream: true }));
+  const untold = await openai.chat.completions.create({ model: 'gpt-untold', messages, stream: true });
+  for await (const { usage: none } of untold) expect(none ?? null).toBeNull();
   const embedded = await openai.embeddings.create({ model: 'embed', input: ['a', 'b'] });
   const assistant = await openai.beta.assistants.create({ model: 'gpt-run' });
   const run = await openai.beta.threads.createAndRunPoll({ assistant_id: assistant.id, thread: { messages } });
@@ -77,7 +78,9 @@ it('counts calls that pass through, whole and streamed, and the calls of runs, w
 
 it('does not count what the service refused', async () => {
   upstream.enqueue(reply.status(400, { body: { error: { message: 'no' } } }));
-  const refused = host.openai('beta').chat.completions.create({ model: 'gpt', messages: [{ role: 'user', content: 'x' }] });
+  const refused = host
+    .openai('beta')
+    .chat.completions.create({ model: 'gpt', messages: [{ role: 'user', content: 'x' }] });
   await expect(refused).rejects.toMatchObject({ status: 400 });
   expect(await usage('beta')).toEqual(new Map());
 });

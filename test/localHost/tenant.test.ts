@@ -72,7 +72,9 @@ it('exports every record of the tenant and the contents of its files, and nothin
   expect(await readFile(join(folder, 'files', '-', made.file.id), 'utf8')).toBe(content);
   const blobs = await readdir(join(folder, 'blobs'), { recursive: true, withFileTypes: true });
   const texts = await Promise.all(
-    blobs.filter((entry) => entry.isFile()).map(async ({ parentPath, name }) => readFile(join(parentPath, name), 'utf8')),
+    blobs
+      .filter((entry) => entry.isFile())
+      .map(async ({ parentPath, name }) => readFile(join(parentPath, name), 'utf8')),
   );
   expect(texts).toHaveLength(2);
   for (const text of texts) expect(text).toContain(long);
