@@ -15,7 +15,7 @@ const capabilities = [
     'models',
     'dataSources',
   ],
-  'identity',
+  ...['identity', 'tenants'],
 ];
 const layers = {
   wire: outside('http', 'functions', 'adapters', 'orchestrations', 'storage', 'localHost', ...capabilities),

@@ -37,7 +37,8 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, readStateSettings, type Config } from './config';
+import { ConfigError, readConfig, readStateSettings, type Config, type StateConfig } from './config';
+import { auditLine, type AuditEvent } from './auditEvent';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
@@ -64,12 +65,16 @@ import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
-import { FAILED_UPLOADS } from './retrieval/uploadFailures';
+import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
+import { agingKinds } from './tenants/agingKinds';
+import { createAuditLog, type AuditLog } from './tenants/auditLog';
+import { createRetention, type Retention } from './tenants/retention';
+import { createUsage, type Usage } from './tenants/usage';
 import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
@@ -104,6 +109,11 @@ export interface Services {
   gateway: Gateway;
   backends: readonly ModelBackend[];
   fineTuningJobs: FineTuningJobs;
+  /** What tenants use of the model services. */
+  usage: Usage;
+  retention: Retention;
+  /** The audit of AUDIT=storage. */
+  audit: AuditLog;
   /** The built-in models, for callers that ask for them directly. */
   local: {
     completions: LocalCompletions;
@@ -137,7 +147,7 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, bot, maxBodyBytes, audit }: Config): EdgeSettings {
   const now = Date.now;
   const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
   const credentials = {
@@ -152,7 +162,25 @@ function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings 
   const ofChannel =
     bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
   const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
-  return { authenticate, authenticateChannel, maxBodyBytes };
+  return { authenticate, authenticateChannel, maxBodyBytes, audit: auditOf(audit) };
+}
+
+/** What the edge tells of operations that change something. The store may be what fails: then the log has the event. */
+function auditOf(place: Config['audit']): EdgeSettings['audit'] {
+  if (place === 'off') return undefined;
+  if (place === 'log') return (event, invocation) => Promise.resolve(invocation.log(auditLine(event)));
+  return async (event) => {
+    try {
+      await (await services()).audit.write(event);
+    } catch (error) {
+      auditInstead(event, error);
+    }
+  };
+}
+
+function auditInstead(event: AuditEvent, error: unknown): void {
+  console.error('An event of the audit could not be stored; it is the next line:', error);
+  console.error(auditLine(event));
 }
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
@@ -161,7 +189,6 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
 
-const UPLOADS = 'uploads';
 /** First segments of the names of blobs, each a container in an account. */
 const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
@@ -239,8 +266,11 @@ async function build(config: Config): Promise<Services> {
   const { isOn } = await telemetry;
   const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
+  const usage = createUsage({ records, now: Date.now, logFault });
+  const audit = createAuditLog({ records, now: Date.now, instead: auditInstead });
   const gateway = createGateway({
     backends,
+    meter: usage.meter,
     tenantLimits: config.tenantLimits,
     upstream: openAiUpstream(),
     records,
@@ -302,6 +332,7 @@ async function build(config: Config): Promise<Services> {
     now: Date.now,
     logFault,
   };
+  const conversations = createConversations(responsesPorts);
   const responses = createResponses(responsesPorts);
   const advance: Services['advance'] = async (reference, sink, owner) => {
     addLogFields({ run: reference.runId, thread: reference.threadId });
@@ -332,7 +363,7 @@ async function build(config: Config): Promise<Services> {
       kept: keptHere(retrieval),
       backends: backends.map(({ name }) => name),
     }),
-    conversations: createConversations(responsesPorts),
+    conversations,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -349,6 +380,15 @@ async function build(config: Config): Promise<Services> {
     gateway,
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
+    usage,
+    audit,
+    retention: createRetention({
+      records,
+      days: config.retentionDays,
+      kinds: agingKinds({ records, blobs, threads, retrieval, conversations }),
+      now: Date.now,
+      logFault,
+    }),
     local: localModels,
     secrets: [
       ...backends.flatMap(({ apiKey }) => apiKey ?? []),
@@ -365,6 +405,8 @@ async function build(config: Config): Promise<Services> {
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
+        () => usage.close(),
+        () => audit.close(),
         () => index.close(),
         () => records.close(),
       ]),
@@ -373,7 +415,7 @@ async function build(config: Config): Promise<Services> {
 }
 
 /** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
-async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
+export async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
   for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
   if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
@@ -417,7 +459,8 @@ function openedLate<Type extends SourceType>(load: () => Promise<OpenDataSource<
   return async (configuration, scope) => (await opener.get())(configuration, scope);
 }
 
-interface Storage {
+/** What keeps the state. */
+export interface Storage {
   records: Records;
   blobs: Blobs;
   /** What syncs mirror. */
@@ -437,7 +480,7 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
-async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
+export async function openStorage(config: StateConfig, logFault: LogFault): Promise<Storage> {
   const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   const index = lateVectorIndex(late(async () => openVectorIndex(config)));
@@ -472,7 +515,7 @@ function openSandbox(
   return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
 }
 
-async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
+async function openVectorIndex({ vectorIndex, storage, dataDir }: StateConfig): Promise<VectorIndex> {
   if (vectorIndex.kind === 'azure_search') {
     const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
     const { azureSearchIndex } = await import('./adapters/azureSearch/azureSearchIndex.js');

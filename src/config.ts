@@ -11,6 +11,7 @@ import { readEntra, type EntraSettings } from './entraSettings';
 import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { TENANT_NAME } from './principal';
+import { readRetentionDays, type RetentionDays } from './retentionSettings';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 import { readVectorIndex, vectorIndexSettings, type VectorIndexSettings } from './vectorIndexSettings';
@@ -67,6 +68,10 @@ export interface Config {
   pineconeControllerHost?: string;
   /** Data sources that requests name. */
   dataSources: NamedDataSources;
+  /** Where operations that change something are noted. */
+  audit: 'log' | 'storage' | 'off';
+  /** How long what tenants have is kept after it was last used. */
+  retentionDays: RetentionDays;
   telemetry: TelemetrySettings;
   /** Largest request body that is not a file upload, in bytes. */
   maxBodyBytes: number;
@@ -114,16 +119,25 @@ const settings = z.object({
   MCP_ALLOWED_HOSTS: text.optional(),
   RESPONSES_MODE: z.enum(['native', 'upstream'], { error: "must be 'native' or 'upstream'" }).default('native'),
   PINECONE_CONTROLLER_HOST: serviceUrl.optional(),
+  AUDIT: z.enum(['log', 'storage', 'off'], { error: 'must be log, storage or off' }).default('log'),
+  RETENTION_DAYS: text.optional(),
 });
 
 /** An empty variable counts as absent: shells and app settings cannot always remove one. */
 const withoutEmpty = (env: NodeJS.ProcessEnv): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
 
+/** Where the state is. */
+export type StateConfig = Pick<Config, 'dataDir' | 'storage' | 'vectorIndex'>;
+
 /** Where the state is, for tools that need no other setting. Throws {@link ConfigError}. */
-export function readStateSettings(env: NodeJS.ProcessEnv = process.env): Pick<Config, 'dataDir' | 'storage'> {
+export function readStateSettings(env: NodeJS.ProcessEnv = process.env): StateConfig {
   const given = withoutEmpty(env);
-  return { dataDir: settings.shape.DATA_DIR.parse(given.DATA_DIR), storage: readStorage(given) };
+  return {
+    dataDir: settings.shape.DATA_DIR.parse(given.DATA_DIR),
+    storage: readStorage(given),
+    vectorIndex: readVectorIndex(given),
+  };
 }
 
 /** Names of the settings that are read here, beside those of the connection `AzureWebJobsStorage` and of telemetry. */
@@ -183,6 +197,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     responsesMode: values.RESPONSES_MODE,
     pineconeControllerHost: values.PINECONE_CONTROLLER_HOST,
     dataSources: readDataSources(values.DATA_SOURCES, env),
+    audit: values.AUDIT,
+    retentionDays: readRetentionDays(values.RETENTION_DAYS),
     telemetry: readTelemetrySettings(env),
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,

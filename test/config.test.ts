@@ -30,6 +30,8 @@ describe('readConfig', () => {
       blobTriggerSource: 'polling',
       syncContainers: [],
       queryRewriteDeployment: undefined,
+      audit: 'log',
+      retentionDays: new Map(),
       runExpiresSeconds: 600,
       maintenanceSeconds: 5,
       vectorIndex: { kind: 'lancedb' },

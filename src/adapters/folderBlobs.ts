@@ -1,6 +1,6 @@
 /** Blobs as plain files below one directory. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -72,6 +72,19 @@ export function folderBlobs(directory: string): Blobs {
       const path = join(root, pathOf(name));
       if (await fileStats(path)) await rm(path, { force: true });
     },
+
+    async deleteBelow(segments) {
+      const folder = join(root, pathOf(segments));
+      let deleted = 0;
+      for await (const entry of await openedFolder(folder)) {
+        if (!entry.isFile()) continue;
+        await rm(join(entry.parentPath, entry.name), { force: true });
+        if (!temporaryName.test(entry.name)) deleted += 1;
+      }
+      // Files that come meanwhile make it fail or are left: whoever repeats this finds them.
+      await rm(folder, { recursive: true, force: true });
+      return deleted;
+    },
   };
 }
 
@@ -142,6 +155,10 @@ async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** The entries below the folder, none where there is no folder. */
+const openedFolder = async (folder: string): Promise<AsyncIterable<Dirent> | Dirent[]> =>
+  (await unlessAbsent(opendir(folder, { recursive: true }))) ?? [];
 
 async function removeLeftovers(root: string): Promise<void> {
   for await (const entry of await opendir(root, { recursive: true })) {

@@ -3,6 +3,7 @@ import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
 import { chatAdaptations } from './chatAdaptations';
 import { chatCompletionEvents } from './chatCompletionEvents';
+import { tokenUsage } from '../tokenUsage';
 import { answerFailure, refusal, release } from './openAiAnswer';
 import { refusalInside } from './openAiErrors';
 
@@ -79,7 +80,8 @@ async function* eventsOf(
     for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
       signal?.throwIfAborted();
       isFinished = event.type === 'finish';
-      if (event.type === 'finish' && event.usage) answer.settleTokens(event.usage.total_tokens);
+      const usage = event.type === 'finish' ? tokenUsage(event.usage) : undefined;
+      if (usage) answer.settleUsage(usage);
       yield event;
     }
   } catch (error) {

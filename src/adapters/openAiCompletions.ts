@@ -8,6 +8,7 @@ import { chatAdaptations } from './chatAdaptations';
 import { serverSentEvents } from './chatCompletionEvents';
 import { answerFailure, refusal, release } from './openAiAnswer';
 import { malformed, refusalInside } from './openAiErrors';
+import { tokenUsage } from '../tokenUsage';
 
 /** Largest whole answer; pictures and sounds are not asked for. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -86,7 +87,7 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
       if (refused) throw refused;
       const parsed = completion.safeParse(value);
       if (!parsed.success) throw malformed('it is not a chat completion', parsed.error);
-      if (parsed.data.usage) answer.settleTokens(parsed.data.usage.total_tokens);
+      settleUsage(answer, parsed.data.usage);
       return parsed.data;
     } catch (error) {
       throw answerFailure(error, answer.setting, signal);
@@ -115,7 +116,7 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
         if (refused) throw refused;
         const parsed = chunk.safeParse(value);
         if (!parsed.success) throw malformed('it is not a chat completion', parsed.error);
-        if (parsed.data.usage) answer.settleTokens(parsed.data.usage.total_tokens);
+        settleUsage(answer, parsed.data.usage);
         isComplete ||= parsed.data.choices.some(({ finish_reason }) => finish_reason);
         yield parsed.data;
       }
@@ -154,4 +155,10 @@ const acceptOf = (stream: object): string => ('stream' in stream ? 'text/event-s
 function mostTokens({ max_tokens, max_completion_tokens, n }: CompletionBody): number {
   const most = max_completion_tokens ?? max_tokens;
   return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
+}
+
+/** Tells the gateway what the answer took, where it says so. */
+function settleUsage(answer: GatewayAnswer, given: unknown): void {
+  const usage = tokenUsage(given);
+  if (usage) answer.settleUsage(usage);
 }

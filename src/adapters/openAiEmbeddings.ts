@@ -2,6 +2,7 @@
 import type { Gateway } from '../models/gateway';
 import { ModelError, type EmbeddingModel } from '../models/ports';
 import { systemClock, type Clock } from '../models/retry';
+import { tokenUsage } from '../tokenUsage';
 import { UpstreamError } from '../models/upstream';
 import { readJson } from './answerBody';
 import { embeddingBatches, readEmbeddings, type EmbeddingBatch } from './embeddingBatches';
@@ -110,7 +111,11 @@ async function embedBatch(
       if (answer.status >= 300) throw await refusal(answer, model);
       const inside = (errorBody: string) => refusalInside(gateway.scrub(errorBody), answer.setting, model, Date.now());
       try {
-        return readEmbeddings(await readJson(answer.body, MAX_EMBEDDINGS_BYTES), batch.texts.length, inside);
+        const value = await readJson(answer.body, MAX_EMBEDDINGS_BYTES);
+        const vectors = readEmbeddings(value, batch.texts.length, inside);
+        const usage = typeof value === 'object' && value !== null && 'usage' in value && tokenUsage(value.usage);
+        if (usage) answer.settleUsage(usage);
+        return vectors;
       } catch (error) {
         throw answerFailure(error, answer.setting, signal);
       }

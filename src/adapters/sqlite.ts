@@ -50,8 +50,10 @@ export async function sqliteRecords(file: string): Promise<Records> {
     async deletePartition(partition) {
       while ((await connection.ask('deleteSome', { partition })) > 0);
     },
-    async due(until, limit) {
-      return (await connection.ask('due', { until, limit })).map(parseDue);
+    partitions: async (prefix, { after, limit }) => connection.ask('partitions', { prefix, after, limit }),
+    lists: async (partition, { after, limit }) => connection.ask('lists', { partition, after, limit }),
+    async due(until, limit, after) {
+      return (await connection.ask('due', { until, limit, after })).map(parseDue);
     },
     async writeDue(changes) {
       await connection.ask('write', { partition: '', changes: [], due: encodeDue(changes) });

@@ -5,7 +5,14 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TextChange } from '../storage/encoding';
-import { ConflictError, UnknownCursorError, type DueChanges, type PageRequest, type RecordKey } from '../storage/ports';
+import {
+  ConflictError,
+  UnknownCursorError,
+  type DueChanges,
+  type DueRecord,
+  type PageRequest,
+  type RecordKey,
+} from '../storage/ports';
 
 /** A record with its value as JSON text, so that only the thread that wants the value parses it. */
 export interface TextRecord {
@@ -36,7 +43,12 @@ export interface Operations {
     request: { partition: string; list: string; page: PageRequest };
     answer: { records: TextRecord[]; hasMore: boolean };
   };
-  due: { request: { until: number; limit: number }; answer: TextDueRecord[] };
+  partitions: { request: { prefix: string; after?: string; limit: number }; answer: string[] };
+  lists: { request: { partition: string; after?: string; limit: number }; answer: string[] };
+  due: {
+    request: { until: number; limit: number; after?: Pick<DueRecord, 'at' | 'kind' | 'id'> };
+    answer: TextDueRecord[];
+  };
   write: { request: { partition: string; changes: TextChange[]; due: TextDueChanges }; answer: string[] };
   /** Deletes some records of the partition and answers how many. */
   deleteSome: { request: { partition: string }; answer: number };
@@ -92,6 +104,18 @@ const sql = {
   addDue: database.prepare('INSERT OR REPLACE INTO due (at, kind, id, data) VALUES (?, ?, ?, ?)'),
   removeDue: database.prepare('DELETE FROM due WHERE at = ? AND kind = ? AND id = ?'),
   due: database.prepare('SELECT at, kind, id, data FROM due WHERE at <= ? ORDER BY at, kind, id LIMIT ?'),
+  dueAfter: database.prepare(
+    'SELECT at, kind, id, data FROM due WHERE at <= ? AND (at, kind, id) > (?, ?, ?) ORDER BY at, kind, id LIMIT ?',
+  ),
+  // One entry of the index each: a DISTINCT would read every record.
+  firstPartition: database.prepare(
+    'SELECT partition AS name FROM records WHERE partition >= ? ORDER BY partition LIMIT 1',
+  ),
+  nextPartition: database.prepare(
+    'SELECT partition AS name FROM records WHERE partition > ? ORDER BY partition LIMIT 1',
+  ),
+  firstList: database.prepare('SELECT list AS name FROM records WHERE partition = ? ORDER BY list LIMIT 1'),
+  nextList: database.prepare('SELECT list AS name FROM records WHERE partition = ? AND list > ? ORDER BY list LIMIT 1'),
 };
 const pages = new Map<string, StatementSync>();
 
@@ -178,13 +202,40 @@ function read(request: ReadRequest) {
     case 'list':
       return readPage(request.given);
     case 'due':
-      return sql.due.all(request.given.until, request.given.limit).map((row) => ({
-        at: Number(row.at),
-        kind: String(row.kind),
-        id: String(row.id),
-        data: String(row.data),
-      }));
+      return readDue(request.given);
+    case 'partitions':
+      return partitionNames(request.given);
+    case 'lists': {
+      const { partition, after, limit } = request.given;
+      const next = (list: string) => nameIn(sql.nextList.get(partition, list));
+      return names(after === undefined ? nameIn(sql.firstList.get(partition)) : next(after), next, limit);
+    }
   }
+}
+
+function readDue({ until, limit, after }: Operations['due']['request']): TextDueRecord[] {
+  const rows = after ? sql.dueAfter.all(until, after.at, after.kind, after.id, limit) : sql.due.all(until, limit);
+  return rows.map((row) => ({
+    at: Number(row.at),
+    kind: String(row.kind),
+    id: String(row.id),
+    data: String(row.data),
+  }));
+}
+
+function partitionNames({ prefix, after, limit }: Operations['partitions']['request']): string[] {
+  const within = (name: string | undefined) => (name?.startsWith(prefix) ? name : undefined);
+  const next = (partition: string) => within(nameIn(sql.nextPartition.get(partition)));
+  const isBehind = after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+  return names(isBehind ? next(after) : within(nameIn(sql.firstPartition.get(prefix))), next, limit);
+}
+
+const nameIn = (row: ReturnType<StatementSync['get']>): string | undefined => row && String(row.name);
+
+function names(first: string | undefined, next: (name: string) => string | undefined, limit: number): string[] {
+  const found: string[] = [];
+  for (let name = first; name !== undefined && found.length < limit; name = next(name)) found.push(name);
+  return found;
 }
 
 function textRecord(row: ReturnType<StatementSync['all']>[number]): TextRecord {

@@ -31,6 +31,7 @@ import { threadOperations } from './threads';
 import { upstreamConversationOperations } from './upstreamConversations';
 import { withUpstreamMode } from './upstreamMode';
 import { upstreamResponseOperations } from './upstreamResponses';
+import { usageFamily } from './usage';
 import { vectorStoresFamily } from './vectorStores';
 
 const audio = [transcriptions, translations, speech];
@@ -67,4 +68,5 @@ export const families: Family[] = [
     operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
   },
   containersFamily,
+  usageFamily,
 ];

@@ -19,6 +19,7 @@ import { RESPONSE_DUE, RESPONSE_EVENTS_DUE } from '../responses/backgroundRecord
 import { sweepEvents, sweepResponse } from '../responses/responseSweep';
 import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
+import { RETENTION_DUE } from '../tenants/retention';
 import { startFileBatch } from './ingestion';
 import { startOrchestration, wakeResponse, wakeRun } from './orchestrationStart';
 import { startSchedule } from './scheduleActivities';
@@ -58,16 +59,23 @@ export function registerMaintenance(seconds: number): void {
   });
 }
 
+let retentionHasBegun = false;
+
 /** One instance at a time: while one is at work a start does nothing. */
 async function startMaintenance(invocation: InvocationContext): Promise<void> {
-  const { records } = (await services()).storage;
+  const { storage, retention } = await services();
+  const { records } = storage;
+  if (!retentionHasBegun) {
+    await retention.begin();
+    retentionHasBegun = true;
+  }
   const due = await records.due(Math.floor(Date.now() / 1000), 1);
   if (due.length === 0 && !purgeIsDue()) return;
   await startOrchestration(invocation, 'maintenance', 'maintenance', {});
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, schedules, conversations } = await services();
+  const { storage, assistantsPorts, retrieval, retention, schedules, conversations } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [RESPONSE_DUE]: async (due) =>
@@ -81,6 +89,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
     [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
+    [RETENTION_DUE]: async (due) => retention.due(due),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };
   const now = Math.floor(Date.now() / 1000);

@@ -3,7 +3,7 @@ import { services } from '../app';
 import { ApiError, errors } from '../errors';
 import { errorBody, isFault, toApiError } from '../http/errorResponse';
 import type { Family } from '../http/family';
-import { operation, pathParams, polled, type Call, type Operation } from '../http/operation';
+import { aboutObject, operation, pathParams, polled, type Call, type Operation } from '../http/operation';
 import { faultLogger } from '../log';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
@@ -119,11 +119,15 @@ const create: Operation = operation({
     const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
     if (body.background) {
       const response = await beginInBackground(call, prepared);
-      return body.stream ? followed(call, response.id, -1, view) : polled(shown(call, response, view));
+      const answer = body.stream ? await followed(call, response.id, -1, view) : polled(shown(call, response, view));
+      return aboutObject(answer, response.id);
     }
     const work = async (sink: ResponseSink, isStatusSent?: () => boolean) =>
       orModelError(responses.answer(prepared, sink, signal, isStatusSent));
-    if (body.stream) return responseStream(call, work, shownTo(call, view, prepared.response.id));
+    if (body.stream) {
+      const stream = await responseStream(call, work, shownTo(call, view, prepared.response.id));
+      return aboutObject(stream, prepared.response.id);
+    }
     return shown(call, await work(() => Promise.resolve()), view);
   },
 });
@@ -215,6 +219,7 @@ const inputItems: Operation = operation({
 const inputTokens: Operation = operation({
   method: 'post',
   path: '/responses/input_tokens',
+  changes: false,
   summary: 'Count the tokens of an input',
   apiVersionOptional: true,
   body: inputTokensRequest,

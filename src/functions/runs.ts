@@ -9,7 +9,7 @@ import type { RunReference } from '../assistants/threadRecords';
 import { faultLogger } from '../log';
 import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
-import { operation, pathParams, polled } from '../http/operation';
+import { aboutObject, operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
 import { isTerminal } from '../assistants/runStatus';
@@ -66,7 +66,7 @@ function streamRun(
   const { connection, invocation, request, scope } = call;
   const isOlder = asksForOlderForm(request);
   const logFault = faultLogger();
-  return eventStream(
+  const stream = eventStream(
     connection,
     async (send) => {
       let last = '';
@@ -85,6 +85,7 @@ function streamRun(
     },
     (error) => logFault('The stream of a run failed.', error),
   );
+  return aboutObject(stream, reference.runId);
 }
 
 /** The data of an event as callers of today's form see it. */

@@ -38,6 +38,7 @@ const create = operation({
 const countInput = operation({
   method: 'post',
   path: '/responses/input_tokens',
+  changes: false,
   summary: 'Count the tokens of an input',
   apiVersionOptional: true,
   body: upstreamResponseRequest,
@@ -159,7 +160,7 @@ export const checkedBytes = ({ bytes, body }: Pick<Call, 'bytes' | 'body'>): Uin
   hasRepeatedMembers(bytes, body) ? Buffer.from(JSON.stringify(body)) : bytes;
 
 /** The tokens that it tells of were counted when they were used. */
-export const withoutCost = (answer: GatewayAnswer): GatewayAnswer => ({ ...answer, settleTokens: () => undefined });
+export const withoutCost = (answer: GatewayAnswer): GatewayAnswer => ({ ...answer, settleUsage: () => undefined });
 
 /** Foundry's connectors read the text of a response from `output_text`. */
 const withText = (value: unknown): unknown =>

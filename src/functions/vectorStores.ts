@@ -167,6 +167,7 @@ const searchVectorStore = operation({
   apiVersionOptional: true,
   method: 'post',
   path: '/vector_stores/{vector_store_id}/search',
+  changes: false,
   role: 'user',
   summary: 'Search a vector store',
   params: storeParams,

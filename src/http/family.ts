@@ -3,14 +3,17 @@ import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import * as df from 'durable-functions';
 import { randomUUID } from 'node:crypto';
+import type { AuditEvent } from '../auditEvent';
 import { errors } from '../errors';
+import { auditEvent } from './audit';
 import { authorize, type Authenticate } from './authentication';
 import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
 import { addLogFields, inLogScope, logFault } from '../log';
-import { errorResponse, isFault } from './errorResponse';
+import { errorResponse, isFault, toApiError } from './errorResponse';
 import { readJsonBody } from './jsonBody';
+import type { Principal } from '../principal';
 import type { Call, Operation } from './operation';
 import { validate } from './validation';
 
@@ -25,6 +28,8 @@ export interface Family {
 /** What the edge needs of the settings. */
 export interface EdgeSettings {
   authenticate: Authenticate;
+  /** Told of every operation that changes something; absent: nobody is. The answer waits for what it returns, which does not reject. */
+  audit?: (event: AuditEvent, invocation: InvocationContext) => Promise<void>;
   /** Of operations that channels call. */
   authenticateChannel: Authenticate;
   /** Of JSON bodies. */
@@ -207,12 +212,38 @@ async function answer(
   declared: Operation,
   request: Request,
   params: Record<string, string>,
-  { located, requestId, url, settings, invocation }: Invocation['Bindings'],
+  bindings: Invocation['Bindings'],
   connection: Connection,
 ): Promise<Response> {
+  const { located, requestId, url, settings, invocation } = bindings;
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
   const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
   const principal = await authenticate(request.headers);
+  const handle = async () => handled(declared, request, params, bindings, connection, principal);
+  if (!declared.changes || !settings.audit) return responseOf(await handle());
+  const facts = { declared, principal, project: located.project, params, requestId };
+  try {
+    const value = await handle();
+    const response = responseOf(value);
+    await settings.audit(auditEvent(facts, response.status, value), invocation);
+    return response;
+  } catch (error) {
+    await settings.audit(auditEvent(facts, toApiError(error).status), invocation);
+    throw error;
+  }
+}
+
+const responseOf = (value: unknown): Response => (value instanceof Response ? value : Response.json(value));
+
+/** What the operation's handler answers to the request. */
+async function handled(
+  declared: Operation,
+  request: Request,
+  params: Record<string, string>,
+  { located, requestId, url, settings, invocation }: Invocation['Bindings'],
+  connection: Connection,
+  principal: Principal,
+): Promise<unknown> {
   authorize(principal, declared, located.project);
   const { run_id: run, thread_id: thread, response_id: response } = params;
   addLogFields({ tenant: principal.tenant, run, thread, response });
@@ -231,8 +262,7 @@ async function answer(
     invocation,
     connection,
   };
-  const value = await declared.handle(call);
-  return value instanceof Response ? value : Response.json(value);
+  return declared.handle(call);
 }
 
 const isBindings = (env: object | undefined): env is Invocation['Bindings'] => env !== undefined && 'located' in env;

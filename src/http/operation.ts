@@ -38,6 +38,8 @@ export interface Operation {
   number?: number;
   /** What a caller must at least be. Declared where {@link neededRole} would say otherwise. */
   role: Role;
+  /** Whether it changes something, and so is audited. Declared where {@link changesSomething} would say otherwise. */
+  changes: boolean;
   /** Channels of bots call it, with tokens of their own. */
   takesChannelTokens?: boolean;
   /** The contract leaves the api-version out (oddity O22). */
@@ -62,8 +64,9 @@ interface Declaration<
   Q extends z.ZodObject,
   B extends z.ZodType,
   F extends z.ZodType,
-> extends Omit<Operation, 'role' | 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
+> extends Omit<Operation, 'role' | 'changes' | 'params' | 'query' | 'body' | 'projectBody' | 'handle'> {
   role?: Role;
+  changes?: boolean;
   params?: P;
   query?: Q;
   body?: B | 'raw';
@@ -84,6 +87,13 @@ const used = new Set([
 export const neededRole = (method: Method, path: string): Role =>
   method === 'get' || used.has(path.split('/')[1] ?? '') ? 'user' : 'contributor';
 
+/** Families whose POSTs only infer: they answer from what they are given, and keep nothing. */
+const inferring = new Set(['deployments', 'completions', 'embeddings', 'chat', 'audio', 'images', 'moderations']);
+
+/** Whatever does not read and is no inference: a new family is not left out of the audit by mistake. */
+export const changesSomething = (method: Method, path: string): boolean =>
+  method !== 'get' && !inferring.has(path.split('/')[1] ?? '');
+
 /** Declares an operation; the types of `handle` follow from the schemas. */
 export function operation<
   P extends z.ZodObject = typeof nothing,
@@ -95,6 +105,7 @@ export function operation<
   return {
     ...declaration,
     role: declaration.role ?? neededRole(declaration.method, declaration.path),
+    changes: declaration.changes ?? changesSomething(declaration.method, declaration.path),
     params: declaration.params ?? nothing,
     query: declaration.query ?? nothing,
   } as unknown as Operation;
@@ -103,6 +114,21 @@ export function operation<
 /** Path parameters of these names. */
 export function pathParams<K extends string>(...names: K[]): z.ZodObject<Record<K, z.ZodString>> {
   return z.object(Object.fromEntries(names.map((name) => [name, z.string().min(1)])) as Record<K, z.ZodString>);
+}
+
+const objectIds = new WeakMap<Response, string>();
+
+/** Notes which object a stream is about: its events come too late for the audit. */
+export function aboutObject(response: Response, id: string): Response {
+  objectIds.set(response, id);
+  return response;
+}
+
+/** Id of the object that an answer shows, where it says so. */
+export function objectIdOf(value: unknown): string | undefined {
+  if (value instanceof Response) return objectIds.get(value);
+  const id: unknown = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
+  return typeof id === 'string' ? id : undefined;
 }
 
 /** The JSON answer about something that is under way, with the header by which SDKs know how soon to look again. */

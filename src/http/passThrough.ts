@@ -7,7 +7,8 @@ import { errors } from '../errors';
 import type { Connection } from './connection';
 import { passBytes } from './relay';
 import { passEvents } from './relayedEvents';
-import { lastTokens, tokensOf } from './usage';
+import type { TokenUsage } from '../tokenUsage';
+import { lastUsage, usageOf } from './usage';
 
 /** An answer that has begun. */
 export interface PassedAnswer {
@@ -15,7 +16,7 @@ export interface PassedAnswer {
   headers: Headers;
   body: Readable;
   /** Told how many tokens the answer took, if it says so. */
-  settleTokens(tokens: number): void;
+  settleUsage(usage: TokenUsage): void;
 }
 
 /** All in milliseconds. */
@@ -126,8 +127,8 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
   const bytes = Buffer.concat(pieces);
   if (isJson) options.maskKeys?.(bytes);
   if (isJson && answer.status < 300) {
-    const tokens = checkedTokens(bytes);
-    if (Number.isFinite(tokens)) answer.settleTokens(tokens);
+    const usage = checkedUsage(bytes);
+    if (usage) answer.settleUsage(usage);
   }
   const headers = new Headers(answer.headers);
   if (isUntold) headers.set('content-type', 'application/json');
@@ -159,17 +160,17 @@ async function readHead(body: Readable, enough: number): Promise<{ pieces: Buffe
 }
 
 /** Tokens that the JSON answer says it took. Throws 502 for what is no JSON. */
-function checkedTokens(bytes: Buffer): number {
+function checkedUsage(bytes: Buffer): TokenUsage | undefined {
   const broken = (cause?: unknown) => errors.answerNotJson(cause);
   if (bytes.length <= MAX_PARSED_BYTES) {
     try {
       const value: unknown = JSON.parse(bytes.toString('utf8'));
-      return tokensOf(value);
+      return usageOf(value);
     } catch (error) {
       throw broken(error);
     }
   }
   const ends = `${bytes.subarray(0, 64).toString('latin1').trimStart().charAt(0)}${bytes.subarray(-64).toString('latin1').trimEnd().at(-1)}`;
   if (ends !== '{}' && ends !== '[]') throw broken();
-  return lastTokens(bytes.subarray(-2048).toString('latin1'));
+  return lastUsage(bytes.subarray(-2048).toString('latin1'));
 }

@@ -5,7 +5,7 @@ import { errorBody, toApiError } from './errorResponse';
 import { WholeEvents } from './eventBoundary';
 import type { PassedAnswer, PassThroughOptions } from './passThrough';
 import { relay, type Emit, type RelayHandlers } from './relay';
-import { lastTokens } from './usage';
+import { lastUsage } from './usage';
 
 /** Longer events, such as images, go on in parts. */
 const MAX_HELD_BYTES = 1024 * 1024;
@@ -99,8 +99,8 @@ class EventHandlers implements RelayHandlers {
 
   private settle(): void {
     const end = Buffer.concat(this.lastPieces.map((piece) => piece.subarray(-USAGE_BYTES)));
-    const tokens = lastTokens(end.toString('latin1'));
-    if (Number.isFinite(tokens)) this.answer?.settleTokens(tokens);
+    const usage = lastUsage(end.toString('latin1'));
+    if (usage) this.answer?.settleUsage(usage);
   }
 }
 

@@ -10,6 +10,7 @@ import { GatewayCall, type CallContext } from './gatewayCall';
 import { ModelError } from './ports';
 import { defaultRetryPolicy, retryDelay, systemClock, type Clock, type RetryPolicy } from './retry';
 import { createKeyMask, createScrub } from './scrub';
+import type { TokenUsage } from '../tokenUsage';
 import { createTenantLimiter, TenantLimitError, type Reservation } from './tenantLimits';
 import { UpstreamError, type Upstream } from './upstream';
 
@@ -52,7 +53,7 @@ export interface GatewayRequest {
   tenant?: string;
   /** false: images and audio, which may have been billed: repeated only on 429, or when the backend was never reached. */
   repeatable: boolean;
-  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleTokens` corrects it. */
+  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleUsage` corrects it. */
   estimatedTokens: number;
   signal?: AbortSignal;
 }
@@ -69,8 +70,8 @@ export interface GatewayAnswer {
   setting: string;
   /** Calls that were made in all. */
   attempts: number;
-  /** Tells how many tokens the answer really took, for the tenant's limit; without it the estimate stays. Only the first call counts. */
-  settleTokens(tokens: number): void;
+  /** Tells how many tokens the answer really took, for the tenant's limit, where the estimate stays without it, and for its usage. Only the first call counts. */
+  settleUsage(usage: TokenUsage): void;
 }
 
 export interface Gateway {
@@ -98,6 +99,14 @@ export interface Gateway {
   maskKeys(bytes: Buffer): void;
 }
 
+/** Counts what tenants use. */
+export interface UsageMeter {
+  /** A call of the tenant that a model service has answered. `deployment`: as the caller named it. */
+  call(tenant: string, deployment: string): void;
+  /** How many tokens such a call took, once for each that says so. */
+  tokens(tenant: string, deployment: string, usage: TokenUsage): void;
+}
+
 export interface GatewayPorts {
   backends: readonly ModelBackend[];
   tenantLimits: TenantLimits;
@@ -107,6 +116,8 @@ export interface GatewayPorts {
   clock?: Clock;
   /** What differs from `defaultRetryPolicy`. */
   retry?: Partial<RetryPolicy>;
+  /** Absent: no usage is counted. */
+  meter?: UsageMeter;
   /** Absent: nobody is told of calls. */
   observe?: ObserveCall;
   logFault: (message: string, error: unknown) => void;
@@ -140,8 +151,20 @@ export function createGateway(ports: GatewayPorts): Gateway {
     read: (answer: GatewayAnswer) => Promise<T>,
   ): Promise<T> {
     const observer = request.method === 'POST' ? ports.observe?.(request) : undefined;
+    const { tenant, model } = request;
+    const meter = tenant !== undefined && isModelCall(request) ? ports.meter : undefined;
+    let isSuccess = false;
+    const reading = async (answer: GatewayAnswer): Promise<T> => {
+      isSuccess = answer.status < 300;
+      return read(answer);
+    };
+    const settle = (usage: TokenUsage): void => {
+      reservation.settle(usage.total);
+      if (tenant !== undefined) meter?.tokens(tenant, model, usage);
+    };
     try {
-      const value = await new GatewayCall(context, request, routes, reservation, read, observer).run();
+      const value = await new GatewayCall(context, request, routes, { reservation, settle }, reading, observer).run();
+      if (tenant !== undefined && isSuccess) meter?.call(tenant, model);
       observer?.settled();
       return value;
     } catch (error) {
@@ -211,6 +234,10 @@ function stateLine(id: string, isOpen: boolean): string {
     ? `The model service ${name} has failed several times in a row. It is left alone, but for single calls that try it.`
     : `The model service ${name} is well again.`;
 }
+
+/** Jobs of fine-tuning and counts of tokens use no model, nor does what concerns an answer that is there. */
+const isModelCall = ({ method, operation, model }: GatewayRequest): boolean =>
+  method === 'POST' && model !== '' && !/^fine_tuning\/|\/input_tokens$/.test(operation);
 
 const asItIs = async (answer: GatewayAnswer): Promise<GatewayAnswer> => answer;
 

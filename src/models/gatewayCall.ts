@@ -9,6 +9,7 @@ import { callerHeaders, upstreamHeaders } from './headers';
 import { withModel } from './jsonModel';
 import { misfitStatus, misfitType } from './misfitAnswer';
 import { readRefusal, type RefusedAnswer } from './refusedAnswer';
+import type { TokenUsage } from '../tokenUsage';
 import { retryDelay, type Clock, type RetryHint, type RetryPolicy } from './retry';
 import type { Reservation } from './tenantLimits';
 import { UpstreamError, type Upstream, type UpstreamAnswer } from './upstream';
@@ -22,6 +23,13 @@ export interface CallContext {
   /** Calls under way, by backends that limit them. */
   underWay: Map<ModelBackend, number>;
   scrub: (text: string) => string;
+}
+
+/** Where a call is counted. */
+export interface CallAccounts {
+  reservation: Reservation;
+  /** Told what an answer took; it lives as long as the answer. */
+  settle: (usage: TokenUsage) => void;
 }
 
 /** An attempt that was not answered with a success. */
@@ -55,7 +63,7 @@ export class GatewayCall<T> {
     private readonly context: CallContext,
     private readonly request: GatewayRequest,
     private readonly routes: readonly Route[],
-    private readonly reservation: Reservation,
+    private readonly accounts: CallAccounts,
     private readonly read: Read<T>,
     private readonly observer?: CallObserver,
   ) {
@@ -264,7 +272,7 @@ export class GatewayCall<T> {
 
   /** Answers with what the last attempt brought. */
   private async giveUp(): Promise<T> {
-    this.reservation.settle(0);
+    this.accounts.reservation.settle(0);
     if (!this.last) throw this.notCalled();
     const { reason, route } = this.last;
     if (reason instanceof UpstreamError) throw reason;
@@ -300,13 +308,14 @@ export class GatewayCall<T> {
 
   private headersFor(given: UpstreamAnswer['headers']): Headers {
     const headers = callerHeaders(given);
-    for (const [name, value] of Object.entries(this.reservation.headers)) headers.set(name, value);
+    for (const [name, value] of Object.entries(this.accounts.reservation.headers)) headers.set(name, value);
     return headers;
   }
 
   private answerOf({ backend }: Route, status: number, headers: Headers, body: Readable): GatewayAnswer {
     // Lives as long as the answer's body, so it must not hold the call, which has what was sent.
-    const { reservation } = this;
+    const { settle } = this.accounts;
+    let isSettled = false;
     return {
       status,
       headers,
@@ -314,7 +323,11 @@ export class GatewayCall<T> {
       backend: backend.name,
       setting: backend.settings.address,
       attempts: this.attempts,
-      settleTokens: (tokens) => reservation.settle(tokens),
+      settleUsage(usage) {
+        if (isSettled) return;
+        isSettled = true;
+        settle(usage);
+      },
     };
   }
 }

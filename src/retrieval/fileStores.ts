@@ -27,6 +27,20 @@ export async function noteStore(
   });
 }
 
+/** Ids of the stores that the file was added to. */
+export async function* storesOf(
+  records: RetrievalPorts['records'],
+  scope: Scope,
+  fileId: string,
+): AsyncGenerator<string, void, void> {
+  let after: string | undefined;
+  do {
+    const page = await records.list(partitionOfStores(scope), fileId, { order: 'asc', limit: MAX_CHANGES, after });
+    yield* page.records.map(({ id }) => id);
+    after = page.hasMore ? page.records.at(-1)?.id : undefined;
+  } while (after !== undefined);
+}
+
 /** Takes the file out of every store that it was added to, with `remove`, which may throw 404. After a crash on the way, calling it again finishes it. */
 export async function leaveStores(
   { records }: Pick<RetrievalPorts, 'records'>,

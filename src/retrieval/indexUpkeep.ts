@@ -17,7 +17,7 @@ const PERIOD_SECONDS = 600;
 /** How much later an index that could not be put in order is tried again. */
 const POSTPONED_SECONDS = 300;
 /** List of the stores that wait for their turn. */
-const WAITING = 'index_upkeep';
+export const WAITING = 'index_upkeep';
 
 /** Records of earlier versions name no tenant; their indexes are found by the id alone. */
 const tenantData = z.object({ tenant: z.string().default('') });

@@ -14,8 +14,11 @@ export interface Upload {
 /** First segment of the names of records, a container of its own: what is put beside uploads would be an upload. */
 export const FAILED_UPLOADS = 'failed-uploads';
 
+/** First segment of the names of uploads. */
+export const UPLOADS = 'uploads';
+
 /** The blob's own name. */
-export const uploadBlob = ({ storeId, name }: Upload): string => `uploads/${storeId}/${name}`;
+export const uploadBlob = ({ storeId, name }: Upload): string => `${UPLOADS}/${storeId}/${name}`;
 
 export type UploadFailures = ReturnType<typeof createUploadFailures>;
 

@@ -25,6 +25,8 @@ import type { WriteStore } from './storeWrites';
 
 /** The list of a scope's stores, and of the owners of all: entries that only lead to the store's own partition. */
 const LIST = 'vector_stores';
+/** The list of the owners of all stores. */
+export const OWNERS = LIST;
 /** A search writes the time of the store's last use at most this often, in seconds. */
 const TOUCH_SECONDS = 60;
 

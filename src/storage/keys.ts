@@ -10,6 +10,18 @@ export function partitionOf(scope: Scope, collection: string, id?: string): stri
   return parts.map(segment).join('/');
 }
 
+/** Where a partition belongs; undefined for what concerns all tenants. */
+export function readPartition(partition: string): { scope: Scope; collection: string; id?: string } | undefined {
+  const [tenant, project, collection, id] = partition.split('/').map(decodeURIComponent);
+  if (tenant === undefined || project === undefined || collection === undefined) return undefined;
+  return { scope: { tenant, project }, collection, ...(id !== undefined && { id }) };
+}
+
+/** What the keys of all partitions of a tenant begin with. */
+export const tenantPrefix = (tenant: string): string => `${segment(tenant)}/`;
+/** Sorts behind all partitions of the tenant and before those of the next. */
+export const behindTenant = (tenant: string): string => `${segment(tenant)}0`;
+
 /** What concerns all tenants, such as the owner of a vector store by its id. */
 export const GLOBAL_PARTITION = 'global';
 
@@ -24,6 +36,9 @@ export function newId(prefix: string): string {
   }
   return id;
 }
+
+/** The clock's milliseconds of a key of {@link orderKey}; NaN of another text. */
+export const timeOf = (order: string): number => (/^\d{15}-/.test(order) ? Number(order.slice(0, 15)) : NaN);
 
 let lastMilliseconds = 0;
 let sequence = 0;

@@ -56,6 +56,13 @@ export interface PageRequest {
   before?: string;
 }
 
+/** Where a page of names begins and how long it is at most. A shorter one is the last. */
+export interface NamesRequest {
+  /** A name; it need not be there. */
+  after?: string;
+  limit: number;
+}
+
 export interface RecordPage<T = unknown> {
   records: StoredRecord<T>[];
   /** Whether more records follow in the direction that was read. */
@@ -100,8 +107,15 @@ export interface Records {
   write(partition: string, changes: Change[], due?: DueChanges): Promise<string[]>;
   /** Deletes every record of the partition, in as many steps as it takes; safe to repeat. */
   deletePartition(partition: string): Promise<void>;
-  /** Due records with `at` not after `until` (Unix seconds), earliest first. */
-  due(until: number, limit: number): Promise<DueRecord[]>;
+  /**
+   * Partitions that hold records and whose key begins with `prefix`, in the order of their UTF-8 bytes, behind `after`. Costs a few reads for each, however much
+   * they hold. One whose records were all deleted may still be among them.
+   */
+  partitions(prefix: string, page: NamesRequest): Promise<string[]>;
+  /** The lists of a partition in the order of their UTF-8 bytes, behind `after`, at the costs of {@link Records.partitions}. */
+  lists(partition: string, page: NamesRequest): Promise<string[]>;
+  /** Due records with `at` not after `until` (Unix seconds), earliest first; with `after`, those behind that one, whether or not it is still there. */
+  due(until: number, limit: number, after?: Pick<DueRecord, 'at' | 'kind' | 'id'>): Promise<DueRecord[]>;
   /** Adds and removes due records, durable when it resolves; safe to repeat. */
   writeDue(changes: DueChanges): Promise<void>;
   /** Releases files, threads and connections after the writes under way. */
@@ -127,6 +141,8 @@ export interface Blobs {
   info(name: string): Promise<BlobInfo | undefined>;
   /** Deletes the blob; does nothing if it is absent. */
   delete(name: string): Promise<void>;
+  /** Deletes every blob whose name begins with these whole segments and has more behind them; resolves with how many that were. Safe to repeat. */
+  deleteBelow(segments: string): Promise<number>;
 }
 
 /** The content was longer than the `maxBytes` of the call; nothing was stored. */

@@ -46,6 +46,8 @@ afterEach(async () => {
 const methodsOf = (store: Records): Records => ({
   get: store.get.bind(store),
   list: store.list.bind(store),
+  partitions: store.partitions.bind(store),
+  lists: store.lists.bind(store),
   due: store.due.bind(store),
   close: store.close.bind(store),
   write: store.write.bind(store),

@@ -30,6 +30,8 @@ function crashing(records: Records, steps: number): Records & { left: number } {
   return Object.assign(counted, {
     get: records.get.bind(records),
     list: records.list.bind(records),
+    partitions: records.partitions.bind(records),
+    lists: records.lists.bind(records),
     due: records.due.bind(records),
     close: records.close.bind(records),
     write: step(records.write.bind(records)),

@@ -31,6 +31,19 @@ export function describeBlobs(name: string, open: () => Promise<Blobs>): void {
       });
     });
 
+    it('deletes every blob below whole segments of a name, and tells how many those were', async () => {
+      const below = ['a', 'b/c', 'b/d', ' %odd: name. ', '..', 'x'.repeat(300)].map((rest) => `${blob}/t/${rest}`);
+      const beside = [`${blob}/t2/a`, `${blob}/s`];
+      for (const name of [...below, ...beside]) await put(name, 'kept');
+      expect(await blobs.deleteBelow(`${blob}/t`)).toBe(below.length);
+      for (const name of below) expect(await blobs.info(name)).toBeUndefined();
+      for (const name of beside) expect(await read(name)).toBe('kept');
+      expect(await blobs.deleteBelow(`${blob}/t`)).toBe(0);
+      expect(await blobs.deleteBelow(`${blob}/never`)).toBe(0);
+      await put(`${blob}/t/a`, 'again');
+      expect(await read(`${blob}/t/a`)).toBe('again');
+    });
+
     it('answers undefined for what is not there', async () => {
       await put(blob, 'a');
       for (const absent of [`${blob}x`, `${blob}/x`, 'files', 'never/was']) {

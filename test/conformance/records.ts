@@ -3,6 +3,7 @@ import { TooLargeError } from '../../src/errors';
 import { randomUUID } from 'node:crypto';
 import { MAX_CHANGES, MAX_WRITE_BYTES, type Change, type Records } from '../../src/storage/ports';
 import { describeDue } from './dueRecords';
+import { describeNames } from './names';
 import { describePaging } from './recordPaging';
 
 /** A string whose JSON has exactly so many bytes. */
@@ -381,5 +382,6 @@ export function describeRecords(name: string, open: () => Promise<Records>): voi
 
     describePaging(() => records);
   });
+  describeNames(name, open);
   describeDue(name, open);
 }

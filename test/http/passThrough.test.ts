@@ -25,7 +25,7 @@ function answer(body: Readable, type: string, more: { status?: number; headers?:
     status: more.status ?? 200,
     headers: new Headers({ 'content-type': type, ...more.headers }),
     body,
-    settleTokens: (count) => void tokens.push(count),
+    settleUsage: ({ total }) => void tokens.push(total),
   };
   return { passed, tokens };
 }

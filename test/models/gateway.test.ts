@@ -154,7 +154,7 @@ it('nothing of what was sent is held while the answer goes on', async () => {
   const { sent, answer } = await ask();
   await once(answer.body, 'readable');
   await eventually('the body is let go of', async () => (collect(), sent.deref() === undefined || undefined));
-  expect(answer.settleTokens).toBeDefined();
+  expect(answer.settleUsage).toBeDefined();
   answer.body.on('error', () => undefined).destroy();
 });
 

@@ -1,10 +1,9 @@
-/** `npm run keys` as a process of its own. */
+/** `npm run keys` and `npm run tenant` as processes of their own. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { storageSettings } from './storage';
 
 const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
-const SCRIPT = join(ROOT, 'dist', 'src', 'localHost', 'keys.js');
 
 export interface CommandResult {
   code: number;
@@ -12,17 +11,31 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** Runs the command on the state of a host with that folder. */
-export async function keysCommand(
+/** Runs `npm run keys` on the state of a host with that folder. */
+export const keysCommand = async (
+  dataDir: string,
+  args: string[],
+  env?: Record<string, string>,
+): Promise<CommandResult> => command('keys.js', dataDir, args, env);
+
+/** Runs `npm run tenant` on the state of a host with that folder; `input` is what is typed. */
+export const tenantCommand = async (dataDir: string, args: string[], input?: string): Promise<CommandResult> =>
+  command('tenant.js', dataDir, args, {}, input);
+
+async function command(
+  script: string,
   dataDir: string,
   args: string[],
   env: Record<string, string> = {},
+  input?: string,
 ): Promise<CommandResult> {
+  const path = join(ROOT, 'dist', 'src', 'localHost', script);
   return new Promise((resolve) => {
     const environment = { PATH: process.env.PATH, DATA_DIR: dataDir, ...storageSettings(dataDir), ...env };
-    const child = execFile(process.execPath, [SCRIPT, ...args], { cwd: ROOT, env: environment }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [path, ...args], { cwd: ROOT, env: environment }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
+    child.stdin?.end(input);
   });
 }
 

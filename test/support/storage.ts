@@ -37,6 +37,8 @@ export const withWrite = (records: Records, write: Records['write']): Records =>
   list: records.list.bind(records),
   write,
   deletePartition: records.deletePartition.bind(records),
+  partitions: records.partitions.bind(records),
+  lists: records.lists.bind(records),
   due: records.due.bind(records),
   writeDue: records.writeDue.bind(records),
   close: records.close.bind(records),

@@ -11,6 +11,8 @@ import { hasStatus, onFirstUse, storageClients } from './clients';
 const BLOCK_BYTES = 4 * 1024 * 1024;
 /** Limits of Blob storage for a name, in UTF-16 units. */
 const MAX_NAME = 1024;
+/** Blobs that are deleted at once. */
+const DELETE_PAGE = 50;
 
 export interface AzureBlobsOptions {
   account: StorageAccount;
@@ -83,6 +85,25 @@ export async function azureBlobs({ account, prefix, containers }: AzureBlobsOpti
     async delete(name) {
       await find(name)?.blob.deleteIfExists();
     },
+
+    async deleteBelow(segments) {
+      const slash = segments.indexOf('/');
+      const place = known.get(slash < 0 ? segments : segments.slice(0, slash));
+      if (!place) return 0;
+      const prefix = slash < 0 ? '' : `${usableName(segments.slice(slash + 1))}/`;
+      let deleted = 0;
+      try {
+        for await (const page of place.container.listBlobsFlat({ prefix }).byPage({ maxPageSize: DELETE_PAGE })) {
+          const blobs = page.segment.blobItems.map(({ name }) => place.container.getBlobClient(name));
+          const gone = await Promise.all(blobs.map(async (blob) => blob.deleteIfExists()));
+          deleted += gone.filter(({ succeeded }) => succeeded).length;
+        }
+      } catch (error) {
+        // The container comes with the first blob.
+        if (!hasStatus(error, 404)) throw error;
+      }
+      return deleted;
+    },
   };
 }
 
@@ -140,12 +161,15 @@ async function upload(
 
 /** Names that people give stay as they are; what the service would refuse or change is `%` and its SHA-256. */
 function blobIn(container: ContainerClient, name: string): BlockBlobClient {
-  const usable = name
+  const usable = usableName(name);
+  return container.getBlockBlobClient(usable.length > MAX_NAME ? hashed(name) : usable);
+}
+
+const usableName = (name: string): string =>
+  name
     .split('/')
     .map((segment) => (isUsable(segment) ? segment : hashed(segment)))
     .join('/');
-  return container.getBlockBlobClient(usable.length > MAX_NAME ? hashed(name) : usable);
-}
 
 function isUsable(segment: string): boolean {
   return (

@@ -15,6 +15,7 @@
 import { odata, type TableClient } from '@azure/data-tables';
 import {
   UnknownCursorError,
+  type NamesRequest,
   type PageRequest,
   type RecordKey,
   type RecordPage,
@@ -28,6 +29,7 @@ import { onFirstUse, storageClients } from './clients';
 import { DueRows } from './dueRows';
 import { escaped, fits, listKeys, readPosition, type ListKeys } from './keys';
 import { LargeValues } from './largeValues';
+import { readLists, readPartitions } from './names';
 import { RecordRows, etagOf } from './recordRows';
 import { readValue, takeRows, type Row } from './rows';
 import { RecordWriter } from './recordWriter';
@@ -134,9 +136,19 @@ class AzureRecords implements Records {
     });
   }
 
-  async due(...[until, limit]: Parameters<Records['due']>): ReturnType<Records['due']> {
+  async partitions(prefix: string, { after, limit }: NamesRequest): Promise<string[]> {
     await this.#ready();
-    return this.#due.due(until, limit);
+    return readPartitions(this.table, prefix, after, limit);
+  }
+
+  async lists(partition: string, { after, limit }: NamesRequest): Promise<string[]> {
+    await this.#ready();
+    return readLists(this.table, partition, after, limit);
+  }
+
+  async due(...[until, limit, after]: Parameters<Records['due']>): ReturnType<Records['due']> {
+    await this.#ready();
+    return this.#due.due(until, limit, after);
   }
 
   async writeDue(changes: Parameters<Records['writeDue']>[0]): Promise<void> {

@@ -46,12 +46,17 @@ export class DueRows {
     });
   }
 
-  /** Those not after `until`, earliest first. */
-  async due(until: number, limit: number): Promise<DueRecord[]> {
+  /** Those not after `until`, earliest first; behind `after` where it is given. */
+  async due(until: number, limit: number, after?: DueName): Promise<DueRecord[]> {
     const end = `${timeKey(until)}${AFTER_SEPARATOR}`;
+    const begin = after ? keysOf(after).rowKey : '';
     const shards = await Promise.all(
       Array.from({ length: SHARDS }, async (_, shard) =>
-        takeRows(this.table, odata`PartitionKey eq ${shardKey(shard)} and RowKey lt ${end}`, limit),
+        takeRows(
+          this.table,
+          odata`PartitionKey eq ${shardKey(shard)} and RowKey gt ${begin} and RowKey lt ${end}`,
+          limit,
+        ),
       ),
     );
     const rows = shards.flat().sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1));

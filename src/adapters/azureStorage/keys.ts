@@ -33,7 +33,8 @@ export function escaped(text: string): string {
   return result;
 }
 
-function unescaped(text: string): string {
+/** The text that was escaped. */
+export function unescaped(text: string): string {
   const bytes = text.replace(/[$.:[`~](..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
   return Buffer.from(bytes, 'latin1').toString();
 }
@@ -61,6 +62,11 @@ export function readPosition(position: string): { order: string; id: string } {
 const MAX_MARKED = 150;
 /** Whether a marker's key has room for the position. */
 export const canBeMarked = (position: string): boolean => position.length <= MAX_MARKED;
+
+/** What the row keys of all values begin with. */
+export const VALUES = `v${SEPARATOR}`;
+/** The list of a value's row key. */
+export const listOf = (valueKey: string): string => unescaped(valueKey.split(SEPARATOR)[1] ?? '');
 
 /** The row keys of one list. */
 export function listKeys(list: string) {
