@@ -9,8 +9,8 @@ import OpenAI, { AzureOpenAI } from 'openai';
 import { storageSettings } from './storage';
 
 const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
-/** Tests run under Node 24, as npm scripts do. */
-const MAIN = join(ROOT, 'dist', 'src', 'localHost', 'main.js');
+/** The local host's own entry. */
+const mainOf = (root: string): string => join(root, 'dist', 'src', 'localHost', 'main.js');
 
 export interface HostOptions {
   /** Kept by `kill`, removed by `stop`; a new one by default. */
@@ -18,6 +18,8 @@ export interface HostOptions {
   env?: Record<string, string>;
   /** Started instead of the local host's own entry. */
   script?: string;
+  /** Folder of a built package whose local host is started instead of this one's. */
+  root?: string;
 }
 
 export interface Host {
@@ -42,10 +44,16 @@ const KEYS: Record<Tenant, string> = { alpha: 'test-key-alpha', beta: 'test-key-
 const MAX_OUTPUT = 1_000_000;
 
 /** Starts a host on a free port; resolves when it listens. */
-export async function startHost({ dataDir, env = {}, script = MAIN }: HostOptions = {}): Promise<Host> {
+export async function startHost({
+  dataDir,
+  env = {},
+  root = ROOT,
+  script = mainOf(root),
+}: HostOptions = {}): Promise<Host> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'host-')));
+  // Tests run under Node 24, as npm scripts do.
   const child = spawn(process.execPath, [script], {
-    cwd: ROOT,
+    cwd: root,
     env: {
       PATH: process.env.PATH,
       PORT: '0',
