@@ -32,11 +32,12 @@ import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sqliteRecords } from './adapters/sqlite';
-import { advanceRun, type RunState } from './assistants/advanceRun';
+import type { RunState } from './assistants/advanceRun';
 import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
 import { createRuns, type Runs } from './assistants/runs';
+import { createRunsAtWork } from './assistants/runsAtWork';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
@@ -273,6 +274,7 @@ async function build(config: Config): Promise<Services> {
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
   };
+  const runsAtWork = createRunsAtWork(assistantsPorts);
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
@@ -328,6 +330,9 @@ async function build(config: Config): Promise<Services> {
     assistantsPorts,
     close: async () =>
       closeAll([
+        () => runsAtWork.handOver(),
+        // Before what work still uses: that it was closed must not be written as the work's outcome.
+        () => records.close(),
         async () => sandbox?.close(),
         () => mongoClients.close(),
         () => mcpClients.close(),
@@ -335,13 +340,12 @@ async function build(config: Config): Promise<Services> {
         () => parser.close(),
         () => local.close(),
         () => index.close(),
-        () => records.close(),
       ]),
-    advance: async (reference, sink, owner) => advanceRun(assistantsPorts, reference, sink, owner),
+    advance: async (reference, sink, owner) => runsAtWork.advance(reference, sink, owner),
   };
 }
 
-/** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
+/** One after the other. One that fails does not keep the others open. */
 async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
   for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));

@@ -23,6 +23,8 @@ export interface RunState {
   run: RunObject;
   /** Another owner drives the run; its lease ends then, in milliseconds. */
   busyUntil?: number;
+  /** This process ends: another will drive the run, whom nobody here can follow. */
+  isHandedOver?: true;
 }
 
 /** Moves the run as far as it goes; undefined if it is gone. Events go to `sink`. `owner` is who may have the run's lease already. */
@@ -40,8 +42,11 @@ export async function advanceRun(
     return { run: await work.go().catch(async (error: unknown) => endFor(error, ports, driven, work, sink)) };
   } catch (error) {
     // Another owner has the run: it moves on there.
-    if (error instanceof LeaseLostError) return { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
-    throw error;
+    if (!(error instanceof LeaseLostError)) throw error;
+    const state = { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
+    if (!ports.ending?.aborted) return state;
+    await driven.letGo();
+    return { ...state, isHandedOver: true };
   } finally {
     driven.close();
   }

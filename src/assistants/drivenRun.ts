@@ -23,7 +23,7 @@ const RENEW_MILLISECONDS = 3_000;
 const WATCH_MILLISECONDS = 750;
 const MAX_TRIES = 20;
 
-/** Another owner took the run over, or it is gone: this one must stop without a trace. */
+/** Another owner took the run over or is to do so, or it is gone: this one must stop without a trace. */
 export class LeaseLostError extends Error {
   constructor() {
     super('The run is driven by another owner, or is gone.');
@@ -69,13 +69,14 @@ export class DrivenRun {
     ports: AssistantsPorts,
     reference: RunReference,
     owner: string = randomUUID(),
-  ): Promise<{ driven: DrivenRun } | { run: RunObject; busyUntil?: number } | undefined> {
+  ): Promise<{ driven: DrivenRun } | { run: RunObject; busyUntil?: number; isHandedOver?: true } | undefined> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await ports.records.get<RunRecord>(runKey(reference));
       if (!stored) return undefined;
       const { run, lease } = stored.value;
       const expired = run.expires_at !== null && ports.now() >= run.expires_at * 1000;
       if (isTerminal(run.status) || (run.status === 'requires_action' && !expired)) return { run };
+      if (ports.ending?.aborted) return { run, busyUntil: ports.now() + LEASE_MILLISECONDS, isHandedOver: true };
       if (lease && lease.owner !== owner && lease.until > ports.now()) return { run, busyUntil: lease.until };
       const driven = new DrivenRun(ports, reference, stored, owner);
       if (await driven.acquire()) return { driven };
@@ -110,6 +111,9 @@ export class DrivenRun {
       throw error;
     }
     if (started.status === 'cancelling') this.stop.abort(new RunCancelledError());
+    this.ports.ending?.addEventListener('abort', this.onEnding);
+    // It may have been while the lease was taken.
+    if (this.ports.ending?.aborted) this.onEnding();
     const { expires_at: expiresAt } = started;
     if (expiresAt !== null)
       this.every(Math.max(0, expiresAt * 1000 - this.ports.now()), () => this.stop.abort(new RunExpiredError()));
@@ -121,6 +125,8 @@ export class DrivenRun {
     });
     return true;
   }
+
+  private readonly onEnding = (): void => this.stop.abort(new LeaseLostError());
 
   private every(milliseconds: number, work: () => void): void {
     const timer = setInterval(work, milliseconds);
@@ -230,8 +236,21 @@ export class DrivenRun {
     return thread?.value.active_run_id === runId ? thread : undefined;
   }
 
+  /** Releases the lease and has the sweep look at the run, for another owner to go on at once. Does nothing where another has it already. */
+  async letGo(): Promise<void> {
+    await this.writing;
+    const { value, etag } = this.stored;
+    const due = { add: [runDue(this.reference, Math.floor(this.ports.now() / 1000))] };
+    const change = { op: 'replace', list: RUNS, id: value.run.id, value: { ...value, lease: null }, ifMatch: etag } as const;
+    await this.ports.records.write(this.partition, [change], due).catch((error: unknown) => {
+      // It lapses by itself.
+      if (!(error instanceof ConflictError)) this.ports.logFault(`Run ${value.run.id}: its lease was not released.`, error);
+    });
+  }
+
   /** Ends the watch. The lease lapses by itself unless the last write released it. */
   close(): void {
+    this.ports.ending?.removeEventListener('abort', this.onEnding);
     for (const timer of this.timers) clearInterval(timer);
     this.timers = [];
   }

@@ -1,7 +1,7 @@
 /** Runs and run steps: operations 22 to 30. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
-import { errors } from '../errors';
+import { errors, RunHandedOverError } from '../errors';
 import { isOf } from '../assistants/objectKind';
 import { shownStep } from '../assistants/runs';
 import type { RunSink, StepDelta } from '../assistants/runSink';
@@ -81,7 +81,9 @@ function streamRun(
       if (!isTerminal(run.status)) await wakeRun(invocation, reference);
       await send('done', '[DONE]');
     },
-    (error) => invocation.error(`Run ${reference.runId}: its stream failed.`, error),
+    (error) => {
+      if (!(error instanceof RunHandedOverError)) invocation.error(`Run ${reference.runId}: its stream failed.`, error);
+    },
   );
 }
 
@@ -93,6 +95,7 @@ async function driven(reference: RunReference, sink: RunSink, owner?: string): P
   const { advance } = await services();
   for (;;) {
     const state = await advance(reference, sink, owner);
+    if (state?.isHandedOver) throw new RunHandedOverError(reference.runId);
     if (state?.busyUntil === undefined) return state?.run;
     await sleep(FOLLOW_MILLISECONDS);
   }

@@ -35,6 +35,8 @@ export interface Host {
   key: (tenant?: Tenant) => string;
   /** Ends the process as a crash would and keeps its data. */
   kill: () => Promise<void>;
+  /** Ends the process as a deployment would and keeps its data; its exit code, null where a signal had to end it. */
+  terminate: () => Promise<number | null>;
   /** Ends the process gracefully and removes its data. */
   stop: () => Promise<void>;
 }
@@ -85,6 +87,10 @@ export async function startHost({
     azure: (tenant = 'alpha') =>
       new AzureOpenAI({ endpoint: url, apiKey: KEYS[tenant], apiVersion: '2025-04-01-preview', maxRetries: 0 }),
     kill: async () => end('SIGKILL'),
+    terminate: async () => {
+      await end('SIGTERM');
+      return child.exitCode;
+    },
     stop: async () => {
       await end('SIGTERM');
       await rm(directory, { recursive: true, force: true });
