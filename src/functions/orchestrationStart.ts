@@ -27,13 +27,19 @@ export async function startRun(invocation: InvocationContext, reference: RunRefe
   await startOrchestration(invocation, ASSISTANT_RUN, reference.runId, inputOf(reference));
 }
 
-/** Wakes the orchestration of a run that changed, or starts it where there is none, as for a streamed run. */
+const { Completed, Failed, Terminated, Canceled } = df.OrchestrationRuntimeStatus;
+const ENDED: readonly df.OrchestrationRuntimeStatus[] = [Completed, Failed, Terminated, Canceled];
+
+/** Wakes the orchestration of a run that changed, or starts it where there is none at work: for a streamed run, and where it failed. */
 export async function wakeRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
+  const client = df.getClient(invocation);
   try {
-    await df.getClient(invocation).raiseEvent(reference.runId, RUN_CHANGED, {});
+    // Asked first: the client takes an event for one that has ended without a word.
+    const { runtimeStatus } = await client.getStatus(reference.runId);
+    if (!ENDED.includes(runtimeStatus)) return await client.raiseEvent(reference.runId, RUN_CHANGED, {});
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Run ${reference.runId} was not woken: ${reason}`);
-    await startRun(invocation, reference);
   }
+  await startRun(invocation, reference);
 }
