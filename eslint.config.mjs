@@ -3,7 +3,18 @@ import tseslint from 'typescript-eslint';
 // Which folder may import which: the arrows of docs/architecture.md. Everything not named may be imported.
 const outside = (...folders) => folders.map((folder) => `**/${folder}/**`);
 const capabilities = [
-  ...['agentLoop', 'assistants', 'responses', 'agents', 'retrieval', 'schedules', 'tools', 'models', 'dataSources'],
+  ...[
+    'agentLoop',
+    'assistants',
+    'responses',
+    'agents',
+    'activities',
+    'retrieval',
+    'schedules',
+    'tools',
+    'models',
+    'dataSources',
+  ],
   'identity',
 ];
 const layers = {

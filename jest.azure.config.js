@@ -1,7 +1,7 @@
 const base = require('./jest.config.js');
 
 const wire = [
-  'agents', 'assistants', 'examples', 'fileBatches', 'files', 'messages', 'races', 'refusals', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'schedules', 'search',
+  'agents', 'assistants', 'conversations', 'examples', 'fileBatches', 'files', 'messages', 'races', 'refusals', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'schedules', 'search',
   'threads', 'toolOutputs', 'truncation', 'vectorStores',
 ]; // prettier-ignore
 
@@ -15,8 +15,9 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/azuriteRunEnd.ts',
   testMatch: [
     ...wire.map((name) => `<rootDir>/test/wire/${name}.test.ts`),
-    '<rootDir>/test/{agents,assistants,examples,schedules}/*.test.ts',
+    '<rootDir>/test/{activities,agents,assistants,examples,responses,schedules}/*.test.ts',
     '<rootDir>/test/retrieval/*.test.ts',
+    '<rootDir>/test/foundry/{activities,ask}.test.ts',
     '<rootDir>/test/http/{isolation,paging}.test.ts',
     '<rootDir>/test/identity/apiKeys.test.ts',
     '<rootDir>/test/orchestrations/*.test.ts',

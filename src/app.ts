@@ -3,9 +3,12 @@
  * nothing and throws nothing.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { azureBlobs } from './adapters/azureStorage/azureBlobs';
 import { azureSource } from './adapters/azureStorage/azureSource';
 import { azureRecords } from './adapters/azureStorage/azureRecords';
+import { azureToken } from './adapters/azureToken';
+import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
 import { azureVectors } from './adapters/azureStorage/azureVectors';
 import { azureSearch } from './adapters/dataSources/azureSearch';
 import { cosmosDb } from './adapters/dataSources/cosmosDb';
@@ -14,9 +17,11 @@ import { elasticsearch } from './adapters/dataSources/elasticsearch';
 import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
 import { mongoDb } from './adapters/dataSources/mongoDb';
 import { pinecone } from './adapters/dataSources/pinecone';
+import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
+import { fileDownload } from './adapters/fileDownload';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
@@ -31,18 +36,19 @@ import { openAiCompletions } from './adapters/openAiCompletions';
 import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
+import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
 import { sqliteRecords } from './adapters/sqlite';
-import type { RunState } from './assistants/advanceRun';
+import { advanceRun, type RunState } from './assistants/advanceRun';
+import { createActivities, type Activities } from './activities/activities';
 import { createAgents, type Agents } from './agents/agents';
 import { createAssistants, type Assistants } from './assistants/assistants';
 import type { AssistantsPorts } from './assistants/ports';
 import { createRuns, type Runs } from './assistants/runs';
-import { createRunsAtWork } from './assistants/runsAtWork';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
-import { errors } from './errors';
+import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
@@ -51,6 +57,7 @@ import type { DataSourceOpeners } from './dataSources/ports';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
+import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
@@ -67,6 +74,7 @@ import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import { FAILED_UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
+import { HandOver } from './storage/handOver';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
@@ -74,6 +82,9 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { inputFiles } from './tools/inputFiles';
+import { talkingAgents } from './tools/talkingAgents';
+import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
@@ -81,6 +92,7 @@ const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
   storage: { records: Records; blobs: Blobs };
+  activities: Activities;
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
   ofApiKey: (key: string) => Promise<Principal | undefined>;
@@ -90,6 +102,7 @@ export interface Services {
   responses: Responses;
   /** Those of RESPONSES_MODE=upstream. */
   upstreamResponses: UpstreamResponses;
+  conversations: Conversations;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -132,18 +145,23 @@ export function edgeSettings(): EdgeSettings {
   return edge;
 }
 
-function buildEdge({ apiKeys, entra, maxBodyBytes }: Config): EdgeSettings {
+function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings {
   const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
-  const authenticate = createAuthentication({
+  const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
+  const credentials = {
     apiKeys,
-    ofKey: async (key) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    ofToken: entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now }),
+    ofKey: async (key: string) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
+    ofToken,
     challenge: entra
       ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
       : 'Bearer realm="azure-openai-functions"',
-  });
-  return { authenticate, maxBodyBytes };
+  };
+  const authenticate = createAuthentication(credentials);
+  const ofChannel =
+    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
+  const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
+  return { authenticate, authenticateChannel, maxBodyBytes };
 }
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
@@ -153,6 +171,8 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
 }
 
 const UPLOADS = 'uploads';
+/** First segments of the names of blobs, each a container in an account. */
+const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** The container's name in the account, or that of its folder. */
 export const uploadContainer = (storage: Config['storage']): string =>
@@ -258,11 +278,9 @@ async function build(config: Config): Promise<Services> {
     },
     { source, containersOf },
   );
-  const sandbox =
-    config.codeInterpreter === 'pyodide'
-      ? pyodideSandbox({ packageDir: config.pyodidePackageDir, logFault })
-      : undefined;
+  const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
+  const handOver = new HandOver();
   const assistantsPorts: AssistantsPorts = {
     records,
     chat,
@@ -271,15 +289,16 @@ async function build(config: Config): Promise<Services> {
     files: attachableFiles(retrieval),
     codeInterpreter: sandbox && codeInterpreterTool(retrieval, sandbox),
     now: Date.now,
+    ending: handOver.signal,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
   };
-  const runsAtWork = createRunsAtWork(assistantsPorts);
   const assistants = createAssistants(assistantsPorts);
   const threads = createThreads(assistantsPorts);
   const runs = createRuns(assistantsPorts, assistants, threads);
   const agents = createAgents({ records, now: Date.now });
   const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
+  const download = fileDownload();
   const responsesPorts: ResponsesPorts = {
     records,
     blobs,
@@ -287,28 +306,45 @@ async function build(config: Config): Promise<Services> {
     fileSearch: assistantsPorts.fileSearch,
     vectorStores: assistantsPorts.vectorStores,
     files: assistantsPorts.files,
-    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    inputFiles: inputFiles({ files: retrieval.files, parser, download, now: Date.now }),
     agents: responseAgents(agents),
     mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
     now: Date.now,
+    ending: handOver.signal,
     logFault,
   };
+  const { advance: advanceResponse, ...others } = createResponses(responsesPorts);
+  const responses: Responses = {
+    ...others,
+    advance: async (reference) => handOver.track(advanceResponse(reference)),
+  };
+  const advance: Services['advance'] = async (reference, sink, owner) =>
+    handOver.track(advanceRun(assistantsPorts, reference, sink, owner));
+  const activities = createActivities({
+    records,
+    agents: talkingAgents({ agents, responses, assistants, threads, runs, advance }),
+    now: Date.now,
+    sleep: async (ms, signal) => sleep(ms, undefined, { signal }),
+    logFault,
+  });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
   const mongoClients = createMongoClients({ guard, logFault });
   return {
     storage: { records, blobs },
+    activities,
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
     assistants,
     threads,
     runs,
-    responses: createResponses(responsesPorts),
+    responses,
     upstreamResponses: createUpstreamResponses({
       ...responsesPorts,
       kept: keptHere(retrieval),
       backends: backends.map(({ name }) => name),
     }),
+    conversations: createConversations(responsesPorts),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
@@ -326,22 +362,27 @@ async function build(config: Config): Promise<Services> {
     backends,
     fineTuningJobs: createFineTuningJobs({ records, now: Date.now }),
     local: localModels,
-    secrets: [...backends.flatMap(({ apiKey }) => apiKey ?? []), ...storageSecrets(config)],
+    secrets: [
+      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
+      ...storageSecrets(config),
+      ...vectorIndexSecrets(config),
+    ],
     assistantsPorts,
     close: async () =>
       closeAll([
-        () => runsAtWork.handOver(),
+        () => handOver.end(),
         // Before what work still uses: that it was closed must not be written as the work's outcome.
         () => records.close(),
         async () => sandbox?.close(),
         () => mongoClients.close(),
         () => mcpClients.close(),
+        () => download.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
         () => index.close(),
       ]),
-    advance: async (reference, sink, owner) => runsAtWork.advance(reference, sink, owner),
+    advance,
   };
 }
 
@@ -397,24 +438,50 @@ async function openRecords(
 }
 
 /** Opens what keeps the state: files below DATA_DIR, or the storage account. */
-async function openStorage({ storage, dataDir }: Config, logFault: LogFault): Promise<Storage> {
+async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
+  const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await lanceDbIndex(join(dataDir, 'lancedb')),
+      index: await openVectorIndex(config),
     };
   }
   const { account, prefix } = storage;
-  const vectors = await azureVectors(account, prefix);
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: ['files', UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await lanceDbIndex(vectors.address, { storageOptions: vectors.options }),
+    index: await openVectorIndex(config),
   };
+}
+
+/** What runs code; undefined where nothing does. */
+function openSandbox(
+  { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
+  logFault: LogFault,
+): Sandbox | undefined {
+  if (sessionPoolEndpoint !== undefined) {
+    const token = azureToken({ scope: SESSION_POOL_SCOPE, now: Date.now });
+    return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
+  }
+  return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
+}
+
+async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
+  if (vectorIndex.kind === 'azure_search') {
+    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    return azureSearchIndex({ ...vectorIndex, credential });
+  }
+  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { address, options } = await azureVectors(storage.account, storage.prefix);
+  return lanceDbIndex(address, { storageOptions: options });
+}
+
+function vectorIndexSecrets({ vectorIndex }: Config): string[] {
+  return vectorIndex.kind === 'azure_search' && vectorIndex.apiKey !== undefined ? [vectorIndex.apiKey] : [];
 }
 
 function storageSecrets({ storage }: Config): string[] {

@@ -121,13 +121,17 @@ export const errors = {
         code: 'PermissionDenied',
       },
     ),
-  authorityUnreachable: (authority: string, cause: unknown) =>
+  authorityUnreachable: (owner: string, address: string, cause: unknown) =>
     new ApiError(
       503,
-      `The keys of Entra ID cannot be read from ${authority}, so access tokens cannot be verified. Retry in a few seconds.`,
+      `The keys of ${owner} cannot be read from ${address}, so its tokens cannot be verified. Retry in a few seconds.`,
       { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
       { cause },
     ),
+  wrongProject: (project: string) =>
+    new ApiError(403, `The caller may only use the project '${project}' (BOT_PROJECT).`, { code: 'PermissionDenied' }),
+  wrongChannel: (reason: string) =>
+    new ApiError(403, `The activity does not match its channel's token. ${reason}`, { code: 'PermissionDenied' }),
   apiKeysUnreadable: (cause: unknown) =>
     new ApiError(
       503,
@@ -343,6 +347,19 @@ export const errors = {
     return new ApiError(...modelFailures[kind](message, headers, param), { cause });
   },
 
+  // Activities and questions to agents
+  activityNotServed: (kind: string) =>
+    new ApiError(501, `Activities of the type '${kind.slice(0, 128)}' are not served here.`, {
+      code: 'not_implemented',
+    }),
+  conversationBusy: (id: string) =>
+    new ApiError(409, `The conversation '${id.slice(0, 128)}' is still being answered. Retry in a few seconds.`, {
+      code: 'conflict',
+      headers: { 'retry-after': '5' },
+    }),
+  noAnswer: (reason: string) =>
+    new ApiError(502, `The agent did not answer. ${reason}`, { type: 'server_error', code: 'agent_failed' }),
+
   // Responses
   noResponse: (id: string) => new ApiError(404, `Response with id '${id.slice(0, 128)}' not found.`),
   previousResponseNotFound: (id: string) =>
@@ -373,8 +390,15 @@ export const errors = {
       'invalid_value',
       'stream',
     ),
+  responseStreamGone: (id: string) =>
+    invalid(
+      `The events of response '${id}' are not kept any more: read the response itself.`,
+      'invalid_value',
+      'stream',
+    ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  noContainerFile: notFound('container file'),
   /** Files and vector stores of this server, where the upstream answers. */
   notOfUpstream: (kind: string, id: string, param: string) =>
     invalid(
@@ -389,11 +413,18 @@ export const errors = {
       'unsupported',
     ),
   noPrompt: (id: string) => new ApiError(404, `Prompt with id '${id.slice(0, 128)}' not found.`, { param: 'prompt' }),
-  noConversation: notFound('conversation'),
-  conversationLocked: (id: string) =>
+  noConversation: (id: string) => new ApiError(404, `Conversation with id '${id.slice(0, 128)}' not found.`),
+  conversationLocked: () =>
     invalid(
-      `Another process is currently operating on this conversation: '${id}'. Please retry in a few seconds.`,
+      'Another process is currently operating on this conversation. Please retry in a few seconds.',
       'conversation_locked',
+      'conversation',
+    ),
+  duplicateItem: (id: string, param: string) =>
+    invalid(
+      `Duplicate item found with id ${id.slice(0, 128)}. Remove duplicate items from your input and try again.`,
+      null,
+      param,
     ),
   contextTooLong: (message: string) => invalid(message, 'context_length_exceeded', 'input'),
   mcpFailed: (label: string, message: string, cause?: unknown) =>

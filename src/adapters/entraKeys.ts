@@ -1,133 +1,27 @@
-/** The signing keys that an Entra authority publishes, fetched on need and kept. */
-import { z } from 'zod';
-import { errors } from '../errors';
-import { ForeignIssuerError, type SigningKeys } from '../identity/ports';
-import { readText } from './answerBody';
+/** The signing keys that an Entra authority publishes. */
+import type { SigningKeys } from '../identity/ports';
+import { publishedKeys, type PublishedKeysOptions } from './publishedKeys';
 
-/** Keys are asked for again after an hour; they serve a day while the authority does not answer. */
-const REFRESH_MS = 60 * 60_000;
-const MAX_AGE_MS = 24 * REFRESH_MS;
-/** So soon after a failure nobody is asked again, lest every request wait for a dead authority. */
-const AFTER_FAILURE_MS = 5_000;
-/** At most so often an unknown key sends for new ones: anyone can make tokens that name one. */
-const UNKNOWN_KEY_MS = 10_000;
-const TIMEOUT_MS = 5_000;
-const MAX_BYTES = 512 * 1024;
-
-const metadataSchema = z.object({ issuer: z.string().min(1), jwks_uri: z.url() });
-const keysSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
-
-type KeySets = Map<string, Awaited<ReturnType<typeof keySet>>>;
-
-export interface EntraKeysOptions {
+export interface EntraKeysOptions extends Pick<PublishedKeysOptions, 'now' | 'logFault'> {
   /** Origin without a slash at the end. */
   authority: string;
   tenantId: string;
-  /** Unix milliseconds. */
-  now: () => number;
-  /** Told of a refresh that failed while the old keys go on. */
-  logFault: (message: string, error: unknown) => void;
 }
 
-/**
- * Keys by issuer, of tokens of both versions: each has metadata of its own, which names issuer and keys. Nothing is fetched before the first token.
- */
+/** Keys by issuer, of tokens of both versions: each has metadata of its own, which names issuer and keys. */
 export function entraKeys({ authority, tenantId, now, logFault }: EntraKeysOptions): SigningKeys {
-  let known: { sets: KeySets; readAt: number } | undefined;
-  let failure: { error: unknown; at: number } | undefined;
-  let unknownAt = -Infinity;
-  let loading: Promise<KeySets> | undefined;
-
-  const load = async (): Promise<KeySets> =>
-    (loading ??= readKeySets(authority, tenantId)
-      .then(
-        (sets) => {
-          known = { sets, readAt: now() };
-          failure = undefined;
-          return sets;
-        },
-        (cause: unknown) => {
-          failure = { error: errors.authorityUnreachable(authority, cause), at: now() };
-          throw failure.error;
-        },
-      )
-      .finally(() => {
-        loading = undefined;
-      }));
-
-  async function current(): Promise<KeySets> {
-    const age = known ? now() - known.readAt : Infinity;
-    const mayAsk = !failure || now() - failure.at >= AFTER_FAILURE_MS;
-    if (known && age < MAX_AGE_MS) {
-      if (age >= REFRESH_MS && mayAsk && !loading)
-        load().catch((error: unknown) =>
-          logFault('The keys of Entra ID cannot be refreshed; the old ones go on.', error),
-        );
-      return known.sets;
-    }
-    if (!mayAsk) throw failure?.error;
-    return load();
-  }
-
-  /** Keys newer than those that lack one, where it may be asked; otherwise undefined. */
-  async function newer(): Promise<KeySets | undefined> {
-    if (!loading) {
-      if (now() - unknownAt < UNKNOWN_KEY_MS) return undefined;
-      unknownAt = now();
-    }
-    return load().catch((error: unknown) => {
-      logFault('Entra ID cannot be asked for a key that a token names.', error);
-      return undefined;
-    });
-  }
-
-  return {
-    async find(issuer, header, token) {
-      const { errors: jose } = await import('jose');
-      const set = setOf(await current(), issuer);
-      try {
-        return await set(header, token);
-      } catch (error) {
-        if (!(error instanceof jose.JWKSNoMatchingKey)) throw error;
-        const sets = await newer();
-        if (!sets) throw error;
-        return setOf(sets, issuer)(header, token);
-      }
-    },
-  };
-}
-
-function setOf(sets: KeySets, issuer: string) {
-  const set = sets.get(issuer);
-  if (!set) throw new ForeignIssuerError(issuer);
-  return set;
-}
-
-async function readKeySets(authority: string, tenantId: string): Promise<KeySets> {
-  const versions = [`${authority}/${tenantId}`, `${authority}/${tenantId}/v2.0`];
-  return new Map(await Promise.all(versions.map(async (base) => readIssuer(base, tenantId))));
-}
-
-async function readIssuer(base: string, tenantId: string) {
-  const { issuer, jwks_uri } = metadataSchema.parse(await readJson(`${base}/.well-known/openid-configuration`));
   // The authority signs for every tenant with the same keys: its issuer must be that of ours.
-  if (!issuer.toLowerCase().includes(tenantId)) throw new Error(`${base} names the issuer '${issuer.slice(0, 200)}'.`);
-  if (new URL(jwks_uri).protocol !== new URL(base).protocol) throw new Error(`${base} has its keys at ${jwks_uri}.`);
-  return [issuer, await keySet(keysSchema.parse(await readJson(jwks_uri)))] as const;
-}
-
-async function keySet(keys: z.output<typeof keysSchema>) {
-  const { createLocalJWKSet } = await import('jose');
-  return createLocalJWKSet(keys);
-}
-
-async function readJson(url: string): Promise<unknown> {
-  const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (answer.status !== 200 || !answer.body) {
-    await answer.body?.cancel();
-    throw new Error(`${url} answered ${answer.status}.`);
-  }
-  const { text, complete } = await readText(answer.body, MAX_BYTES);
-  if (!complete) throw new Error(`${url} answered more than ${MAX_BYTES} bytes.`);
-  return JSON.parse(text);
+  const isIssuer = (issuer: string): boolean => issuer.toLowerCase().includes(tenantId);
+  const metadata = [`${authority}/${tenantId}`, `${authority}/${tenantId}/v2.0`].map((base) => ({
+    url: `${base}/.well-known/openid-configuration`,
+    isIssuer,
+  }));
+  return publishedKeys({
+    owner: 'Entra ID',
+    issuersOf: 'the Entra tenant',
+    address: authority,
+    metadata,
+    now,
+    logFault,
+  });
 }

@@ -6,8 +6,9 @@
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { ApiError, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
+import { LeaseLostError } from '../storage/leasedRecord';
 import type { RunObject } from '../wire/threads';
-import { DrivenRun, LeaseLostError, RunCancelledError, RunExpiredError } from './drivenRun';
+import { DrivenRun, RunCancelledError, RunExpiredError } from './drivenRun';
 import { stepChange } from './messageWriter';
 import type { AssistantsPorts } from './ports';
 import { ended, endedStep, type Ending } from './runStatus';
@@ -23,8 +24,6 @@ export interface RunState {
   run: RunObject;
   /** Another owner drives the run; its lease ends then, in milliseconds. */
   busyUntil?: number;
-  /** This process ends: another will drive the run, whom nobody here can follow. */
-  isHandedOver?: true;
 }
 
 /** Moves the run as far as it goes; undefined if it is gone. Events go to `sink`. `owner` is who may have the run's lease already. */
@@ -43,10 +42,8 @@ export async function advanceRun(
   } catch (error) {
     // Another owner has the run: it moves on there.
     if (!(error instanceof LeaseLostError)) throw error;
-    const state = { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
-    if (!ports.ending?.aborted) return state;
-    await driven.letGo();
-    return { ...state, isHandedOver: true };
+    if (ports.ending?.aborted) await driven.letGo();
+    return { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
   } finally {
     driven.close();
   }

@@ -45,7 +45,7 @@ export interface AssistantsPorts {
   now: () => number;
   /** Resolves after so many milliseconds, rejects with the signal's reason; by default by the system's timers. */
   sleep?: Clock['sleep'];
-  /** Aborted when the process ends: runs are then let go. */
+  /** Aborts when the process ends: runs are then let go. */
   ending?: AbortSignal;
   /** Life of a run in seconds. */
   runExpiresSeconds: number;

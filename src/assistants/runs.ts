@@ -2,6 +2,7 @@
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
+import { LEASE_MILLISECONDS } from '../storage/leasedRecord';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
@@ -16,7 +17,6 @@ import type {
 } from '../wire/threads';
 import { searches } from './assistantFiles';
 import type { Assistants } from './assistants';
-import { LEASE_MILLISECONDS } from './drivenRun';
 import { askedMessages, asRunsHave, checkMessages, withMessageFiles, type JoinThread } from './messageFiles';
 import { creationOf, newMessage } from './messages';
 import type { AssistantsPorts, BeginIngestion } from './ports';

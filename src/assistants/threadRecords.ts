@@ -2,6 +2,7 @@
 import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { Scope } from '../scope';
 import { partitionOf } from '../storage/keys';
+import type { Leased } from '../storage/leasedRecord';
 import type { DueRecord, RecordKey } from '../storage/ports';
 import type { RunObject, RunStepObject, ThreadObject } from '../wire/threads';
 
@@ -20,17 +21,9 @@ export interface ThreadRecord {
   searchable?: number;
 }
 
-/** Who drives a run now. A write of the run that another has leased since fails by its etag. */
-export interface Lease {
-  owner: string;
-  /** Milliseconds since 1970. */
-  until: number;
-}
-
-export interface RunRecord {
+export interface RunRecord extends Leased {
   run: RunObject;
   additional_instructions: string | null;
-  lease: Lease | null;
   /** `at` of the due record that was written with the run. */
   due_at: number;
   /** Sort key of the last message or step of the run, or of what was there before it. */

@@ -1,9 +1,13 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
+import { agentActivity, applicationActivity } from './activities';
 import { agentOperations } from './agents';
+import { askOperations } from './ask';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { containersFamily } from './containers';
+import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
 import {
@@ -49,7 +53,8 @@ const modelFamilies: Family[] = [
 
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
-  { name: 'agents', operations: agentOperations },
+  { name: 'agents', operations: [...agentOperations, ...askOperations, agentActivity] },
+  { name: 'applications', operations: [applicationActivity] },
   { name: 'assistants', operations: [...assistantOperations, ...assistantFileOperations].map(inCallersForm) },
   { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
   schedulesFamily,
@@ -57,5 +62,9 @@ export const families: Family[] = [
   vectorStoresFamily,
   syncsFamily,
   { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
-  { name: 'conversations', operations: withUpstreamMode([], upstreamConversationOperations), isStateless: true },
+  {
+    ...conversationsFamily,
+    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+  },
+  containersFamily,
 ];

@@ -7,6 +7,7 @@ import { openApiDocument } from '../http/openApi';
 import { families } from './families';
 import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
+import { registerResponseActivities } from './responseActivities';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
 import { registerSyncActivities } from './syncActivities';
@@ -25,6 +26,7 @@ registerOpen('openapi', 'openapi.json', () =>
   Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),
 );
 registerRunActivities();
+registerResponseActivities();
 registerScheduleActivities();
 registerSyncActivities();
 registerIngestion();

@@ -9,14 +9,17 @@ import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
 import { SYNC_DUE } from '../retrieval/syncRecords';
+import { RESPONSE_DUE, RESPONSE_EVENTS_DUE } from '../responses/backgroundRecords';
+import { sweepEvents, sweepResponse } from '../responses/responseSweep';
 import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
 import type { DueRecord } from '../storage/ports';
 import { startFileBatch } from './ingestion';
-import { startOrchestration, wakeRun } from './orchestrationStart';
+import { startOrchestration, wakeResponse, wakeRun } from './orchestrationStart';
 import { startSchedule } from './scheduleActivities';
 import { startSync } from './syncActivities';
 
@@ -58,10 +61,14 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, schedules } = await services();
+  const { storage, assistantsPorts, retrieval, schedules, conversations } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
+    [RESPONSE_DUE]: async (due) =>
+      sweepResponse(assistantsPorts, due, async (found) => wakeResponse(invocation, found)),
+    [RESPONSE_EVENTS_DUE]: async (due) => sweepEvents(storage.records, due),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [CONVERSATION_DUE]: async (due) => conversations.due(due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),

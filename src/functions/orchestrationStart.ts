@@ -2,7 +2,10 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { RunReference } from '../assistants/threadRecords';
+import type { ResponseReference } from '../responses/backgroundRecords';
+import { responseIdOf } from '../responses/responseIds';
 import { ASSISTANT_RUN, RUN_CHANGED, type RunInput } from '../orchestrations/assistantRun';
+import { BACKGROUND_RESPONSE, RESPONSE_CHANGED, type ResponseInput } from '../orchestrations/backgroundResponse';
 
 const inputOf = ({ scope, threadId, runId }: RunReference): RunInput => ({ ...scope, threadId, runId });
 
@@ -27,19 +30,41 @@ export async function startRun(invocation: InvocationContext, reference: RunRefe
   await startOrchestration(invocation, ASSISTANT_RUN, reference.runId, inputOf(reference));
 }
 
+/** Wakes the orchestration of a run that changed, or starts it where there is none, as for a streamed run. */
+export async function wakeRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
+  await wake(invocation, reference.runId, RUN_CHANGED, async () => startRun(invocation, reference));
+}
+
+/** Starts the orchestration of a new response in the background. */
+export async function startResponse(invocation: InvocationContext, { scope, key }: ResponseReference): Promise<void> {
+  const input: ResponseInput = { ...scope, responseId: responseIdOf(key) };
+  await startOrchestration(invocation, BACKGROUND_RESPONSE, input.responseId, input);
+}
+
+/** Wakes the orchestration of a response that nobody drives, or starts it where there is none. */
+export async function wakeResponse(invocation: InvocationContext, reference: ResponseReference): Promise<void> {
+  const start = async () => startResponse(invocation, reference);
+  await wake(invocation, responseIdOf(reference.key), RESPONSE_CHANGED, start);
+}
+
 const { Completed, Failed, Terminated, Canceled } = df.OrchestrationRuntimeStatus;
 const ENDED: readonly df.OrchestrationRuntimeStatus[] = [Completed, Failed, Terminated, Canceled];
 
-/** Wakes the orchestration of a run that changed, or starts it where there is none at work: for a streamed run, and where it failed. */
-export async function wakeRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
+/** Wakes an orchestration, or starts it where there is none at work: where none was yet, and where it failed. */
+async function wake(
+  invocation: InvocationContext,
+  instanceId: string,
+  event: string,
+  start: () => Promise<void>,
+): Promise<void> {
   const client = df.getClient(invocation);
   try {
-    // Asked first: the client takes an event for one that has ended without a word.
-    const { runtimeStatus } = await client.getStatus(reference.runId);
-    if (!ENDED.includes(runtimeStatus)) return await client.raiseEvent(reference.runId, RUN_CHANGED, {});
+    // Asked first: the client takes an event for an instance that has ended without a word.
+    const { runtimeStatus } = await client.getStatus(instanceId);
+    if (!ENDED.includes(runtimeStatus)) return await client.raiseEvent(instanceId, event, {});
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Run ${reference.runId} was not woken: ${reason}`);
+    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Orchestration ${instanceId} was not woken: ${reason}`);
   }
-  await startRun(invocation, reference);
+  await start();
 }

@@ -2,7 +2,8 @@
 import * as df from 'durable-functions';
 import { services } from '../app';
 import { isTerminal } from '../assistants/runStatus';
-import { ADVANCE_RUN, ASSISTANT_RUN, assistantRun, type Advanced, type RunInput } from '../orchestrations/assistantRun';
+import { ADVANCE_RUN, ASSISTANT_RUN, assistantRun, type RunInput } from '../orchestrations/assistantRun';
+import type { Advanced } from '../orchestrations/driving';
 
 export function registerRunActivities(): void {
   df.app.orchestration(ASSISTANT_RUN, assistantRun);

@@ -1,8 +1,8 @@
 /** Runs and run steps: operations 22 to 30. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import { errors, RunHandedOverError } from '../errors';
 import { isOf } from '../assistants/objectKind';
+import { driveRun } from '../assistants/driveRun';
 import { shownStep } from '../assistants/runs';
 import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
@@ -74,7 +74,8 @@ function streamRun(
         await send(event, isOlder ? await inOlderForm(scope, given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
-      const run = await driven(reference, sink, owner);
+      const { advance, assistantsPorts } = await services();
+      const run = await driveRun(advance, reference, { sink, owner, ending: assistantsPorts.ending });
       if (!run) throw errors.noRun(reference.runId);
       // Where another owner ended the run, its end was not told yet.
       if (last !== `thread.run.${run.status}`) await sink(`thread.run.${run.status}`, run);
@@ -85,20 +86,6 @@ function streamRun(
       if (!(error instanceof RunHandedOverError)) invocation.error(`Run ${reference.runId}: its stream failed.`, error);
     },
   );
-}
-
-/** How often a run that another owner has taken over is looked at. */
-const FOLLOW_MILLISECONDS = 500;
-
-/** Drives the run to its end or to its caller; follows it where another owner took it over. Undefined if it is gone. */
-async function driven(reference: RunReference, sink: RunSink, owner?: string): Promise<RunObject | undefined> {
-  const { advance } = await services();
-  for (;;) {
-    const state = await advance(reference, sink, owner);
-    if (state?.isHandedOver) throw new RunHandedOverError(reference.runId);
-    if (state?.busyUntil === undefined) return state?.run;
-    await sleep(FOLLOW_MILLISECONDS);
-  }
 }
 
 /** The data of an event as callers of today's form see it. */

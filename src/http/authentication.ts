@@ -78,8 +78,13 @@ export function createAuthentication({ apiKeys, ofKey, ofToken, challenge }: Cre
 
 const MISSING = errors.missingKey().details.code;
 
-/** Throws 403 where the caller's role does not do for the operation. */
-export function authorize({ role, id }: Principal, { role: needed, method, path }: Operation): void {
+/** Throws 403 where the caller's role does not do for the operation, or they may not use the project. */
+export function authorize(
+  { role, id, project: only }: Principal,
+  { role: needed, method, path }: Operation,
+  project: string,
+): void {
+  if (only !== undefined && only !== project) throw errors.wrongProject(only);
   if (mayDo(role, needed)) return;
   throw errors.roleTooLow(id, appRoles[role], appRoles[needed], `${method.toUpperCase()} ${path}`);
 }

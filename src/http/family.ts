@@ -24,6 +24,8 @@ export interface Family {
 /** What the edge needs of the settings. */
 export interface EdgeSettings {
   authenticate: Authenticate;
+  /** Of operations that channels call. */
+  authenticateChannel: Authenticate;
   /** Of JSON bodies. */
   maxBodyBytes: number;
 }
@@ -195,8 +197,9 @@ async function answer(
   connection: Connection,
 ): Promise<Response> {
   checkApiVersion(url.searchParams.get('api-version'), located.base, declared.apiVersionOptional ?? false);
-  const principal = await settings.authenticate(request.headers);
-  authorize(principal, declared);
+  const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
+  const principal = await authenticate(request.headers);
+  authorize(principal, declared, located.project);
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {

@@ -38,6 +38,8 @@ export interface Operation {
   number?: number;
   /** What a caller must at least be. Declared where {@link neededRole} would say otherwise. */
   role: Role;
+  /** Channels of bots call it, with tokens of their own. */
+  takesChannelTokens?: boolean;
   /** The contract leaves the api-version out (oddity O22). */
   apiVersionOptional?: boolean;
   params: z.ZodObject;

@@ -1,11 +1,21 @@
-/** What was said before a response: the responses that it continues, read in pages. */
+/** What was said before a response: the responses that it continues, or its conversation, read in pages. */
 import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { ResponseItem } from '../wire/responseItems';
+import type { FilesOfCalls } from './chatItems';
+import { readItems } from './conversationItems';
+import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf, type ResponseKey } from './responseIds';
-import { chainPartition, TURNS, turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+import {
+  chainPartition,
+  TURNS,
+  turnKey,
+  type ConversationPoint,
+  type StoredResponse,
+  type TurnRecord,
+} from './responseRecords';
 
 const PAGE = 100;
 /** Of a longer conversation only the newest responses are read. */
@@ -18,6 +28,8 @@ type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
 /** The items before a response, oldest first. */
 export interface Context {
   items: ResponseItem[];
+  /** Those that its code wrote. */
+  files: FilesOfCalls;
   /** Something older was left out, since the conversation is too long. */
   isCut: boolean;
 }
@@ -37,22 +49,21 @@ export async function previousResponse(
 }
 
 /** The conversation that ends with the response `last`, which is read already. */
-export async function readChain(
-  ports: Ports,
-  scope: Scope,
-  last: ResponseKey,
-  stored: StoredResponse,
-): Promise<Context> {
+export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, stored: TurnRecord): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
+  const files: FilesOfCalls = {};
   let bytes = 0;
   let turns = 0;
+  let conversation: ConversationPoint | undefined;
   const isFull = () => turns >= MAX_TURNS || bytes > MAX_BYTES;
   const take = async (value: TurnRecord): Promise<void> => {
     turns += 1;
+    conversation = value.conversation;
     if ('deleted' in value) return;
     const items = [...(await inputOf(ports, value)), ...value.response.output];
     bytes += JSON.stringify(items).length;
     newestFirst.push(items);
+    Object.assign(files, value.files);
   };
   await take(stored);
   let at: ResponseKey = last;
@@ -83,7 +94,34 @@ export async function readChain(
     if (!end || (!page.hasMore && wanted?.chain === at.chain)) break;
     at = { chain: at.chain, turn: end.id };
   }
-  return { items: newestFirst.reverse().flat(), isCut: wanted !== null && isFull() };
+  const items = newestFirst.reverse().flat();
+  if (!conversation || isFull()) return { items, files, isCut: wanted !== null && isFull() };
+  // The first of the chain was given in a conversation.
+  const { key, order } = conversation;
+  const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
+  return { items: [...before.items, ...items], files, isCut: before.isCut };
+}
+
+/** The items of a conversation, the newest that fit. */
+export const readConversationContext = async (ports: Ports, place: ConversationPlace): Promise<Context> => ({
+  ...(await readItems(ports, place, { maxBytes: MAX_BYTES })),
+  files: {},
+});
+
+/** What a response continued, without what was deleted of it since. */
+export async function contextBefore(
+  ports: Ports,
+  scope: Scope,
+  { previous, conversation }: StoredResponse,
+): Promise<Context> {
+  const nothing: Context = { items: [], files: {}, isCut: false };
+  if (previous) {
+    const found = await ports.records.get<TurnRecord>(turnKey(scope, previous));
+    return found ? readChain(ports, scope, previous, found.value) : nothing;
+  }
+  if (!conversation) return nothing;
+  const { key, order } = conversation;
+  return { ...nothing, ...(await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES, upTo: order })) };
 }
 
 /** The response's own input. */

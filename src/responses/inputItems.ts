@@ -11,14 +11,16 @@ import { turnKey, type TurnRecord } from './responseRecords';
 export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
 
 /**
- * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere.
+ * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere; `param` is where the request
+ * has them.
  */
 export async function storedItems(
   ports: Pick<ResponsesPorts, 'records' | 'blobs'>,
   scope: Scope,
   input: string | InputItem[] | null | undefined,
   key: ResponseKey,
-  inConversation?: FindConversationItem,
+  inConversation: FindConversationItem,
+  param = 'input',
 ): Promise<ResponseItem[]> {
   const given: InputItem[] =
     typeof input === 'string'
@@ -27,8 +29,8 @@ export async function storedItems(
   const items: ResponseItem[] = [];
   for (const [index, item] of given.entries()) {
     if (item.type === 'item_reference') {
-      const found = (await referred(ports, scope, item.id)) ?? (await inConversation?.(scope, item.id));
-      if (!found) throw errors.noItem(item.id, `input[${index}]`);
+      const found = (await referred(ports, scope, item.id)) ?? (await inConversation(scope, item.id));
+      if (!found) throw errors.noItem(item.id, `${param}[${index}]`);
       items.push(found);
     } else items.push(withId(item, key));
   }
@@ -71,14 +73,34 @@ async function referred(
   );
 }
 
+/** Throws 400 for an item that comes twice, or is among those that are there: in a conversation each is once. */
+export function checkDistinct(items: ResponseItem[], there: ResponseItem[], param: string): void {
+  const ids = new Set(there.map(({ id }) => id));
+  for (const { id } of items) {
+    if (ids.has(id)) throw errors.duplicateItem(id, param);
+    ids.add(id);
+  }
+}
+
 /**
  * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
-  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
-  const outputs = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
-  for (const id of calls) if (!outputs.has(id)) throw errors.noToolOutput(id);
-  for (const id of outputs) if (!calls.has(id) && !isCut) throw errors.noToolCall(id);
+  /** How many calls with that id wait for their output; below zero: outputs without a call. */
+  const open = new Map<string, number>();
+  // The model was cut off in them, so there may be nothing to answer.
+  const cut = new Set(
+    items.flatMap((item) => (item.type === 'function_call' && item.status === 'incomplete' ? [item.call_id] : [])),
+  );
+  const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
+  for (const item of items) {
+    if (item.type === 'function_call') note(item.call_id, 1);
+    if (item.type === 'function_call_output') note(item.call_id, -1);
+  }
+  for (const [id, count] of open) {
+    if (count > 0 && !cut.has(id)) throw errors.noToolOutput(id);
+    if (count < 0 && !isCut) throw errors.noToolCall(id);
+  }
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));
   for (const item of items)
     if (item.type === 'mcp_approval_response' && !requests.has(item.approval_request_id) && !isCut)

@@ -1,5 +1,6 @@
 /** Events of a response as it is answered (components.md section 12). */
-import type { OutputItem } from '../wire/responseItems';
+import type { WrittenFile } from '../agentLoop/toolOutputs';
+import type { CodeInterpreterCall, OutputItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
 
 /** An event without its number, which it is given when it is sent. */
@@ -7,6 +8,8 @@ export interface ResponseEvent {
   type: string;
   response?: ResponseObject;
   item?: OutputItem;
+  /** Of events about code: the call as it is, and what it wrote. The versions of the API tell of them in different ways. */
+  execution?: { call: CodeInterpreterCall; files: WrittenFile[] };
   [field: string]: unknown;
 }
 
@@ -15,6 +18,23 @@ export type ResponseSink = (event: ResponseEvent) => Promise<void>;
 
 /** Nobody listens. */
 export const silent: ResponseSink = () => Promise.resolve();
+
+/**
+ * A sink that keeps the event that ends the response until `tellEnd`: who reads it may go on from the response at once, so all must be stored by then.
+ */
+export function endHeld(sink: ResponseSink): { sink: ResponseSink; tellEnd: () => Promise<void> } {
+  let end: ResponseEvent | undefined;
+  return {
+    sink: async (event) => {
+      if (ENDS.has(event.type)) end = event;
+      else await sink(event);
+    },
+    tellEnd: async () => {
+      if (end) await sink(end);
+    },
+  };
+}
+const ENDS = new Set(['completed', 'incomplete', 'failed', 'cancelled'].map((state) => `response.${state}`));
 
 /** `response.created`, `response.completed` and the like. */
 export const responseEvent = (state: string, response: ResponseObject): ResponseEvent => ({

@@ -7,6 +7,12 @@ import type { ResponseItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
 import type { ResponseKey } from './responseIds';
 
+/** A place in a conversation, behind the item of that sort key. */
+export interface ConversationPoint {
+  key: string;
+  order: string;
+}
+
 /** A response as it is stored. */
 export interface StoredResponse {
   /** With everything in its output; what callers see of it depends on their `include`. */
@@ -15,14 +21,19 @@ export interface StoredResponse {
   input: ResponseItem[] | { blob: string };
   /** The response that it continues. */
   previous: ResponseKey | null;
+  /** Where it was given in a conversation: what was there before it, by the sort key of the last item. */
+  conversation?: ConversationPoint;
   /** Files that code wrote, by the id of the call. */
   files: Record<string, WrittenFile[]>;
+  /** Whether its events are kept, for a while behind its end as well. */
+  streams?: boolean;
 }
 
 /** What is left of a response that was deleted: it leads to what came before. */
 export interface DeletedResponse {
   deleted: true;
   previous: ResponseKey | null;
+  conversation?: ConversationPoint;
 }
 
 export type TurnRecord = StoredResponse | DeletedResponse;

@@ -1,23 +1,23 @@
 /** The work of a response: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { patientAnswer } from '../agentLoop/modelCall';
 import type { CodeResult, FoundPassage } from '../agentLoop/ports';
-import { InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
 import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
 import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type {
   CodeInterpreterCall,
   CodeOutput,
   FileSearchCall,
-  Logprob,
   McpCall,
   OutputItem,
   ResponseItem,
 } from '../wire/responseItems';
 import type { McpTool } from '../wire/responseTools';
-import type { ResponseObject, ResponseUsage } from '../wire/responses';
+import type { ResponseObject } from '../wire/responses';
 import { CallItem } from './callItem';
 import {
   calledTool,
@@ -26,20 +26,29 @@ import {
   markedPassages,
   mcpText,
   searchMessages,
+  type FilesOfCalls,
   type PartReader,
 } from './chatItems';
-import { McpServers } from './mcpServers';
+import { containerFiles, noteContainerFiles } from './containerFiles';
+import { INTERNAL_ERROR, McpServers, protocolError } from './mcpServers';
 import { MessageItem } from './messageItem';
-import { chatResponseFormat, codeFiles, wantedTools, type Settings } from './newResponse';
+import { addedUsage, logprobsOf, sampling } from './chatSampling';
+import { toolFields } from './toolFields';
+import { codeFiles, type Settings } from './newResponse';
 import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+import { isIncomplete, type ToldItem } from './toldItems';
 
 /** A model that only calls tools would go on for ever. */
 const MAX_TURNS = 100;
 /** Of all results of a response's tools together, which are stored with it. */
 const MAX_RESULT_BYTES = 1024 * 1024;
+/** Of the whole response, which is one record. */
+const MAX_RESPONSE_BYTES = 1792 * 1024;
+/** Of the files that code wrote before, how many an answer may link. */
+const LINKED_FILES = 100;
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 const DEFAULT_SEARCH_RESULTS = 20;
@@ -55,25 +64,39 @@ export interface ResponseTask {
   response: ResponseObject;
   /** What was said before, and the response's own input. */
   items: ResponseItem[];
-  files: Record<string, WrittenFile[]>;
+  files: FilesOfCalls;
+  /** Those of the responses before it. */
+  earlierFiles?: FilesOfCalls;
   /** Until when a 429 of the model is waited out, in Unix seconds. */
   patientUntil: number;
 }
 
-/** Stores how far the response is, where that must survive this process. */
-export type Checkpoint = (state: { response: ResponseObject; files: Record<string, WrittenFile[]> }) => Promise<void>;
+/** Keeps a response that must survive this process. */
+export interface Keeper {
+  /** Resolves when the response is stored as it is. */
+  checkpoint(): Promise<void>;
+  /** Resolves when more may be told. */
+  pace(): Promise<void>;
+}
+
+const keepsNothing: Keeper = { checkpoint: () => Promise.resolve(), pace: () => Promise.resolve() };
 
 export class ResponseWork {
   response: ResponseObject;
-  readonly files: Record<string, WrittenFile[]>;
+  readonly files: FilesOfCalls;
   /** What is being written and called just now, at their places in the output. */
   private message: MessageItem | undefined;
   private calls: CallItem[] = [];
+  /** Calls in the output that are being carried out, or wait for it. */
+  private running: CallItem[] = [];
+  private isEnding = false;
   /** What this turn of the model has finished, at its place in the output. */
   private finished: { index: number; item: OutputItem }[] = [];
   private offered = new Map<string, OfferedTool>();
   private history: ChatMessage[] = [];
   private readonly servers: McpServers;
+  /** What code wrote in the container before. */
+  private containerFiles: WrittenFile[] = [];
   private window: number;
   private resultBytes = 0;
   private usedCalls: number;
@@ -84,28 +107,52 @@ export class ResponseWork {
     private readonly emit: ResponseSink,
     private readonly signal: AbortSignal,
     private readonly parts: PartReader,
-    private readonly checkpoint: Checkpoint = () => Promise.resolve(),
+    private readonly keeper: Keeper = keepsNothing,
   ) {
     this.response = task.response;
     this.files = { ...task.files };
     this.window = contextWindow(task.settings.model);
     this.servers = new McpServers(ports.mcp, task, emit, signal);
-    this.usedCalls = this.response.output.filter(({ type }) => isServerCall(type)).length;
+    const made = this.whole.filter(({ type }) => isServerCall(type));
+    this.usedCalls = made.length;
+    for (const call of made) if ('results' in call || 'outputs' in call) this.fits(JSON.stringify(call));
   }
 
   /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
   async go(): Promise<void> {
     try {
-      this.history = await chatMessages(this.task.items, this.parts, mcpName);
-      await this.servers.list(this.response.output, (items) => this.add(items));
-      this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
+      await this.begin();
       if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
         this.ports.codeInterpreter?.prepare?.();
-      await this.carryOut([...this.interrupted(), ...(await this.approved())]);
+      await this.carryOut([...(await this.interrupted()), ...(await this.approved())]);
+      // The caller's turn had come when an owner before crashed.
+      if (this.whole.some(({ type }) => isCallersCall(type))) return await this.finish({ status: 'completed' });
       for (let turn = 0; turn < MAX_TURNS; turn += 1) if (await this.turn()) return;
       throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
     } finally {
       await this.servers.close();
+    }
+  }
+
+  /** The tokens of the model's first prompt, counted as far as one can from outside. Throws as {@link go}, before the model is asked. */
+  async inputTokens(): Promise<number> {
+    try {
+      await this.begin();
+      return (await estimatedUsage(await this.request(), '')).prompt_tokens;
+    } finally {
+      await this.servers.close();
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const { items, earlierFiles, settings } = this.task;
+    this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
+    await this.servers.list(this.response.output, (added) => this.add(added));
+    this.offered = offeredTools(settings.tools, this.servers.lists);
+    if (this.offered.has(CODE_INTERPRETER)) {
+      const newest = { order: 'desc' as const, limit: LINKED_FILES };
+      const { data } = await containerFiles(this.ports, this.task.scope, this.containerId, newest);
+      this.containerFiles = data.map(({ id: fileId, path }) => ({ fileId, path })).reverse();
     }
   }
 
@@ -124,6 +171,27 @@ export class ResponseWork {
     );
   }
 
+  /** What was told of that the output does not hold yet. */
+  get told(): ToldItem[] {
+    const { message, calls, finished } = this;
+    const { asked } = this.servers;
+    return [
+      ...finished.map((one): ToldItem => ({ ...one, told: 'whole' })),
+      ...(message ? [{ index: message.outputIndex, item: message.item('in_progress'), told: 'begun' as const }] : []),
+      ...calls.map(({ outputIndex: index, item, isShown }): ToldItem => ({
+        index,
+        item,
+        told: isShown ? 'begun' : 'nothing',
+      })),
+      ...(asked ? [{ ...asked, told: 'begun' as const }] : []),
+    ];
+  }
+
+  /** The output but for what was broken off. */
+  private get whole(): OutputItem[] {
+    return this.response.output.filter((item) => !('status' in item && isIncomplete(item)));
+  }
+
   private get at(): number {
     return Math.floor(this.ports.now() / 1000);
   }
@@ -132,8 +200,11 @@ export class ResponseWork {
     return this.response.output.length + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
   }
 
+  /** Throws where the response would not fit into a record any more; at its end what does not fit is left out. */
   private add(items: OutputItem[]): void {
-    this.response = { ...this.response, output: [...this.response.output, ...items] };
+    const response = { ...this.response, output: [...this.response.output, ...items] };
+    if (Buffer.byteLength(JSON.stringify(response)) <= MAX_RESPONSE_BYTES) this.response = response;
+    else if (!this.isEnding) throw new InvalidToolCallError('The output of the response grew too large to be stored.');
   }
 
   /** One call of the model and what follows from it; whether the response is over with that. */
@@ -177,9 +248,14 @@ export class ResponseWork {
   }
 
   private async closeOpen(): Promise<void> {
+    this.isEnding = true;
+    for (const call of this.running.splice(0)) {
+      await call.cut();
+      this.replace(call);
+    }
     await this.closeMessage('incomplete');
     for (const call of this.calls) await call.cut();
-    this.addFinished(this.calls.splice(0));
+    this.addFinished(this.calls.splice(0).filter(({ isShown }) => isShown));
   }
 
   // Asking the model
@@ -194,7 +270,7 @@ export class ResponseWork {
         const isBegun = this.message !== undefined || this.calls.length > 0;
         const window =
           isBegun || this.response.truncation === 'disabled' ? undefined : smallerWindow(error, this.window);
-        if (window === undefined) throw error;
+        if (window === undefined) throw isTooLong(error) ? errors.contextTooLong(error.message) : error;
         this.window = window;
       }
     }
@@ -214,12 +290,13 @@ export class ResponseWork {
       steps: await this.ownMessages(),
       tools: tools.map(({ chat }) => chat),
     };
+    const hasCalled = this.whole.some(({ type }) => type.endsWith('_call'));
     const isCut = response.truncation === 'auto';
     const parts = isCut ? ((await truncated(whole, { window: windowRoom(window, left) })) ?? whole) : whole;
     return {
       model: task.settings.model,
       messages: [...parts.instructions, ...parts.history, ...parts.steps],
-      ...this.toolFields(tools),
+      ...toolFields(tools, response, task.settings.tools, hasCalled),
       ...sampling(task.settings),
       ...(left !== undefined && { max_completion_tokens: left }),
     };
@@ -232,34 +309,11 @@ export class ResponseWork {
     return most !== null && this.usedCalls >= most ? offered.filter(({ kind }) => kind === 'function') : offered;
   }
 
-  private toolFields(tools: OfferedTool[]): Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
-    if (tools.length === 0) return {};
-    const choice = this.response.tool_choice;
-    const hasCalled = this.response.output.some(({ type }) => type.endsWith('_call'));
-    const fields: ReturnType<ResponseWork['toolFields']> = {
-      tools: tools.map(({ chat }) => chat),
-      ...(!this.response.parallel_tool_calls && choice !== 'none' && { parallel_tool_calls: false }),
-    };
-    if (choice === 'none' || choice === 'auto') return { ...fields, tool_choice: choice };
-    const wanted = wantedTools(choice, this.task.settings.tools);
-    const among = tools.filter(({ tool }) => wanted.includes(tool));
-    const isAllowed = typeof choice === 'object' && choice.type === 'allowed_tools';
-    if (isAllowed) fields.tools = among.map(({ chat }) => chat);
-    // A choice that forces a call holds until one was made: else there would never be an answer.
-    if (hasCalled || among.length === 0) return { ...fields, tool_choice: 'auto' };
-    if (isAllowed || choice === 'required') return { ...fields, tool_choice: isAllowed ? choice.mode : 'required' };
-    const named =
-      'name' in choice && choice.type === 'mcp' && choice.name ? mcpName(choice.server_label, choice.name) : undefined;
-    const only = among.find(({ chat }) => chat.function.name === named) ?? (among.length === 1 ? among[0] : undefined);
-    if (!only) return { ...fields, tools: among.map(({ chat }) => chat), tool_choice: 'required' };
-    return { ...fields, tool_choice: { type: 'function', function: { name: only.chat.function.name } } };
-  }
-
   /** What the response did so far, as the model reads it. */
   private async ownMessages(): Promise<ChatMessage[]> {
     let search = 0;
     const messages: ChatMessage[] = [];
-    for (const item of this.response.output) {
+    for (const item of this.whole) {
       if (item.type === 'file_search_call') messages.push(...searchMessages(item, search++));
       else if (item.type === 'code_interpreter_call')
         messages.push(
@@ -286,6 +340,7 @@ export class ResponseWork {
     const ignored = new Set<number>();
     for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
       this.signal.throwIfAborted();
+      await this.keeper.pace();
       if (event.type === 'finish') return this.counted(event, request, written);
       written.push(event.type === 'tool_call' ? event.arguments : event.text);
       if (event.type === 'tool_call') {
@@ -306,8 +361,8 @@ export class ResponseWork {
 
   private async beginMessage(): Promise<MessageItem> {
     const links = new Map<string, string>();
-    addLinks(links, Object.values(this.files).flat());
-    const searches = this.response.output.filter((item) => item.type === 'file_search_call');
+    addLinks(links, [...this.containerFiles, ...Object.values(this.files).flat()]);
+    const searches = this.whole.filter((item) => item.type === 'file_search_call');
     const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
     // Text behind the calls of a turn is a message of its own.
     const id = newItemId(itemPrefixes.message, this.task.key);
@@ -342,7 +397,7 @@ export class ResponseWork {
       if (this.calls.length === 0) this.callOfIndex.clear();
       this.calls.push(call);
       this.callOfIndex.set(piece.index, call);
-      if (offered.kind !== 'function') this.usedCalls += 1;
+      if (call.isServerCall) this.usedCalls += 1;
       await call.begin();
     }
     await call.take(piece.arguments);
@@ -355,8 +410,11 @@ export class ResponseWork {
 
   /** Some local servers give every call the same id, but outputs are handed in by it. */
   private freeCallId(id: string): string {
-    const isTaken = this.calls.some(({ item }) => item.type === 'function_call' && item.call_id === id);
-    return isTaken ? `${id}_${this.calls.length}` : id;
+    const items = [...this.task.items, ...this.response.output, ...this.calls.map(({ item }) => item)];
+    const taken = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+    let free = id;
+    for (let number = 1; taken.has(free); number += 1) free = `${id}_${number}`;
+    return free;
   }
 
   /** Services that do not count leave it to us. */
@@ -365,31 +423,29 @@ export class ResponseWork {
   }
 
   private count({ usage, usageDetails, serviceTier }: Finish): void {
-    const before = this.response.usage;
-    const sum: ResponseUsage = {
-      input_tokens: (before?.input_tokens ?? 0) + (usage?.prompt_tokens ?? 0),
-      input_tokens_details: {
-        cached_tokens: (before?.input_tokens_details.cached_tokens ?? 0) + (usageDetails?.cachedTokens ?? 0),
-        cache_write_tokens: 0,
-      },
-      output_tokens: (before?.output_tokens ?? 0) + (usage?.completion_tokens ?? 0),
-      output_tokens_details: {
-        reasoning_tokens: (before?.output_tokens_details.reasoning_tokens ?? 0) + (usageDetails?.reasoningTokens ?? 0),
-      },
-      total_tokens: (before?.total_tokens ?? 0) + (usage?.total_tokens ?? 0),
-    };
+    const sum = addedUsage(this.response.usage, usage, usageDetails);
     this.response = { ...this.response, usage: sum, ...(serviceTier !== undefined && { service_tier: serviceTier }) };
   }
 
   // The server's tools
 
-  /** Calls that a crashed owner was at. */
-  private interrupted(): CallItem[] {
-    return this.response.output.flatMap((item, index) =>
+  /** Calls that a crashed owner was at, and that may be made again. Those of other servers may not: nobody knows what they did. */
+  private async interrupted(): Promise<CallItem[]> {
+    const open = this.response.output.flatMap((item, index) =>
       isServerCall(item.type) && 'status' in item && item.status === 'in_progress'
         ? [new CallItem(item, index, this.emit)]
         : [],
     );
+    for (const call of open) {
+      if (call.item.type !== 'mcp_call') continue;
+      await call.called({ output: null, error: protocolError(INTERNAL_ERROR, INTERRUPTED_CALL) });
+      this.replace(call);
+    }
+    return open.filter(({ item }) => item.type !== 'mcp_call');
+  }
+
+  private replace({ outputIndex, item }: CallItem): void {
+    this.response = { ...this.response, output: this.response.output.with(outputIndex, item) };
   }
 
   /** Calls that the caller has approved with this input, and that were not made yet. */
@@ -423,6 +479,7 @@ export class ResponseWork {
       ];
     });
     const first = this.response.output.length;
+    this.usedCalls += calls.length;
     this.add(calls);
     const begun = calls.map((call, index) => new CallItem(call, first + index, this.emit));
     for (const call of begun) await call.begin();
@@ -432,13 +489,14 @@ export class ResponseWork {
   /** Carries out calls that stand in the output, one after the other. */
   private async carryOut(calls: CallItem[]): Promise<void> {
     if (calls.length === 0) return;
-    await this.checkpoint({ response: this.response, files: this.files });
+    await this.keeper.checkpoint();
+    this.running = [...calls];
     for (const call of calls) {
       await this.carryOutOne(call);
-      const output = this.response.output.with(call.outputIndex, call.item);
-      this.response = { ...this.response, output };
+      this.replace(call);
+      this.running.shift();
     }
-    await this.checkpoint({ response: this.response, files: this.files });
+    await this.keeper.checkpoint();
   }
 
   private async carryOutOne(call: CallItem): Promise<void> {
@@ -449,7 +507,8 @@ export class ResponseWork {
     }
     if (item.type === 'code_interpreter_call') {
       await call.tell('interpreting');
-      await call.ran(await this.runCode(item));
+      const outputs = await this.runCode(item);
+      await call.ran(outputs, this.files[item.id] ?? []);
     }
     if (item.type === 'mcp_call') {
       const server = this.task.settings.tools.find(
@@ -478,6 +537,7 @@ export class ResponseWork {
       fileId,
       path: path.startsWith('/') ? path : `/mnt/data/${path}`,
     }));
+    await noteContainerFiles(this.ports, this.task.scope, session, this.files[id]);
     const kept = logs.length > MAX_LOG_CHARACTERS ? `${logs.slice(0, MAX_LOG_CHARACTERS).toWellFormed()}…` : logs;
     return [
       ...(kept
@@ -509,7 +569,15 @@ export class ResponseWork {
   }
 }
 
+/** Whether the service says that the prompt is longer than its context window. */
+const isTooLong = (error: unknown): error is ModelError => smallerWindow(error, Infinity) !== undefined;
+
 const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
+/** Those that end the response: the caller answers them. */
+const CALLERS_CALLS: readonly string[] = ['function_call', 'mcp_approval_request'];
+const isCallersCall = (type: string): boolean => CALLERS_CALLS.includes(type);
+const INTERRUPTED_CALL =
+  'The server was interrupted while the tool was called. Whether the call took effect is not known, so it was not made again.';
 const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
 
 const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) => ({
@@ -519,29 +587,3 @@ const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) =
   text,
   attributes,
 });
-
-/** Sent only where the caller or the agent set them: models differ in what they take. */
-function sampling({ body }: Settings): Partial<ChatRequest> {
-  const format = chatResponseFormat(body.text?.format);
-  const wantsLogprobs = body.include?.includes('message.output_text.logprobs');
-  return {
-    ...(body.temperature != null && { temperature: body.temperature }),
-    ...(body.top_p != null && { top_p: body.top_p }),
-    ...(format !== undefined && { response_format: format }),
-    ...(body.reasoning?.effort && { reasoning_effort: body.reasoning.effort }),
-    ...(body.text?.verbosity && { verbosity: body.text.verbosity }),
-    ...(wantsLogprobs && { logprobs: true, ...(body.top_logprobs != null && { top_logprobs: body.top_logprobs }) }),
-    ...(body.service_tier && { service_tier: body.service_tier }),
-    ...(body.user && { user: body.user }),
-    ...(body.safety_identifier && { safety_identifier: body.safety_identifier }),
-    ...(body.prompt_cache_key && { prompt_cache_key: body.prompt_cache_key }),
-    ...(body.prompt_cache_retention && { prompt_cache_retention: body.prompt_cache_retention }),
-  };
-}
-
-/** Those of the service that have the form of the API. */
-function logprobsOf(given: unknown[] = []): Logprob[] {
-  return given.filter(
-    (one): one is Logprob => typeof one === 'object' && one !== null && 'token' in one && 'logprob' in one,
-  );
-}

@@ -4,16 +4,26 @@ import { ApiError, errors, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
-import { ConflictError, type Change, type PageRequest, type StoredRecord } from '../storage/ports';
+import { pageWithin } from '../storage/pages';
+import { withRetries } from '../storage/optimistic';
+import { ConflictError, type Change, type DueRecord, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
-import { partReader } from './chatItems';
-import { inputOf, previousResponse, readChain } from './context';
-import { checkCalls, storedItems } from './inputItems';
-import { InvalidToolCallError } from '../agentLoop/serverTools';
+import { advanceResponse } from './advanceResponse';
+import type { ResponseReference } from './backgroundRecords';
+import { createBackgroundResponses } from './backgroundResponses';
+import { creation } from './backgroundWrites';
+import { checkParts, partReader } from './chatItems';
+import { containerFile, containerFiles } from './containerFiles';
+import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
+import { conversationItemFinder } from './conversationItems';
+import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
+import { ConversationTurn } from './conversationTurn';
+import { checkCalls, checkDistinct, storedItems } from './inputItems';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, type ResponseSink } from './responseEvents';
+import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
+import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
@@ -29,12 +39,16 @@ import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
 const MAX_INLINE_INPUT = 64 * 1024;
+/** Bytes of instructions, tools and whatever else a response shows of its request. */
+const MAX_SETTINGS = 1024 * 1024;
 
 /** A response that was checked and can be answered. */
 export interface PreparedResponse extends ResponseTask {
   /** Its own input. */
   input: ResponseItem[];
   previous: { key: ResponseKey; order: string } | null;
+  /** The conversation that it is given in, locked until the answer's end. */
+  conversation: ConversationTurn | null;
 }
 
 export type Responses = ReturnType<typeof createResponses>;
@@ -42,45 +56,93 @@ export type Responses = ReturnType<typeof createResponses>;
 /** The responses of a scope. Methods throw 404 for an id that is not there. */
 export function createResponses(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
+  const background = createBackgroundResponses(ports);
 
-  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing. */
+  /** Checks the request and reads what it continues. Throws 400 and 404; makes nothing, but locks the conversation for the answer that follows. */
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
-    { takesAnyPrompt = false }: { takesAnyPrompt?: boolean } = {},
+    { takesAnyPrompt = false, signal }: { takesAnyPrompt?: boolean; signal?: AbortSignal } = {},
   ): Promise<PreparedResponse> {
     const settings = await settingsOf(ports, scope, body, takesAnyPrompt);
     const before = body.previous_response_id
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : undefined);
-    const input = await storedItems(ports, scope, body.input, key);
-    const context = before ? await readChain(ports, scope, before.key, before.stored) : { items: [], isCut: false };
-    const items = [...context.items, ...input];
-    if (items.length === 0) throw errors.missingParameter('input');
-    checkCalls(items, context.isCut);
-    const at = Math.floor(now() / 1000);
-    return {
-      scope,
-      key,
-      settings,
-      response: newResponse(settings, key, at, null),
-      items,
-      input,
-      files: {},
-      previous: before ? { key: before.key, order: before.order } : null,
-      patientUntil: 0,
-    };
+    const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
+    try {
+      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const context = await contextOf(scope, before, place);
+      if (place) checkDistinct(input, context.items, 'input');
+      const items = [...context.items, ...input];
+      if (items.length === 0) throw errors.missingParameter('input');
+      checkCalls(items, context.isCut);
+      await checkParts(ports, scope, input, signal);
+      const at = Math.floor(now() / 1000);
+      const response = newResponse(settings, key, at, place ? conversationIdOf(place.key) : null);
+      if (Buffer.byteLength(JSON.stringify(response)) > MAX_SETTINGS) throw new TooLargeError(MAX_SETTINGS);
+      return {
+        scope,
+        key,
+        settings,
+        response,
+        items,
+        input,
+        files: {},
+        earlierFiles: context.files,
+        previous: before ? { key: before.key, order: before.order } : null,
+        conversation,
+        patientUntil: 0,
+      };
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+  }
+
+  async function contextOf(
+    scope: Scope,
+    before: Awaited<ReturnType<typeof previousResponse>> | undefined,
+    place: ConversationPlace | undefined,
+  ): Promise<Context> {
+    if (before) return readChain(ports, scope, before.key, before.stored);
+    return place ? readConversationContext(ports, place) : { items: [], files: {}, isCut: false };
   }
 
   const isHead = async (scope: Scope, { chain, turn }: ResponseKey): Promise<boolean> =>
     (await records.get<HeadRecord>(headKey(scope, chain)))?.value.turn === turn;
 
   /**
-   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything; what fails later ends the response as
-   * failed. Rejects with the signal's reason, and then stores nothing.
+   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything, as long as the caller can be told so by a
+   * status; what fails later ends the response as failed. Rejects with the signal's reason, and then stores nothing.
    */
-  async function answer(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseObject> {
+  async function answer(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean = () => false,
+  ): Promise<ResponseObject> {
+    const { conversation, input } = prepared;
+    try {
+      const held = endHeld(sink);
+      const { response, files } = await answered(prepared, held.sink, signal, isStatusSent);
+      if (response.store) await store(prepared, { response, files });
+      // Also of a response that is not stored: the caller has named the conversation.
+      await conversation?.append(response.status, [...input, ...response.output]);
+      await held.tellEnd();
+      return response;
+    } finally {
+      await conversation?.release();
+    }
+  }
+
+  async function answered(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean,
+  ): Promise<ResponseWork> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -89,39 +151,54 @@ export function createResponses(ports: ResponsesPorts) {
       await work.go();
     } catch (error) {
       signal.throwIfAborted();
-      if (!work.hasOutput && (error instanceof ModelError || error instanceof ApiError)) throw error;
+      if (!work.hasOutput && !isStatusSent() && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
-    const { response, files } = work;
-    if (response.store) await store(prepared, { response, files });
+    return work;
+  }
+
+  /** Stores a response that is answered in the background: its orchestration drives it, or the sweep starts that. Throws 413 for settings that are too large. */
+  async function begin(prepared: PreparedResponse): Promise<ResponseObject> {
+    const { response, files, settings, conversation } = prepared;
+    try {
+      const stored = { response, files, streams: settings.body.stream ?? false };
+      await store(prepared, stored, creation(prepared, prepared, now()));
+    } catch (error) {
+      await conversation?.release();
+      throw error;
+    }
+    await conversation?.handOver();
     return response;
   }
 
   /** Stores a response with its input, as the newest of its chain. */
   async function store(
-    { scope, key, input, previous }: PreparedResponse,
-    { response, files }: Pick<StoredResponse, 'response' | 'files'>,
+    { scope, key, input, previous, conversation }: PreparedResponse,
+    answered: Pick<StoredResponse, 'response' | 'files' | 'streams'>,
+    also: { changes: Change[]; due: DueRecord[] } = { changes: [], due: [] },
   ): Promise<void> {
     const text = JSON.stringify(input);
     const isLarge = text.length > MAX_INLINE_INPUT;
     const blob = inputBlob(scope, key);
     if (isLarge) await blobs.put(blob, Readable.from([text]));
     const value: StoredResponse = {
-      response,
-      files,
+      ...answered,
       input: isLarge ? { blob } : input,
       previous: previous?.key ?? null,
+      ...(conversation && { conversation: { key: conversation.place.key, order: conversation.order } }),
     };
+    const due = { add: [...also.due, ...(conversation?.dueChanges.add ?? [])] };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
       { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
+      ...also.changes,
     ];
     await records
-      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)])
+      .write(chainPartition(scope, key.chain), [...changes, headChange(key, head)], due)
       .catch(async (error: unknown) => {
         // Another response continued the same one meanwhile; both may, and the first stays the head.
         if (!(error instanceof ConflictError)) throw error;
-        await records.write(chainPartition(scope, key.chain), changes);
+        await records.write(chainPartition(scope, key.chain), changes, due);
       });
   }
 
@@ -137,59 +214,67 @@ export function createResponses(ports: ResponsesPorts) {
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
     const key = responseKeyOf(id);
-    const { previous, input } = await read(scope, id);
-    if (!key) return;
-    const { partition, list } = turnKey(scope, key);
-    await records.write(partition, [{ op: 'replace', list, id: key.turn, value: { deleted: true, previous } }]);
-    if (!Array.isArray(input)) await blobs.delete(input.blob);
+    const driven = await withRetries(async () => {
+      const removal = await background.removal(scope, id);
+      const { previous, conversation, input } = await read(scope, id);
+      if (!key) return undefined;
+      const { partition, list } = turnKey(scope, key);
+      const value: TurnRecord = { deleted: true, previous, conversation };
+      const deleted: Change = { op: 'replace', list, id: key.turn, value };
+      await records.write(partition, [deleted, ...(removal?.changes ?? [])], removal?.due);
+      if (!Array.isArray(input)) await blobs.delete(input.blob);
+      return removal;
+    });
+    await driven?.finish();
   }
 
-  /** The items of the response's own input, as pages. Throws 400 for a cursor that is none of them. */
+  /**
+   * The items that the response was made of, as pages: what it continues, then its own input. So the service has it: callers show a conversation by the items of its last
+   * response. Throws 400 for a cursor that is none of them.
+   */
   async function inputItems(
     scope: Scope,
     id: string,
-    { order, limit, after, before }: PageRequest,
+    page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
-    const stored = await inputOf(ports, await read(scope, id));
-    const items = order === 'asc' ? stored : stored.toReversed();
-    const placeOf = (cursor: string, param: string): number => {
-      const place = items.findIndex((item) => item.id === cursor);
-      if (place < 0) throw errors.unknownCursor(param, cursor);
-      return place;
-    };
-    const start = after === undefined ? 0 : placeOf(after, 'after') + 1;
-    const end = before === undefined ? items.length : placeOf(before, 'before');
-    const between = items.slice(start, end);
-    // With `before` alone, the page just before it.
-    const page = before !== undefined && after === undefined ? between.slice(-limit) : between.slice(0, limit);
-    return { data: page, hasMore: page.length < between.length };
+    const stored = await read(scope, id);
+    const { items } = await contextBefore(ports, scope, stored);
+    return pageWithin([...items, ...(await inputOf(ports, stored))], page);
   }
 
-  return { prepare, answer, get, remove, inputItems };
+  /** How many tokens the model would read of such a request, tools included. Throws as {@link prepare}, and 424 for an MCP server that does not list its tools. */
+  async function countInput(scope: Scope, body: CreateResponseRequest, signal: AbortSignal): Promise<number> {
+    const prepared = await prepare(scope, body, { signal });
+    try {
+      const work = new ResponseWork(ports, prepared, silent, signal, partReader(ports, scope, signal));
+      return await work.inputTokens();
+    } finally {
+      await prepared.conversation?.release();
+    }
+  }
+
+  const { cancel, follow } = background;
+  return {
+    prepare,
+    answer,
+    begin,
+    advance: async (reference: ResponseReference) => advanceResponse(ports, reference),
+    get,
+    cancel,
+    follow,
+    remove,
+    inputItems,
+    countInput,
+    containerFile: async (scope: Scope, container: string, id: string) => containerFile(ports, scope, container, id),
+    containerFiles: async (scope: Scope, container: string, page: PageRequest) =>
+      containerFiles(ports, scope, container, page),
+  };
 }
+
+const idOf = (conversation: string | { id: string }): string =>
+  typeof conversation === 'string' ? conversation : conversation.id;
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head
     ? { op: 'replace', list: 'head', id: 'head', value: { turn }, ifMatch: head.etag }
     : { op: 'create', list: 'head', id: 'head', order: '', value: { turn } };
-
-/** What a response that failed says of it. */
-export function failureOf(
-  error: unknown,
-  { logFault }: Pick<ResponsesPorts, 'logFault'>,
-  id: string,
-): NonNullable<ResponseObject['error']> {
-  if (error instanceof ModelError) {
-    const codes = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
-    const code = error.kind === 'rate_limited' || error.kind === 'content_filter' ? codes[error.kind] : 'server_error';
-    return { code, message: error.message };
-  }
-  // 503 is about what the caller may wait for, such as a place in the sandbox.
-  const isTold =
-    error instanceof InvalidToolCallError ||
-    error instanceof TooLargeError ||
-    (error instanceof ApiError && (error.status < 500 || error.status === 503));
-  if (isTold) return { code: 'server_error', message: error.message };
-  logFault(`Response ${id} failed:`, error);
-  return { code: 'server_error', message: 'The server had an error while processing your request.' };
-}

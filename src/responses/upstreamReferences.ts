@@ -22,8 +22,7 @@ export function referencesOfRequest({
     references.push({ kind: 'responses', id: previous, missing });
   }
   const id = typeof conversation === 'object' ? conversation?.id : conversation;
-  if (id != null)
-    references.push({ kind: 'conversations', id, missing: () => errors.noConversation(id, 'conversation') });
+  if (id != null) references.push({ kind: 'conversations', id, missing: () => errors.noConversation(id) });
   return references;
 }
 

@@ -13,14 +13,17 @@ const itemId = objectId.nullish();
 // Content
 
 const inputText = z.object({ type: z.literal('input_text'), text: z.string() });
-const inputImage = z
-  .object({
-    type: z.literal('input_image'),
-    image_url: z.string().max(30_000_000).nullish(),
-    file_id: objectId.nullish(),
-    detail: z.enum(['low', 'high', 'auto', 'original']).default('auto'),
-  })
-  .refine((given) => Boolean(given.image_url) !== Boolean(given.file_id), "needs either 'image_url' or 'file_id'");
+/** Answers may leave the image out. */
+const shownImage = z.object({
+  type: z.literal('input_image'),
+  image_url: z.string().max(30_000_000).nullish(),
+  file_id: objectId.nullish(),
+  detail: z.enum(['low', 'high', 'auto', 'original']).default('auto'),
+});
+const inputImage = shownImage.refine(
+  (given) => Boolean(given.image_url) !== Boolean(given.file_id),
+  "needs either 'image_url' or 'file_id'",
+);
 const inputFile = z
   .object({
     type: z.literal('input_file'),
@@ -36,7 +39,7 @@ const inputFile = z
     ({ file_id, file_data, file_url }) => [file_id, file_data, file_url].filter(Boolean).length === 1,
     "needs one of 'file_id', 'file_data' and 'file_url'",
   );
-const logprob = z.object({
+export const logprob = z.object({
   token: z.string(),
   logprob: z.number(),
   bytes: z.array(z.number()).nullish(),
@@ -258,10 +261,11 @@ export type InputItem = z.infer<typeof inputItem>;
 // Items as they are stored and sent out: each has an id
 
 const withId = { id: z.string() };
+const shownPart = z.discriminatedUnion('type', [inputText, shownImage, inputFile]);
 const inputMessageResource = inputMessage.extend({
   ...withId,
   status,
-  content: z.array(storedPart),
+  content: z.array(shownPart),
 });
 const outputMessage = assistantMessage.extend({
   ...withId,
@@ -272,7 +276,7 @@ const functionCallResource = functionCall.extend({ ...withId, status });
 const functionCallOutputResource = functionCallOutput.extend({
   ...withId,
   status,
-  output: z.union([z.string(), z.array(storedPart)]),
+  output: z.union([z.string(), z.array(shownPart)]),
 });
 const mcpApprovalResponseResource = mcpApprovalResponse.extend(withId);
 

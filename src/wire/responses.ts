@@ -4,7 +4,7 @@ import { metadata, objectId, storedMetadata, timestamp } from './common';
 import { includable, inputItem, outputItem } from './responseItems';
 import { responseReasoning, responseText } from './responseSettings';
 import { responseTool, responseToolChoice, responseTools } from './responseTools';
-import { unsupportedField } from './unsupported';
+import { unsupported, unsupportedField } from './unsupported';
 
 const prompt = z.strictObject({
   id: z.string().nullish(),
@@ -63,6 +63,27 @@ export const createResponseRequest = z
   })
   .meta({ id: 'createResponse' });
 export type CreateResponseRequest = z.infer<typeof createResponseRequest>;
+
+/** `TokenCountsBody`: what of a request says what the model reads. */
+export const inputTokensRequest = createResponseRequest
+  .pick({
+    model: true,
+    input: true,
+    instructions: true,
+    previous_response_id: true,
+    conversation: true,
+    tools: true,
+    tool_choice: true,
+    parallel_tool_calls: true,
+    reasoning: true,
+    text: true,
+    truncation: true,
+  })
+  .extend({ personality: unsupportedField("Use 'instructions'.") })
+  .meta({ id: 'inputTokensRequest' });
+
+/** `TokenCountsResource`. */
+export const inputTokensObject = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() });
 
 export const responseError = z.object({ code: z.string(), message: z.string() });
 export type ResponseError = z.infer<typeof responseError>;
@@ -124,3 +145,12 @@ const includeList = z.union([includable.transform((one) => [one]), z.array(inclu
 
 /** `include` of queries: with and without brackets, once or several times. */
 export const includeQuery = z.object({ include: includeList.optional(), 'include[]': includeList.optional() });
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** Of a response that is read: its stream, from any event on. Events are not padded. */
+export const retrieveResponseQuery = includeQuery.extend({
+  stream: flag.optional(),
+  starting_after: z.coerce.number().int().min(0).optional(),
+  include_obfuscation: flag.refine((isWanted) => !isWanted, unsupported('Events are not padded.')).optional(),
+});

@@ -105,7 +105,12 @@ it('a token without a role is 403 that says what it lacks', async () => {
 it('OpenAI.User reads and uses everything', () => {
   const families =
     /^\/(deployments|completions|embeddings|chat|audio|images|moderations|realtime(api)?|threads|responses|conversations)(\/|$)/;
-  const besides = ['post /vector_stores/{vector_store_id}/search'];
+  const besides = [
+    'post /vector_stores/{vector_store_id}/search',
+    'post /agents/{agent_name}/ask',
+    'post /agents/{agent_id}/endpoint/protocols/activityprotocol',
+    'post /applications/{application}/protocols/activityprotocol',
+  ];
   for (const { method, path, role } of operations) {
     const isUse = method === 'get' || families.test(path) || besides.includes(`${method} ${path}`);
     expect({ method, path, role }).toEqual({ method, path, role: isUse ? 'user' : 'contributor' });

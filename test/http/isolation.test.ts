@@ -25,7 +25,10 @@ async function everything(client: OpenAI) {
   const run = await client.beta.threads.runs.createAndPoll(thread.id, { assistant_id: assistant.id }, soon);
   const [step] = (await client.beta.threads.runs.steps.list(run.id, { thread_id: thread.id })).data;
   const [message] = (await client.beta.threads.messages.list(thread.id)).data;
-  return { assistant, thread, run, store, file, batch, step: step?.id ?? '', message: message?.id ?? '' };
+  const conversation = await client.conversations.create({ items: [{ role: 'user', content: 'secret' }] });
+  const [item] = (await client.conversations.items.list(conversation.id)).data;
+  const ids = { step: step?.id ?? '', message: message?.id ?? '', item: item?.id ?? '' };
+  return { assistant, thread, run, store, file, batch, conversation, ...ids };
 }
 
 describe.each<[string, [Tenant, string?], [Tenant, string?]]>([
@@ -80,6 +83,27 @@ describe.each<[string, [Tenant, string?], [Tenant, string?]]>([
       async () => vectorStores.files.retrieve(own.file.id, place),
       async () => vectorStores.files.content(own.file.id, place),
       async () => vectorStores.fileBatches.retrieve(own.batch.id, place),
+    );
+  });
+
+  it('does not find conversations and their items', async () => {
+    const { conversations, responses } = other();
+    const { id } = own.conversation;
+    const place = { conversation_id: id };
+    const mine = await conversations.create();
+    const reference: OpenAI.Responses.ResponseInputItem = { type: 'item_reference', id: own.item };
+    await expectNotFound(
+      async () => conversations.retrieve(id),
+      async () => conversations.update(id, { metadata: {} }),
+      async () => conversations.delete(id),
+      async () => conversations.items.list(id),
+      async () => conversations.items.create(id, { items: [{ role: 'user', content: 'x' }] }),
+      async () => conversations.items.retrieve(own.item, place),
+      async () => conversations.items.retrieve(own.item, { conversation_id: mine.id }),
+      async () => conversations.items.delete(own.item, place),
+      async () => conversations.items.create(mine.id, { items: [reference] }),
+      async () => responses.create({ model: 'm', conversation: id, input: 'x' }),
+      async () => responses.create({ model: 'm', input: [reference] }),
     );
   });
 

@@ -1,10 +1,10 @@
-/** The schemas that OpenAI publishes (openai-2026-08.json) for the answers and events of operations 9 to 30. */
+/** The schemas that OpenAI publishes (openai-2026-08.json) for the answers and events of operations 9 to 30, and for answers about conversations. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { publishedExceptions } from './publishedExceptions';
 
-interface JsonSchema {
+export interface JsonSchema {
   $ref?: string;
   nullable?: boolean;
   enum?: string[];
@@ -23,7 +23,7 @@ interface Specification {
 }
 
 const FILE = join(process.cwd(), '..', 'shared', 'spec', 'openai-2026-08.json');
-const FAMILIES = /^\/(assistants|threads)(\/|$)/;
+const FAMILIES = /^\/(assistants|threads|conversations)(\/|$)/;
 const REFERENCE = '#/components/schemas/';
 const EVENT = 'AssistantStreamEvent';
 
@@ -139,11 +139,11 @@ function eventSchemaOf(definitions: Record<string, JsonSchema>, event: string): 
   return alternatives(definitions[EVENT]).find(({ properties }) => properties?.event?.enum?.includes(event));
 }
 
-const referencesIn = (schema: unknown): string[] =>
+export const referencesIn = (schema: unknown): string[] =>
   [...JSON.stringify(schema ?? {}).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].flatMap(([, name]) => name ?? []);
 
 /** The schema as JSON Schema has it: references within itself, and null as an alternative. */
-function withOwnReferences(schema: JsonSchema): JsonSchema {
+export function withOwnReferences(schema: JsonSchema): JsonSchema {
   const text = JSON.stringify(schema).replaceAll(REFERENCE, '#/$defs/');
   return JSON.parse(text, (_key, value: JsonSchema | null) => {
     if (typeof value !== 'object' || value?.nullable !== true) return value;

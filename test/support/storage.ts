@@ -49,7 +49,7 @@ export async function openBlobs(directory: string): Promise<Blobs> {
   return azureBlobs({
     account: accountOf(connection),
     prefix: prefixOf(directory),
-    containers: ['files', 'uploads', 'failed-uploads'],
+    containers: ['files', 'responses', 'conversations', 'uploads', 'failed-uploads'],
   });
 }
 

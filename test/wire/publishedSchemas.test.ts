@@ -1,5 +1,5 @@
 /**
- * A walk through operations 9 to 30 with the official SDK, streams included. The suite checks each answer and event, here as in every other
+ * A walk through operations 9 to 30, and through conversations, with the official SDK, streams included. The suite checks each answer and event, here as in every other
  * test of these operations, against the published schemas; here is counted how many of them there were.
  */
 import type OpenAI from 'openai';
@@ -105,6 +105,35 @@ it('answers operations 22 to 30 on runs that are polled, with searches, function
   );
   await threads.runs.cancel(waiting.id, { thread_id });
   expect((await threads.runs.poll(waiting.id, { thread_id }, soon)).status).toBe('cancelled');
+});
+
+it('answers about conversations and their items', async () => {
+  const { conversations } = client();
+  const made = await conversations.create({ items: [question], metadata: { team: 'sea' } });
+  await conversations.retrieve(made.id);
+  await conversations.update(made.id, { metadata: {} });
+  const file = await client().files.create({ file: new File(['Otters.'], 'otters.txt'), purpose: 'assistants' });
+  const added = await conversations.items.create(made.id, {
+    items: [
+      { role: 'user', content: [{ type: 'input_image', image_url: 'https://example.com/o.png', detail: 'low' }] },
+      { role: 'user', content: [{ type: 'input_file', file_id: file.id }] },
+      { role: 'assistant', content: 'Two.' },
+      { type: 'function_call', call_id: 'call_1', name: 'f', arguments: '{}' },
+      { type: 'function_call_output', call_id: 'call_1', output: 'mild' },
+      { type: 'file_search_call', id: 'fs_1', status: 'completed', queries: ['otters'] },
+      { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Well.' }] },
+      { type: 'mcp_list_tools', id: 'mcpl_1', server_label: 'docs', tools: [{ name: 'find', input_schema: {} }] },
+      { type: 'mcp_approval_request', id: 'mcpr_1', server_label: 'docs', name: 'find', arguments: '{}' },
+      { type: 'mcp_approval_response', approval_request_id: 'mcpr_1', approve: true },
+      { type: 'mcp_call', id: 'mcp_1', server_label: 'docs', name: 'find', arguments: '{}', output: 'here' },
+      { type: 'code_interpreter_call', id: 'ci_1', status: 'completed', container_id: 'c', code: '1', outputs: [] },
+    ],
+  });
+  await conversations.items.list(made.id);
+  for (const { id } of added.data) if (id) await conversations.items.retrieve(id, { conversation_id: made.id });
+  await conversations.items.delete(added.data[0]?.id ?? '', { conversation_id: made.id });
+  expect((await conversations.items.list((await conversations.create()).id)).data).toEqual([]);
+  expect((await conversations.delete(made.id)).deleted).toBe(true);
 });
 
 /** The names of the stream's events. */

@@ -1,6 +1,7 @@
 /** The end of the process: runs are let go where they stand, and another owner goes on. */
 import { runKey, RUN_DUE, type RunRecord } from '../../src/assistants/threadRecords';
-import { createRunsAtWork } from '../../src/assistants/runsAtWork';
+import { advanceRun } from '../../src/assistants/advanceRun';
+import { HandOver } from '../../src/storage/handOver';
 import { calls, openAssistants, says } from '../support/assistants';
 
 const tools = [{ type: 'code_interpreter' as const }];
@@ -16,17 +17,19 @@ async function inCode() {
     await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
     throw new Error('The process ended.');
   });
-  const atWork = createRunsAtWork(open.ports);
-  const driving = atWork.advance(reference);
+  const handOver = new HandOver();
+  const ports = { ...open.ports, ending: handOver.signal };
+  const advance = async () => handOver.track(advanceRun(ports, reference));
+  const driving = advance();
   await begun.promise;
-  return { open, reference, atWork, driving };
+  return { open, reference, handOver, advance, driving };
 }
 
 it('lets a run go in the midst of its code, which the next owner runs again at once, without the model', async () => {
-  const { open, reference, atWork, driving } = await inCode();
+  const { open, reference, handOver, driving } = await inCode();
   try {
-    await atWork.handOver();
-    expect(await driving).toMatchObject({ run: { status: 'in_progress' }, isHandedOver: true });
+    await handOver.end();
+    expect(await driving).toMatchObject({ run: { status: 'in_progress' }, busyUntil: expect.any(Number) });
     const stored = await open.records.get<RunRecord>(runKey(reference));
     expect(stored?.value).toMatchObject({ lease: null, run: { status: 'in_progress', last_error: null } });
     const due = await open.records.due(Math.floor(open.clock.now / 1000), 10);
@@ -44,11 +47,11 @@ it('lets a run go in the midst of its code, which the next owner runs again at o
 });
 
 it('takes no run any more once it has handed over', async () => {
-  const { open, reference, atWork, driving } = await inCode();
+  const { open, reference, handOver, advance, driving } = await inCode();
   try {
-    await atWork.handOver();
+    await handOver.end();
     await driving;
-    expect(await atWork.advance(reference)).toMatchObject({ run: { status: 'in_progress' }, isHandedOver: true });
+    expect(await advance()).toMatchObject({ run: { status: 'in_progress' }, busyUntil: expect.any(Number) });
     expect((await open.records.get<RunRecord>(runKey(reference)))?.value.lease).toBeNull();
   } finally {
     await open.close();
@@ -60,12 +63,14 @@ it('does not touch a run that ended before', async () => {
   try {
     const { reference } = await open.start();
     open.turns.push(says('Far.'));
-    const atWork = createRunsAtWork(open.ports);
-    await atWork.advance(reference);
+    const handOver = new HandOver();
+    const advance = async () =>
+      handOver.track(advanceRun({ ...open.ports, ending: handOver.signal }, reference));
+    await advance();
     const before = await open.records.get(runKey(reference));
-    await atWork.handOver();
+    await handOver.end();
     expect(await open.records.get(runKey(reference))).toEqual(before);
-    expect(await atWork.advance(reference)).toMatchObject({ run: { status: 'completed' } });
+    expect(await advance()).toMatchObject({ run: { status: 'completed' } });
   } finally {
     await open.close();
   }

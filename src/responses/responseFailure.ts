@@ -1,0 +1,27 @@
+/** Errors of responses as callers are told them. */
+import { InvalidToolCallError } from '../agentLoop/serverTools';
+import { ApiError, TooLargeError } from '../errors';
+import { ModelError } from '../models/ports';
+import type { ResponseObject } from '../wire/responses';
+import type { ResponsesPorts } from './ports';
+
+/** What a response that failed says of it. */
+export function failureOf(
+  error: unknown,
+  { logFault }: Pick<ResponsesPorts, 'logFault'>,
+  id: string,
+): NonNullable<ResponseObject['error']> {
+  if (error instanceof ModelError) {
+    const codes = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
+    const code = error.kind === 'rate_limited' || error.kind === 'content_filter' ? codes[error.kind] : 'server_error';
+    return { code, message: error.message };
+  }
+  // 503 is about what the caller may wait for, such as a place in the sandbox.
+  const isTold =
+    error instanceof InvalidToolCallError ||
+    error instanceof TooLargeError ||
+    (error instanceof ApiError && (error.status < 500 || error.status === 503));
+  if (isTold) return { code: 'server_error', message: error.message };
+  logFault(`Response ${id} failed:`, error);
+  return { code: 'server_error', message: 'The server had an error while processing your request.' };
+}
