@@ -35,7 +35,9 @@ function defaultVersion(durable: Record<string, unknown>): string | null {
   const { defaultVersion: version, versionMatchStrategy: match, versionFailureStrategy: failure } = durable;
   if (typeof version !== 'string' || version === '') return null;
   if (match !== 'CurrentOrOlder' || failure !== 'Fail')
-    throw new Error('with defaultVersion the local host needs versionMatchStrategy "CurrentOrOlder" and versionFailureStrategy "Fail".');
+    throw new Error(
+      'with defaultVersion the local host needs versionMatchStrategy "CurrentOrOlder" and versionFailureStrategy "Fail".',
+    );
   return version;
 }
 

@@ -64,8 +64,7 @@ it('does not touch a run that ended before', async () => {
     const { reference } = await open.start();
     open.turns.push(says('Far.'));
     const handOver = new HandOver();
-    const advance = async () =>
-      handOver.track(advanceRun({ ...open.ports, ending: handOver.signal }, reference));
+    const advance = async () => handOver.track(advanceRun({ ...open.ports, ending: handOver.signal }, reference));
     await advance();
     const before = await open.records.get(runKey(reference));
     await handOver.end();

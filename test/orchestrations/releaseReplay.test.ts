@@ -108,7 +108,9 @@ it('ends at once an instance whose orchestrator was changed so that its history 
     yield durable.callActivity(FAIL_FILES, {});
   };
   try {
-    const underWay = (await instances()).find(({ record }) => record.name === FILE_BATCH && record.status === 'Running');
+    const underWay = (await instances()).find(
+      ({ record }) => record.name === FILE_BATCH && record.status === 'Running',
+    );
     if (!underWay) throw new Error('No batch was under way.');
     const last = (await replay(underWay)).at(-1);
     expect(last?.now).toMatchObject([

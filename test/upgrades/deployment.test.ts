@@ -89,7 +89,10 @@ async function upload({ files }: OpenAI): Promise<string[]> {
   const ids: string[] = [];
   for (let start = 0; start < FILES; start += 20) {
     const made = Array.from({ length: 20 }, async (_, place) =>
-      files.create({ file: new File([`Animal ${start + place} sleeps.`], `${start + place}.txt`), purpose: 'assistants' }),
+      files.create({
+        file: new File([`Animal ${start + place} sleeps.`], `${start + place}.txt`),
+        purpose: 'assistants',
+      }),
     );
     for (const { id } of await Promise.all(made)) ids.push(id);
   }
@@ -100,7 +103,10 @@ async function upload({ files }: OpenAI): Promise<string[]> {
 function underWay(dataDir: string): string[] {
   const database = new DatabaseSync(join(dataDir, 'durable.sqlite'), { readOnly: true });
   try {
-    return database.prepare('SELECT DISTINCT name FROM instances WHERE status = 0').all().map(({ name }) => String(name));
+    return database
+      .prepare('SELECT DISTINCT name FROM instances WHERE status = 0')
+      .all()
+      .map(({ name }) => String(name));
   } finally {
     database.close();
   }

@@ -42,7 +42,9 @@ it('hands over what it was at, which the next host finishes at once: a stream, a
         if (event === 'error') ids.error = data.message ?? '';
       }
     })();
-    await eventually('the first delta', async () => Promise.resolve(seen.includes('thread.message.delta') || undefined));
+    await eventually('the first delta', async () =>
+      Promise.resolve(seen.includes('thread.message.delta') || undefined),
+    );
 
     const stopping = host.terminate();
     await watching;

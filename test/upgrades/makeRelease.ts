@@ -60,7 +60,10 @@ class Maker {
   }
 
   private async upload(name: string, content: string | Buffer, filename: string, purpose: OpenAI.FilePurpose) {
-    const { id } = await this.client.files.create({ file: new File([new Uint8Array(Buffer.from(content))], filename), purpose });
+    const { id } = await this.client.files.create({
+      file: new File([new Uint8Array(Buffer.from(content))], filename),
+      purpose,
+    });
     return this.keep(name, id, `/files/${id}`);
   }
 
@@ -76,8 +79,15 @@ class Maker {
       expires_after: { anchor: 'last_active_at', days: 7 },
     });
     this.keep('store', store.id, `/vector_stores/${store.id}`, `/vector_stores/${store.id}/files`);
-    const chunking_strategy = { type: 'static', static: { max_chunk_size_tokens: 200, chunk_overlap_tokens: 50 } } as const;
-    await vectorStores.files.createAndPoll(store.id, { file_id: text, chunking_strategy, attributes: { year: 2026, wet: true } }, soon);
+    const chunking_strategy = {
+      type: 'static',
+      static: { max_chunk_size_tokens: 200, chunk_overlap_tokens: 50 },
+    } as const;
+    await vectorStores.files.createAndPoll(
+      store.id,
+      { file_id: text, chunking_strategy, attributes: { year: 2026, wet: true } },
+      soon,
+    );
     await vectorStores.files.createAndPoll(store.id, { file_id: broken }, soon);
     const moreFile = await this.upload('batchFile', 'Foxes sleep in dens.', 'foxes.txt', 'assistants');
     const batch = await vectorStores.fileBatches.createAndPoll(store.id, { file_ids: [moreFile] }, soon);
@@ -106,7 +116,10 @@ class Maker {
     this.keep('plainAssistant', plain.id, `/assistants/${plain.id}`, '/assistants');
   }
 
-  private async thread(name: string, content: OpenAI.Beta.Threads.MessageCreateParams['content'] = 'Where do otters sleep?') {
+  private async thread(
+    name: string,
+    content: OpenAI.Beta.Threads.MessageCreateParams['content'] = 'Where do otters sleep?',
+  ) {
     const { id } = await this.client.beta.threads.create({ messages: [{ role: 'user', content }], metadata: { name } });
     return this.keep(`${name}Thread`, id, `/threads/${id}`, `/threads/${id}/messages`, `/threads/${id}/runs`);
   }
@@ -128,14 +141,20 @@ class Maker {
       attachments: [{ file_id: this.id('batchFile'), tools: [{ type: 'file_search' }, { type: 'code_interpreter' }] }],
     });
     this.upstream.enqueue(
-      reply.toolCalls([{ name: 'code_interpreter', arguments: { code: "open('/mnt/data/out.txt','w').write('4')\nprint(2 + 2)" } }]),
+      reply.toolCalls([
+        { name: 'code_interpreter', arguments: { code: "open('/mnt/data/out.txt','w').write('4')\nprint(2 + 2)" } },
+      ]),
       reply.toolCalls([{ name: 'file_search', arguments: { queries: ['otters sleep'] } }]),
       reply.toolCalls([{ name: 'look_up', arguments: { word: 'otter' } }]),
       reply.text('They sleep afloat【0:0†otters.txt】, says [out](sandbox:/mnt/data/out.txt).'),
     );
     const asked = await threads.runs.createAndPoll(thread, { assistant_id: this.id('assistant') }, soon);
     this.keepRun('completed', thread, asked.id);
-    const run = await threads.runs.submitToolOutputsAndPoll(asked.id, { thread_id: thread, tool_outputs: outputsOf(asked) }, soon);
+    const run = await threads.runs.submitToolOutputsAndPoll(
+      asked.id,
+      { thread_id: thread, tool_outputs: outputsOf(asked) },
+      soon,
+    );
     if (run.status !== 'completed') throw new Error(`The run is ${JSON.stringify(run)}`);
   }
 
@@ -159,7 +178,10 @@ class Maker {
   private async extensions(): Promise<void> {
     const schedules = schedulesOf(this.client);
     const messages = [{ role: 'user', content: 'What is new?' }];
-    const schedule = await schedules.create({ cron: YEARLY, run: { assistant_id: this.id('plainAssistant'), thread: { messages } } });
+    const schedule = await schedules.create({
+      cron: YEARLY,
+      run: { assistant_id: this.id('plainAssistant'), thread: { messages } },
+    });
     const run = await schedules.run(schedule.id);
     await this.client.beta.threads.runs.poll(run.id, { thread_id: run.thread_id }, soon);
     this.keep('schedule', schedule.id, `/schedules/${schedule.id}`);
@@ -176,7 +198,9 @@ class Maker {
   }
 
   private async waitingRun(): Promise<void> {
-    this.upstream.enqueue(reply.toolCalls([{ name: 'look_up', arguments: { word: 'otter' } }], { text: 'One moment.' }));
+    this.upstream.enqueue(
+      reply.toolCalls([{ name: 'look_up', arguments: { word: 'otter' } }], { text: 'One moment.' }),
+    );
     const thread = await this.thread('waiting');
     const body = { assistant_id: this.id('plainAssistant') };
     const run = await this.client.beta.threads.runs.createAndPoll(thread, body, soon);
@@ -191,7 +215,10 @@ class Maker {
     const polled = await this.thread('polled');
     const { id } = await runs.create(polled, body);
     this.keepRun('polled', polled, id);
-    await eventually('the run at work', async () => (await runs.retrieve(id, { thread_id: polled })).status === 'in_progress' || undefined);
+    await eventually(
+      'the run at work',
+      async () => (await runs.retrieve(id, { thread_id: polled })).status === 'in_progress' || undefined,
+    );
     this.upstream.enqueue(reply.stallAfter(4, reply.text('Otters sleep afloat in the water.', { chunks: 8 })));
     const streamed = await this.thread('streamed');
     const stream = await runs.create(streamed, { ...body, stream: true });
@@ -219,7 +246,10 @@ class Maker {
 }
 
 const outputsOf = (run: OpenAI.Beta.Threads.Run) =>
-  (run.required_action?.submit_tool_outputs.tool_calls ?? []).map(({ id }) => ({ tool_call_id: id, output: 'a mammal' }));
+  (run.required_action?.submit_tool_outputs.tool_calls ?? []).map(({ id }) => ({
+    tool_call_id: id,
+    output: 'a mammal',
+  }));
 
 async function main(): Promise<void> {
   const [root, version] = process.argv.slice(2);

@@ -99,7 +99,9 @@ describe.each(places)('the state of release $version in $place', ({ version, pla
 
   it("is shown as the release showed it, in today's schemas", async () => {
     const underWay = [id('polledThread'), id('streamedThread')];
-    const paths = Object.keys(fixture.shown.answers).filter((path) => !underWay.some((thread) => path.includes(thread)));
+    const paths = Object.keys(fixture.shown.answers).filter(
+      (path) => !underWay.some((thread) => path.includes(thread)),
+    );
     expect(paths.length).toBeGreaterThan(30);
     for (const path of paths) {
       // Parsed here, so that its objects are of this realm.
@@ -153,7 +155,9 @@ describe.each(places)('the state of release $version in $place', ({ version, pla
     const run = await runs.createAndPoll(thread, { assistant_id: id('assistant') }, soon);
     expect(run).toMatchObject({ status: 'completed', last_error: null });
     const [answer] = (await messages.list(thread)).data;
-    expect(textOf(answer).annotations).toMatchObject([{ type: 'file_citation', file_citation: { file_id: id('textFile') } }]);
+    expect(textOf(answer).annotations).toMatchObject([
+      { type: 'file_citation', file_citation: { file_id: id('textFile') } },
+    ]);
   });
 
   it('finishes the batch that was under way, each file once', async () => {

@@ -8,10 +8,11 @@ export function isNewerVersion(version: string | null, hosts: string | null): bo
   if (!version) return false;
   if (!hosts) return true;
   if (!NUMBERS.test(version) || !NUMBERS.test(hosts)) return version.toLowerCase() > hosts.toLowerCase();
-  const [parts, own] = [version, hosts].map((text) => text.split('.').map(Number));
-  // A part that is not there is less than 0.
-  for (let place = 0; place < 4; place += 1) {
-    const difference = (parts?.[place] ?? -1) - (own?.[place] ?? -1);
+  const parts = version.split('.').map(Number);
+  const own = hosts.split('.').map(Number);
+  for (let place = 0; place < parts.length; place += 1) {
+    // A part that is not there is less than 0.
+    const difference = (parts[place] ?? -1) - (own[place] ?? -1);
     if (difference !== 0) return difference > 0;
   }
   return false;

@@ -96,7 +96,8 @@ export class Turn {
     if (active && active.executionId === executionId) {
       if (instance.history.length === 0) sorted.events = [{ ...event, Input: active.input }];
     } else if (!active && event.ParentInstance) {
-      sorted.record = startedRecord(instance.id, executionId, event, this.options.now());
+      const { version, now } = this.options;
+      sorted.record = startedRecord(instance.id, executionId, { ...event, Version: event.Version ?? version }, now());
       sorted.isNew = true;
       sorted.events = [event];
     } else if (active && event.ParentInstance) {
