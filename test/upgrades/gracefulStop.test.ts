@@ -7,18 +7,22 @@ import { startHost, type Host } from '../support/host';
 import { eventually, soon } from '../support/polling';
 import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
 
-it('hands over what it was at, which the next host finishes at once: a stream, a model call and a batch', async () => {
+it('hands over what it was at, which the next host finishes at once: a stream, a run, a response in the background and a batch', async () => {
   const upstream = await startScriptedUpstream();
   const dataDir = await mkdtemp(join(tmpdir(), 'graceful-'));
   const start = async (): Promise<Host> =>
     startHost({ dataDir, env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' } });
   let host = await start();
   try {
-    const { beta, vectorStores, files } = host.openai();
+    const { beta, vectorStores, files, responses } = host.openai();
     upstream.enqueue(reply.hang());
     const polled = await assistantWithThread(host.openai());
     const polledRun = await beta.threads.runs.create(polled.thread.id, { assistant_id: polled.assistant.id });
     await upstream.until(() => upstream.calls.chat === 1);
+
+    upstream.enqueue(reply.hang());
+    const response = await responses.create({ model: 'gpt-4.1', input: 'Where?', background: true });
+    await upstream.until(() => upstream.calls.chat === 2);
 
     upstream.enqueueEmbeddings(reply.hang());
     const store = await vectorStores.create({});
@@ -59,6 +63,10 @@ it('hands over what it was at, which the next host finishes at once: a stream, a
     expect(await end(polled.thread.id, polledRun.id)).toMatchObject({ status: 'completed', last_error: null });
     expect(await end(streamed.thread.id, ids.run ?? '')).toMatchObject({ status: 'completed', last_error: null });
     expect(await client.vectorStores.fileBatches.poll(store.id, batch.id, soon)).toMatchObject({ status: 'completed' });
+    await eventually('the end of the response', async () => {
+      const { status } = await client.responses.retrieve(response.id);
+      return status === 'completed' || undefined;
+    });
     // No lease of the host that has ended is waited for.
     expect(Date.now() - began).toBeLessThan(8_000);
     const { data } = await client.beta.threads.messages.list(streamed.thread.id);

@@ -260,7 +260,12 @@ async function main(): Promise<void> {
   const upstream = await startScriptedUpstream();
   let host: Host | undefined;
   try {
-    host = await startHost({ dataDir, root: resolve(root), env: modelSettings(upstream) });
+    host = await startHost({
+      dataDir,
+      app: resolve(root),
+      script: resolve(root, 'dist', 'src', 'localHost', 'main.js'),
+      env: modelSettings(upstream),
+    });
     const maker = new Maker(host.openai(), upstream);
     await maker.make();
     const answers: Record<string, unknown> = {};
