@@ -68,6 +68,7 @@ import { createRetrieval, type Retrieval } from './retrieval/retrieval';
 import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
+import { HandOver } from './storage/handOver';
 import type { Blobs, Records } from './storage/ports';
 import { observeModelCalls } from './telemetry/modelCalls';
 import { startTelemetry, type Telemetry } from './telemetry/sdk';
@@ -301,6 +302,7 @@ async function build(config: Config): Promise<Services> {
   );
   const sandbox = openSandbox(config, logFault);
   const localModels = builtIn(localChat, local, backends.length === 0);
+  const handOver = new HandOver();
   const assistantsPorts: AssistantsPorts = {
     records,
     chat,
@@ -309,6 +311,7 @@ async function build(config: Config): Promise<Services> {
     files: attachableFiles(retrieval),
     codeInterpreter: sandbox && codeInterpreterTool(retrieval, sandbox),
     now: Date.now,
+    ending: handOver.signal,
     runExpiresSeconds: config.runExpiresSeconds,
     logFault,
   };
@@ -330,13 +333,18 @@ async function build(config: Config): Promise<Services> {
     mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
     now: Date.now,
+    ending: handOver.signal,
     logFault,
   };
   const conversations = createConversations(responsesPorts);
-  const responses = createResponses(responsesPorts);
+  const { advance: advanceResponse, ...others } = createResponses(responsesPorts);
+  const responses: Responses = {
+    ...others,
+    advance: async (reference) => handOver.track(advanceResponse(reference)),
+  };
   const advance: Services['advance'] = async (reference, sink, owner) => {
     addLogFields({ run: reference.runId, thread: reference.threadId });
-    return advanceRun(assistantsPorts, reference, sink, owner);
+    return handOver.track(advanceRun(assistantsPorts, reference, sink, owner));
   };
   const activities = createActivities({
     records,
@@ -398,6 +406,9 @@ async function build(config: Config): Promise<Services> {
     assistantsPorts,
     close: async () =>
       closeAll([
+        () => handOver.end(),
+        // Before what work still uses: that it was closed must not be written as the work's outcome.
+        () => records.close(),
         async () => sandbox?.close(),
         () => mongoClients.ifMade(async (clients) => clients.close()),
         () => mcpClients.close(),
@@ -408,13 +419,12 @@ async function build(config: Config): Promise<Services> {
         () => usage.close(),
         () => audit.close(),
         () => index.close(),
-        () => records.close(),
       ]),
     advance,
   };
 }
 
-/** One after the other: what writes before what it writes to. One that fails does not keep the others open. */
+/** One after the other. One that fails does not keep the others open. */
 export async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = [];
   for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));

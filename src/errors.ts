@@ -78,6 +78,17 @@ export class TooLargeError extends ApiError {
   }
 }
 
+/** The process ends and lets the run go, for another to drive. */
+export class RunHandedOverError extends ApiError {
+  constructor(runId: string) {
+    super(503, `This server is being stopped. Run ${runId} goes on without it: retrieve the run to see its end.`, {
+      type: 'server_error',
+      code: 'service_unavailable',
+    });
+    this.name = 'RunHandedOverError';
+  }
+}
+
 const upstreamFailure = (status: number, message: string, code: string, cause?: unknown) =>
   new ApiError(status, message, { type: 'server_error', code }, { cause });
 

@@ -41,8 +41,9 @@ export async function advanceRun(
     return { run: await work.go().catch(async (error: unknown) => endFor(error, ports, driven, work, sink)) };
   } catch (error) {
     // Another owner has the run: it moves on there.
-    if (error instanceof LeaseLostError) return { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
-    throw error;
+    if (!(error instanceof LeaseLostError)) throw error;
+    if (ports.ending?.aborted) await driven.letGo();
+    return { run: driven.run, busyUntil: ports.now() + LOST_MILLISECONDS };
   } finally {
     driven.close();
   }

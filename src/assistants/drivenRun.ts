@@ -119,6 +119,11 @@ export class DrivenRun {
     return thread?.value.active_run_id === runId ? thread : undefined;
   }
 
+  /** Lets the run go as the process ends, and has the sweep look at it. */
+  async letGo(): Promise<void> {
+    await this.record.letGo({ add: [runDue(this.reference, Math.floor(this.ports.now() / 1000))] });
+  }
+
   /** Ends the watch. The lease lapses by itself unless the last write released it. */
   close(): void {
     this.record.close();

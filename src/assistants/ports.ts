@@ -45,6 +45,8 @@ export interface AssistantsPorts {
   now: () => number;
   /** Resolves after so many milliseconds, rejects with the signal's reason; by default by the system's timers. */
   sleep?: Clock['sleep'];
+  /** Aborts when the process ends: runs are then let go. */
+  ending?: AbortSignal;
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
   /** Faults that a caller must not see in detail. */

@@ -49,17 +49,24 @@ export async function wakeResponse(invocation: InvocationContext, reference: Res
   await wake(invocation, responseIdOf(reference.key), RESPONSE_CHANGED, start);
 }
 
+const { Completed, Failed, Terminated, Canceled } = df.OrchestrationRuntimeStatus;
+const ENDED: readonly df.OrchestrationRuntimeStatus[] = [Completed, Failed, Terminated, Canceled];
+
+/** Wakes an orchestration, or starts it where there is none at work: where none was yet, and where it failed. */
 async function wake(
   invocation: InvocationContext,
   instanceId: string,
   event: string,
   start: () => Promise<void>,
 ): Promise<void> {
+  const client = df.getClient(invocation);
   try {
-    await df.getClient(invocation).raiseEvent(instanceId, event, {});
+    // Asked first: the client takes an event for an instance that has ended without a word.
+    const { runtimeStatus } = await client.getStatus(instanceId);
+    if (!ENDED.includes(runtimeStatus)) return await client.raiseEvent(instanceId, event, {});
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Orchestration ${instanceId} was not woken: ${reason}`);
-    await start();
   }
+  await start();
 }

@@ -1,6 +1,6 @@
 /** Runs and run steps: operations 22 to 30. */
 import { services } from '../app';
-import { errors } from '../errors';
+import { errors, RunHandedOverError } from '../errors';
 import { isOf } from '../assistants/objectKind';
 import { driveRun } from '../assistants/driveRun';
 import { shownStep } from '../assistants/runs';
@@ -76,14 +76,17 @@ function streamRun(
         await send(event, isOlder ? await inOlderForm(scope, given) : given);
       };
       for (const [event, data] of opening) await sink(event, data);
-      const run = await driveRun((await services()).advance, reference, sink, owner);
+      const { advance, assistantsPorts } = await services();
+      const run = await driveRun(advance, reference, { sink, owner, ending: assistantsPorts.ending });
       if (!run) throw errors.noRun(reference.runId);
       // Where another owner ended the run, its end was not told yet.
       if (last !== `thread.run.${run.status}`) await sink(`thread.run.${run.status}`, run);
       if (!isTerminal(run.status)) await wakeRun(invocation, reference);
       await send('done', '[DONE]');
     },
-    (error) => logFault('The stream of a run failed.', error),
+    (error) => {
+      if (!(error instanceof RunHandedOverError)) logFault('The stream of a run failed.', error);
+    },
   );
   return aboutObject(stream, reference.runId);
 }

@@ -10,6 +10,8 @@ export interface HostJson {
   hubName: string;
   maxConcurrentActivities: number;
   maxConcurrentOrchestrators: number;
+  /** That orchestrations begin with; instances of a newer one fail. Null: none is given, and none is looked at. */
+  defaultVersion: string | null;
 }
 
 /** Reads `root/host.json`; what it leaves out gets the real host's defaults. Rejects with an Error when it is absent or no JSON object. */
@@ -25,7 +27,18 @@ export async function readHostJson(root: string): Promise<HostJson> {
     hubName: typeof durable.hubName === 'string' ? durable.hubName : 'TestHubName',
     maxConcurrentActivities: count(durable.maxConcurrentActivityFunctions),
     maxConcurrentOrchestrators: count(durable.maxConcurrentOrchestratorFunctions),
+    defaultVersion: defaultVersion(durable),
   };
+}
+
+function defaultVersion(durable: Record<string, unknown>): string | null {
+  const { defaultVersion: version, versionMatchStrategy: match, versionFailureStrategy: failure } = durable;
+  if (typeof version !== 'string' || version === '') return null;
+  if (match !== 'CurrentOrOlder' || failure !== 'Fail')
+    throw new Error(
+      'with defaultVersion the local host needs versionMatchStrategy "CurrentOrOlder" and versionFailureStrategy "Fail".',
+    );
+  return version;
 }
 
 function count(value: unknown): number {

@@ -25,6 +25,8 @@ import { readTlsFiles, type TlsFiles } from './tlsFiles';
 const WORKER_VERSION = '3.12.0';
 /** Milliseconds that running work gets to end when the host stops. */
 const STOP_MS = 10_000;
+/** Milliseconds that answers get which the app ended as it terminated. */
+const LAST_WORDS_MS = 1_000;
 
 export interface LocalHostOptions {
   /** Folder of the app's package.json and host.json. */
@@ -237,6 +239,7 @@ class Host implements LocalHost {
     await triggersStopped;
     await inTime(this.runtime?.idle());
     await within(STOP_MS, this.core.runHooks('appTerminate', { hookData: this.core.appHookData }));
+    await this.listener.drain(Date.now() + LAST_WORDS_MS);
     this.listener.close();
     this.store.close();
     this.log.flush();

@@ -43,7 +43,10 @@ async function moved(ports: ResponsesPorts, reference: ResponseReference): Promi
     return undefined;
   } catch (error) {
     // Another has ended the response, or drives it.
-    if (error instanceof LeaseLostError) return { busyUntil: ports.now() + LOST_MILLISECONDS };
+    if (error instanceof LeaseLostError) {
+      if (ports.ending?.aborted) await driven.letGo();
+      return { busyUntil: ports.now() + LOST_MILLISECONDS };
+    }
     if (error instanceof SliceOverError) {
       await driven.release();
       return { busyUntil: ports.now() };

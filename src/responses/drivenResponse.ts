@@ -192,6 +192,12 @@ export class DrivenResponse implements Keeper {
     await this.record.write((value) => ({ value, releases: true }));
   }
 
+  /** Lets the response go as the process ends. */
+  async letGo(): Promise<void> {
+    await this.storing;
+    await this.record.letGo();
+  }
+
   /** Ends the watch. */
   close(): void {
     for (const timer of this.timers) clearInterval(timer);

@@ -59,6 +59,8 @@ export interface ResponsesPorts {
   /** Milliseconds since 1970. */
   now: () => number;
   sleep?: Clock['sleep'];
+  /** Aborts when the process ends: responses in the background are then let go. */
+  ending?: AbortSignal;
   /** Faults that a caller must not see in detail. */
   logFault: (message: string, error: unknown) => void;
 }

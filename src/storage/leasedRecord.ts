@@ -24,7 +24,7 @@ export interface Leased {
   lease: Lease | null;
 }
 
-/** Another owner took the record over, or it is gone: this one must stop without a trace. */
+/** Another owner took the record over or is to do so, or it is gone: this one must stop without a trace. */
 export class LeaseLostError extends Error {
   constructor(name: string) {
     super(`${name} is driven by another owner, or is gone.`);
@@ -62,6 +62,8 @@ interface Ports {
   /** Milliseconds since 1970. */
   now: () => number;
   logFault: (message: string, error: unknown) => void;
+  /** Aborts when the process ends: owners stop, and no lease is taken any more. */
+  ending?: AbortSignal;
 }
 
 export class LeasedRecord<V extends Leased> {
@@ -97,6 +99,7 @@ export class LeasedRecord<V extends Leased> {
       const { value } = stored;
       if (!kind.canMove(value)) return { value };
       const { lease } = value;
+      if (ports.ending?.aborted) return { value, busyUntil: ports.now() + LEASE_MILLISECONDS };
       if (lease && lease.owner !== owner && lease.until > ports.now()) return { value, busyUntil: lease.until };
       const record = new LeasedRecord(ports, key, kind, owner, stored);
       try {
@@ -128,6 +131,10 @@ export class LeasedRecord<V extends Leased> {
   private keepWatch(): void {
     const asked = this.kind.stopOf(this.value);
     if (asked) this.stop.abort(asked);
+    const { ending } = this.ports;
+    ending?.addEventListener('abort', this.onEnding);
+    // It may have been while the lease was taken.
+    if (ending?.aborted) this.onEnding();
     const expiry = this.kind.expiry(this.value);
     if (expiry) {
       const left = Math.max(0, expiry.at - this.ports.now());
@@ -142,6 +149,8 @@ export class LeasedRecord<V extends Leased> {
         .finally(() => (this.watching = undefined));
     });
   }
+
+  private readonly onEnding = (): void => this.stop.abort(this.lost());
 
   private every(milliseconds: number, work: () => void): void {
     const timer = setInterval(work, milliseconds);
@@ -236,9 +245,18 @@ export class LeasedRecord<V extends Leased> {
     this.stored = found;
   }
 
+  /** Releases the lease as the process ends, for another owner to go on at once. What keeps it from that is told in the log, and the lease lapses by itself. */
+  async letGo(due?: DueChanges): Promise<void> {
+    await this.write((value) => ({ value, releases: true, ends: true, due })).catch((error: unknown) => {
+      if (!(error instanceof LeaseLostError))
+        this.ports.logFault(`${this.kind.name}: its lease was not released.`, error);
+    });
+  }
+
   /** Ends the watch. The lease lapses by itself unless the last write released it. */
   close(): void {
     this.isClosed = true;
+    this.ports.ending?.removeEventListener('abort', this.onEnding);
     for (const timer of this.timers) clearInterval(timer);
     this.timers = [];
   }

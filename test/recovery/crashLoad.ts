@@ -8,13 +8,15 @@ import { reply, type Reply, type ReplyHandler } from '../support/scriptedUpstrea
 /** What the model does in one call: it searches, calls two functions (after a text, or not), or answers. */
 type Turn = 'search' | 'functions' | 'text and functions' | 'answer';
 
-interface Plan {
+export interface Plan {
   /** Named in the question, so that the model knows whose turn it is. */
   name: string;
   turns: Turn[];
   streamed: boolean;
   /** The client cancels the run once it is under way. */
   cancelled: boolean;
+  /** The client of a streamed run leaves each stream once a text begins, and polls. */
+  leaves?: boolean;
 }
 
 const SHAPES: Turn[][] = [
@@ -156,7 +158,10 @@ export class LoadClient {
   /** Reads a stream to its end, or to where it breaks. */
   private async follow(open: () => Promise<AsyncIterable<Event>>): Promise<void> {
     try {
-      for await (const event of await open()) await this.take(event);
+      for await (const event of await open()) {
+        await this.take(event);
+        if (this.plan.leaves && event.event === 'thread.message.delta') return;
+      }
     } catch (error) {
       if (!isAway(error)) throw error;
     }

@@ -9,9 +9,7 @@ import OpenAI, { AzureOpenAI } from 'openai';
 import { storageSettings } from './storage';
 
 const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
-/** Tests run under Node 24, as npm scripts do. */
 const MAIN = join(ROOT, 'dist', 'src', 'localHost', 'main.js');
-
 const APP = resolve(ROOT, process.env.TEST_APP ?? '.');
 
 export interface HostOptions {
@@ -37,6 +35,8 @@ export interface Host {
   key: (tenant?: Tenant) => string;
   /** Ends the process as a crash would and keeps its data. */
   kill: () => Promise<void>;
+  /** Ends the process as a deployment would and keeps its data; its exit code, null where a signal had to end it. */
+  terminate: () => Promise<number | null>;
   /** Ends the process gracefully and removes its data. */
   stop: () => Promise<void>;
 }
@@ -48,6 +48,7 @@ const MAX_OUTPUT = 1_000_000;
 /** Starts a host on a free port; resolves when it listens. */
 export async function startHost({ dataDir, env = {}, script = MAIN, app = APP }: HostOptions = {}): Promise<Host> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'host-')));
+  // Tests run under Node 24, as npm scripts do.
   const child = spawn(process.execPath, [script], {
     cwd: app,
     env: {
@@ -81,6 +82,10 @@ export async function startHost({ dataDir, env = {}, script = MAIN, app = APP }:
     azure: (tenant = 'alpha') =>
       new AzureOpenAI({ endpoint: url, apiKey: KEYS[tenant], apiVersion: '2025-04-01-preview', maxRetries: 0 }),
     kill: async () => end('SIGKILL'),
+    terminate: async () => {
+      await end('SIGTERM');
+      return child.exitCode;
+    },
     stop: async () => {
       await end('SIGTERM');
       await rm(directory, { recursive: true, force: true });

@@ -25,7 +25,7 @@ export interface DurableOptions {
   hostPort: number;
   /** Origin of the host as callers see it, such as `http://localhost:7071`. */
   publicOrigin: string;
-  settings: { maxConcurrentActivities: number; maxConcurrentOrchestrators: number };
+  settings: { maxConcurrentActivities: number; maxConcurrentOrchestrators: number; defaultVersion?: string | null };
   log(level: 'info' | 'warn' | 'error', message: string): void;
   /** The clock, in Unix milliseconds; the system's by default. */
   now?: () => number;
@@ -72,12 +72,15 @@ async function openDurable(options: DurableOptions, store: HistoryStore): Promis
   });
   const cache = new InstanceCache(store, () => inbox.position);
   const deliver: Dispatcher['deliver'] = (instanceId, envelope) => dispatcher.deliver(instanceId, envelope);
-  const { maxConcurrentActivities, maxConcurrentOrchestrators } = options.settings;
+  const { maxConcurrentActivities, maxConcurrentOrchestrators, defaultVersion = null } = options.settings;
   const activities = new ActivityRunner({ store, invoker, maxConcurrent: maxConcurrentActivities, now, log, deliver });
   const timers = new Timers({ store, now, log, deliver });
-  const turn = new Turn({ store, cache, invoker, inbox, activities: activities.queue, timers, now, log });
+  const turn = new Turn({
+    ...{ store, cache, invoker, inbox, activities: activities.queue, timers, now, log },
+    version: defaultVersion,
+  });
   const dispatcher = new Dispatcher({ cache, turn, maxConcurrent: maxConcurrentOrchestrators, log });
-  const client = new OrchestrationClient({ store, cache, inbox, dispatcher, invoker, now });
+  const client = new OrchestrationClient({ store, cache, inbox, dispatcher, invoker, now, version: defaultVersion });
   const [lastMessage, lastActivity, systemKey] = await Promise.all([
     lastSequence(store, 'lastInbox'),
     lastSequence(store, 'lastActivity'),

@@ -60,6 +60,17 @@ export async function runEpisode(
   }
 }
 
+/** The episode of an instance that a newer release began, which this host's must not go on with. */
+export function refusedVersion(
+  record: InstanceRecord,
+  version: string,
+  messages: readonly HistoryEvent[],
+  at: number,
+): EpisodeOutcome {
+  const error = `Its version '${record.version}' is newer than '${version}', the defaultVersion of this host.`;
+  return failed(record, [historyEvent('OrchestratorStarted', at), ...messages], error, at);
+}
+
 /** Runs the orchestrator function. Throws an Error whose message is the instance's failure. */
 async function replay(
   record: InstanceRecord,

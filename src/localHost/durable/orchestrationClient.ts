@@ -18,6 +18,8 @@ export interface OrchestrationClientOptions {
   inbox: Inbox;
   dispatcher: Dispatcher;
   invoker: FunctionInvoker;
+  /** Of what is started without one. */
+  version: string | null;
   now(): number;
 }
 
@@ -64,7 +66,7 @@ export class OrchestrationClient {
       id,
       executionId: newExecutionId(),
       name: target.name,
-      version,
+      version: version ?? this.options.version,
       input,
       parent: null,
       at: this.options.now(),

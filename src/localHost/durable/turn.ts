@@ -1,16 +1,19 @@
 /** What an instance does in its turn: it takes messages from its mailbox, has an episode if they call for one, and stores what follows. */
 import type { FunctionInvoker } from '../functionInvoker';
 import { Commit, createStatement, progressStatement, type CommitTargets } from './commit';
-import { endEvent, runEpisode, type EpisodeOutcome, type InstanceEnd } from './episode';
+import { endEvent, refusedVersion, runEpisode, type EpisodeOutcome, type InstanceEnd } from './episode';
 import { completedTask, EventType, type HistoryEvent } from './historyEvent';
 import { inboxEnvelope, readInboxRow } from './inbox';
 import { isFinished, newRecord, type Envelope, type Instance, type InstanceRecord } from './instance';
 import type { InstanceCache } from './instanceCache';
+import { isNewerVersion } from './orchestrationVersion';
 import { carriedEnvelopes, storedEvents } from './storedHistory';
 
 export interface TurnOptions extends CommitTargets {
   cache: InstanceCache;
   invoker: FunctionInvoker;
+  /** The host's own: instances of a newer one fail. Null: versions are not looked at. */
+  version: string | null;
   now(): number;
   log(level: 'info' | 'warn' | 'error', message: string): void;
 }
@@ -93,7 +96,8 @@ export class Turn {
     if (active && active.executionId === executionId) {
       if (instance.history.length === 0) sorted.events = [{ ...event, Input: active.input }];
     } else if (!active && event.ParentInstance) {
-      sorted.record = startedRecord(instance.id, executionId, event, this.options.now());
+      const { version, now } = this.options;
+      sorted.record = startedRecord(instance.id, executionId, { ...event, Version: event.Version ?? version }, now());
       sorted.isNew = true;
       sorted.events = [event];
     } else if (active && event.ParentInstance) {
@@ -114,7 +118,11 @@ export class Turn {
   ): Promise<boolean> {
     const history = isNew ? [] : instance.history;
     const at = episodeTime(history, events, this.options.now());
-    const outcome = await runEpisode({ history }, record, events, at, this.options.invoker);
+    const { version, invoker } = this.options;
+    const outcome =
+      version !== null && isNewerVersion(record.version, version)
+        ? refusedVersion(record, version, events, at)
+        : await runEpisode({ history }, record, events, at, invoker);
     this.warn(instance, outcome);
     const changed = progress(record, outcome, at);
     if (isNew) commit.statements.unshift(createStatement(record), ['deleteHistory', record.id]);
