@@ -19,6 +19,7 @@ import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
+import { fileDownload } from './adapters/fileDownload';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
@@ -44,7 +45,6 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
-import { errors } from './errors';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
@@ -78,6 +78,7 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { inputFiles } from './tools/inputFiles';
 import { talkingAgents } from './tools/talkingAgents';
 import { vectorStoreSource } from './tools/vectorStoreSource';
 
@@ -293,6 +294,7 @@ async function build(config: Config): Promise<Services> {
   const runs = createRuns(assistantsPorts, assistants, threads);
   const agents = createAgents({ records, now: Date.now });
   const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
+  const download = fileDownload();
   const responsesPorts: ResponsesPorts = {
     records,
     blobs,
@@ -300,7 +302,7 @@ async function build(config: Config): Promise<Services> {
     fileSearch: assistantsPorts.fileSearch,
     vectorStores: assistantsPorts.vectorStores,
     files: assistantsPorts.files,
-    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    inputFiles: inputFiles({ files: retrieval.files, parser, download, now: Date.now }),
     agents: responseAgents(agents),
     mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
@@ -358,6 +360,7 @@ async function build(config: Config): Promise<Services> {
         async () => sandbox?.close(),
         () => mongoClients.close(),
         () => mcpClients.close(),
+        () => download.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),

@@ -4,7 +4,7 @@ import { services } from '../app';
 import type { Connection } from '../http/connection';
 import type { Family } from '../http/family';
 import { readUpload } from '../http/multipart';
-import { operation, pathParams } from '../http/operation';
+import { operation, pathParams, type Call } from '../http/operation';
 import { listObject } from '../http/paging';
 import { validate } from '../http/validation';
 import { deletedObject, listOf } from '../wire/common';
@@ -62,20 +62,26 @@ const getFileContent = operation({
   summary: "Get a file's content",
   params: fileParams,
   response: 'raw',
-  handle: async ({ scope, params, connection, invocation }) => {
-    const { files } = (await services()).retrieval;
-    const { file, size, content } = await files.content(scope, params.file_id);
-    const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
-    return new Response(paced(content, connection, onFault), {
-      headers: {
-        'content-type': 'application/octet-stream',
-        // With its length the caller can tell a stream that a fault cut short.
-        'content-length': String(size),
-        'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
-      },
-    });
-  },
+  handle: async (call) => contentAnswer(call, call.params.file_id),
 });
+
+/** The content of the file. Throws 404 for one that is not there. */
+export async function contentAnswer(
+  { scope, connection, invocation }: Pick<Call, 'scope' | 'connection' | 'invocation'>,
+  id: string,
+): Promise<Response> {
+  const { files } = (await services()).retrieval;
+  const { file, size, content } = await files.content(scope, id);
+  const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
+  return new Response(paced(content, connection, onFault), {
+    headers: {
+      'content-type': 'application/octet-stream',
+      // With its length the caller can tell a stream that a fault cut short.
+      'content-length': String(size),
+      'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
+    },
+  });
+}
 
 /** `ext-value` of RFC 8187. */
 const headerText = (text: string): string =>

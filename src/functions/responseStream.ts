@@ -16,7 +16,7 @@ const isOpening = ({ type }: ResponseEvent): boolean => /^response\.(created|que
  */
 export async function responseStream(
   { connection, invocation }: Call,
-  work: (sink: ResponseSink) => Promise<unknown>,
+  work: (sink: ResponseSink, isStatusSent: () => boolean) => Promise<unknown>,
   show: (event: ResponseEvent) => ResponseEvent,
 ): Promise<Response> {
   let sequence = 0;
@@ -37,7 +37,8 @@ export async function responseStream(
     }
     await send(numbered.type, numbered);
   };
-  const done = work(sink);
+  let isStatusSent = false;
+  const done = work(sink, () => isStatusSent);
   // Its failure is told below; until then nobody waits for it.
   done.catch(() => undefined);
   const waiting = new AbortController();
@@ -47,10 +48,12 @@ export async function responseStream(
     sleep(HELD_MILLISECONDS, undefined, { signal: waiting.signal }).catch(() => undefined),
   ]);
   waiting.abort();
+  isStatusSent = true;
   return eventStream(
     connection,
     async (sendEvent) => {
-      for (const event of held.splice(0)) await sendEvent(event.type, event);
+      // More may come while these are sent.
+      for (let event = held.shift(); event; event = held.shift()) await sendEvent(event.type, event);
       send = sendEvent;
       open();
       try {

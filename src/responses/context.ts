@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { ResponseItem } from '../wire/responseItems';
+import type { FilesOfCalls } from './chatItems';
 import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
@@ -27,6 +28,8 @@ type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
 /** The items before a response, oldest first. */
 export interface Context {
   items: ResponseItem[];
+  /** Those that its code wrote. */
+  files: FilesOfCalls;
   /** Something older was left out, since the conversation is too long. */
   isCut: boolean;
 }
@@ -48,6 +51,7 @@ export async function previousResponse(
 /** The conversation that ends with the response `last`, which is read already. */
 export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, stored: TurnRecord): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
+  const files: FilesOfCalls = {};
   let bytes = 0;
   let turns = 0;
   let conversation: ConversationPoint | undefined;
@@ -59,6 +63,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     const items = [...(await inputOf(ports, value)), ...value.response.output];
     bytes += JSON.stringify(items).length;
     newestFirst.push(items);
+    Object.assign(files, value.files);
   };
   await take(stored);
   let at: ResponseKey = last;
@@ -90,19 +95,34 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     at = { chain: at.chain, turn: end.id };
   }
   const items = newestFirst.reverse().flat();
-  if (!conversation || isFull()) return { items, isCut: wanted !== null && isFull() };
+  if (!conversation || isFull()) return { items, files, isCut: wanted !== null && isFull() };
   // The first of the chain was given in a conversation.
   const { key, order } = conversation;
   const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
-  return { items: [...before.items, ...items], isCut: before.isCut };
+  return { items: [...before.items, ...items], files, isCut: before.isCut };
 }
 
-/** The items of a conversation, the newest that fit; `upTo` is the sort key of the last. */
-export const readConversationContext = async (
+/** The items of a conversation, the newest that fit. */
+export const readConversationContext = async (ports: Ports, place: ConversationPlace): Promise<Context> => ({
+  ...(await readItems(ports, place, { maxBytes: MAX_BYTES })),
+  files: {},
+});
+
+/** What a response continued, without what was deleted of it since. */
+export async function contextBefore(
   ports: Ports,
-  place: ConversationPlace,
-  upTo?: string,
-): Promise<Context> => readItems(ports, place, { maxBytes: MAX_BYTES, upTo });
+  scope: Scope,
+  { previous, conversation }: StoredResponse,
+): Promise<Context> {
+  const nothing: Context = { items: [], files: {}, isCut: false };
+  if (previous) {
+    const found = await ports.records.get<TurnRecord>(turnKey(scope, previous));
+    return found ? readChain(ports, scope, previous, found.value) : nothing;
+  }
+  if (!conversation) return nothing;
+  const { key, order } = conversation;
+  return { ...nothing, ...(await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES, upTo: order })) };
+}
 
 /** The response's own input. */
 export async function inputOf({ blobs }: Ports, { input, response }: StoredResponse): Promise<ResponseItem[]> {
