@@ -111,8 +111,13 @@ it('OpenAI.User reads and uses everything', () => {
     'post /agents/{agent_id}/endpoint/protocols/activityprotocol',
     'post /applications/{application}/protocols/activityprotocol',
   ];
+  const agentsProtocol = '/agents/{agent_name}/endpoint/protocols/openai/';
   for (const { method, path, role } of operations) {
-    const isUse = method === 'get' || families.test(path) || besides.includes(`${method} ${path}`);
+    const isUse =
+      method === 'get' ||
+      families.test(path) ||
+      path.startsWith(agentsProtocol) ||
+      besides.includes(`${method} ${path}`);
     expect({ method, path, role }).toEqual({ method, path, role: isUse ? 'user' : 'contributor' });
   }
 });
