@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { readAllowedHosts, type AllowedHost } from './allowedHosts';
+import { checked } from './checkedSettings';
 import { ConfigError } from './configError';
 import { readBot, type BotSettings } from './botSettings';
 import { readEntra, type EntraSettings } from './entraSettings';
@@ -12,6 +13,7 @@ import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLi
 import { TENANT_NAME } from './principal';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
+import { readVectorIndex, vectorIndexSettings, type VectorIndexSettings } from './vectorIndexSettings';
 
 export { ConfigError };
 
@@ -45,8 +47,14 @@ export interface Config {
   syncContainers: { container: string; tenant?: string }[];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  /** Between two looks for due work. */
+  maintenanceSeconds: number;
+  /** Where vectors are beside files and records: in LanceDB's files there, or in an index of Azure AI Search. */
+  vectorIndex: VectorIndexSettings;
   /** What runs the code of code_interpreter. */
-  codeInterpreter: 'pyodide' | 'off';
+  codeInterpreter: 'pyodide' | 'session_pool' | 'off';
+  /** Management endpoint of the session pool, where that is what runs code. */
+  sessionPoolEndpoint?: string;
   /** Folder with the wheels that code may import from; absent: the standard library alone. */
   pyodidePackageDir?: string;
   /** Hosts that data sources may reach although private, and the only ones that get tokens of managed identities. */
@@ -65,11 +73,6 @@ export interface Config {
   /** Largest uploaded file, in bytes. */
   maxFileBytes: number;
 }
-
-/** Settings of the design that this version does not have yet, with the values that are no different from not setting them. */
-const notYet: Record<string, string[]> = {
-  VECTOR_INDEX: ['lancedb'],
-};
 
 const text = z.string().trim().min(1);
 const settings = z.object({
@@ -94,9 +97,14 @@ const settings = z.object({
     .min(1)
     .max(86_400)
     .default(600),
+  // Those that divide a minute, as the schedule of a timer wants them.
+  MAINTENANCE_SECONDS: z
+    .enum(['5', '10', '15', '20', '30', '60'], { error: 'must be 5, 10, 15, 20, 30 or 60' })
+    .default('5'),
   CODE_INTERPRETER: z
-    .enum(['pyodide', 'off'], { error: "must be 'pyodide' or 'off'; others are not available in this version" })
+    .enum(['pyodide', 'session_pool', 'off'], { error: 'must be pyodide, session_pool or off' })
     .default('pyodide'),
+  SESSION_POOL_ENDPOINT: serviceUrl.optional(),
   PYODIDE_PACKAGE_DIR: text
     .refine((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory(), {
       error: 'must be a folder that exists, with the wheels (.whl) in it',
@@ -121,7 +129,7 @@ export function readStateSettings(env: NodeJS.ProcessEnv = process.env): Pick<Co
 /** Names of the settings that are read here, beside those of the connection `AzureWebJobsStorage` and of telemetry. */
 export const settingNames: readonly string[] = [
   ...Object.keys(settings.shape),
-  ...Object.keys(notYet),
+  ...Object.keys(vectorIndexSettings.shape),
   'STORAGE',
   'STORAGE_PREFIX',
   'ENTRA_TENANT_ID',
@@ -137,24 +145,16 @@ export const settingNames: readonly string[] = [
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = withoutEmpty(env);
-  for (const [name, same] of Object.entries(notYet)) {
-    const value = given[name];
-    if (value && !same.includes(value))
-      throw new ConfigError(name, `'${value}' is not available in this version; remove the setting.`);
-  }
-  const unresolved = Object.keys(settings.shape).find((name) => given[name]?.startsWith('@Microsoft.KeyVault('));
+  const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) =>
+    given[name]?.startsWith('@Microsoft.KeyVault('),
+  );
   if (unresolved) {
     throw new ConfigError(
       unresolved,
       "is a Key Vault reference that the platform could not resolve; check the secret's address, and that the app's identity has the role Key Vault Secrets User on the vault.",
     );
   }
-  const parsed = settings.safeParse(given);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new ConfigError(String(issue?.path[0]), `${issue?.message ?? 'is not valid'}.`);
-  }
-  const values = parsed.data;
+  const values = checked(settings, given);
   const { backends, tenantLimits } = readModelBackends(values.MODEL_BACKENDS, values, env);
   checkEmbeddings(values.EMBEDDING_DEPLOYMENT, backends);
   return {
@@ -173,7 +173,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
     syncContainers: readSyncContainers(values.SYNC_CONTAINERS),
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    maintenanceSeconds: Number(values.MAINTENANCE_SECONDS),
+    vectorIndex: readVectorIndex(given),
     codeInterpreter: values.CODE_INTERPRETER,
+    sessionPoolEndpoint: sessionPool(values),
     pyodidePackageDir: values.PYODIDE_PACKAGE_DIR,
     dataSourceAllowedHosts: readAllowedHosts(values.DATA_SOURCE_ALLOWED_HOSTS),
     mcpAllowedHosts: readAllowedHosts(values.MCP_ALLOWED_HOSTS, 'MCP_ALLOWED_HOSTS'),
@@ -184,6 +187,17 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     maxBodyBytes: 16 * 1024 * 1024,
     maxFileBytes: 512 * 1024 * 1024,
   };
+}
+
+function sessionPool({ CODE_INTERPRETER, SESSION_POOL_ENDPOINT }: z.output<typeof settings>): string | undefined {
+  if (CODE_INTERPRETER !== 'session_pool') return undefined;
+  if (SESSION_POOL_ENDPOINT === undefined) {
+    throw new ConfigError(
+      'SESSION_POOL_ENDPOINT',
+      "must be the session pool's management endpoint, such as https://swedencentral.dynamicsessions.io/subscriptions/…/sessionPools/…, where CODE_INTERPRETER is session_pool.",
+    );
+  }
+  return SESSION_POOL_ENDPOINT;
 }
 
 function unusedKeys(values: z.output<typeof settings>): Config['unusedKeys'] {

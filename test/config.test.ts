@@ -31,7 +31,10 @@ describe('readConfig', () => {
       syncContainers: [],
       queryRewriteDeployment: undefined,
       runExpiresSeconds: 600,
+      maintenanceSeconds: 5,
+      vectorIndex: { kind: 'lancedb' },
       codeInterpreter: 'pyodide',
+      sessionPoolEndpoint: undefined,
       pyodidePackageDir: undefined,
       dataSourceAllowedHosts: [],
       mcpAllowedHosts: [],
@@ -41,6 +44,22 @@ describe('readConfig', () => {
       maxFileBytes: 512 * 1024 * 1024,
     });
     expect(refused({})).toMatchObject({ setting: 'API_KEYS' });
+  });
+
+  it('reads the search service and the session pool', () => {
+    const search = { VECTOR_INDEX: 'azure_search', AZURE_SEARCH_ENDPOINT: 'https://s.search.windows.net/' };
+    const pool = { CODE_INTERPRETER: 'session_pool', SESSION_POOL_ENDPOINT: 'https://pool.example/sessionPools/p/' };
+    expect(readConfig({ ...keys, ...search, ...pool })).toMatchObject({
+      vectorIndex: {
+        kind: 'azure_search',
+        endpoint: 'https://s.search.windows.net',
+        indexName: 'vector-stores',
+        apiKey: undefined,
+        ranksByMeaning: false,
+      },
+      codeInterpreter: 'session_pool',
+      sessionPoolEndpoint: 'https://pool.example/sessionPools/p',
+    });
   });
 
   it('names a Key Vault reference that the platform left as it is', () => {
@@ -111,17 +130,22 @@ describe('readConfig', () => {
     ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '0' }],
     ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '1.5' }],
     ['RUN_EXPIRES_SECONDS', { RUN_EXPIRES_SECONDS: '86401' }],
+    ['MAINTENANCE_SECONDS', { MAINTENANCE_SECONDS: '7' }],
     ['OPENAI_BASE_URL', { OPENAI_BASE_URL: 'models.example.com' }],
     ['OPENAI_BASE_URL', { OPENAI_BASE_URL: 'https://x/v1', AZURE_OPENAI_ENDPOINT: 'https://y' }],
     ['AZURE_OPENAI_ENDPOINT', { AZURE_OPENAI_ENDPOINT: 'file:///etc/passwd' }],
     ['EMBEDDING_DEPLOYMENT', { EMBEDDING_DEPLOYMENT: 'e' }],
     ['MODEL_BACKENDS', { MODEL_BACKENDS: '[]' }],
-    ['VECTOR_INDEX', { VECTOR_INDEX: 'azure_search' }],
+    ['VECTOR_INDEX', { VECTOR_INDEX: 'pinecone' }],
+    ['AZURE_SEARCH_ENDPOINT', { VECTOR_INDEX: 'azure_search' }],
+    ['AZURE_SEARCH_INDEX', { AZURE_SEARCH_INDEX: 'Vector_Stores' }],
+    ['AZURE_SEARCH_SEMANTIC_RANKER', { AZURE_SEARCH_SEMANTIC_RANKER: 'yes' }],
     ['RESPONSES_MODE', { RESPONSES_MODE: 'both' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'documents,Other' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'files' }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
-    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'session_pool' }],
+    ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
+    ['SESSION_POOL_ENDPOINT', { CODE_INTERPRETER: 'session_pool' }],
     ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
     ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: join(__dirname, 'no-such-folder') }],
     ['PYODIDE_PACKAGE_DIR', { PYODIDE_PACKAGE_DIR: __filename }],

@@ -1,6 +1,7 @@
-/** Tokens of the managed identity, or of whoever is signed in to Azure, for Azure OpenAI. */
+/** Tokens of the managed identity, or of whoever is signed in to Azure. */
 import type { AccessToken, TokenCredential } from '@azure/identity';
 
+/** That of Azure OpenAI. */
 const SCOPE = 'https://cognitiveservices.azure.com/.default';
 /** A token is renewed this long before it expires, while the old one still serves. */
 const RENEW_BEFORE_MS = 5 * 60_000;
@@ -15,9 +16,14 @@ const USABLE_BEFORE_MS = 10_000;
  * process.
  *
  * @param options.credential Default: `DefaultAzureCredential`, loaded with the first token.
+ * @param options.scope For what; default: Azure OpenAI.
  * @param options.now Unix milliseconds.
  */
-export function azureToken(options: { credential?: TokenCredential; now: () => number }): () => Promise<string> {
+export function azureToken(options: {
+  credential?: TokenCredential;
+  scope?: string;
+  now: () => number;
+}): () => Promise<string> {
   let { credential } = options;
   let current: AccessToken | undefined;
   let renewal: Promise<AccessToken> | undefined;
@@ -25,7 +31,7 @@ export function azureToken(options: { credential?: TokenCredential; now: () => n
   async function fetchToken(): Promise<AccessToken> {
     // Loaded only here: with a key configured nobody pays for the library.
     credential ??= new (await import('@azure/identity')).DefaultAzureCredential();
-    const token = await credential.getToken(SCOPE);
+    const token = await credential.getToken(options.scope ?? SCOPE);
     if (!token) throw new Error('The credential gave no token.');
     current = token;
     return token;

@@ -3,7 +3,15 @@ import { types } from 'node:util';
 import { connect, type Connection, Index, Session, type Table } from '@lancedb/lancedb';
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow';
 import { z } from 'zod';
-import { DimensionsError, type Chunk, type ChunkSearch, type ScoredChunk, type VectorIndex } from '../retrieval/ports';
+import {
+  DimensionsError,
+  type Chunk,
+  type ChunkSearch,
+  type IndexedStore,
+  type ScoredChunk,
+  type VectorIndex,
+} from '../retrieval/ports';
+import { checkedDimensions } from './checkedChunks';
 import { dimensionsOf, EXACT_ROWS, keepApproximateIndex, MIN_RECALL } from './lanceDb/approximateIndex';
 import { CHUNK_COLUMNS, chunkRow, ofFiles, rowId } from './lanceDb/rows';
 import { readTableState, searchTable, type TableState } from './lanceDb/searchTable';
@@ -67,9 +75,10 @@ class LanceDbIndex implements VectorIndex {
     this.#options = options;
   }
 
-  async replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void> {
+  async replaceFiles(store: IndexedStore, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void> {
+    const { id: storeId } = store;
     const dimensions = checkedDimensions(fileIds, chunks, vectors);
-    if (dimensions === undefined) return this.deleteFiles(storeId, fileIds);
+    if (dimensions === undefined) return this.deleteFiles(store, fileIds);
     const rows = chunks.map((chunk, index) => ({
       id: rowId(chunk),
       file_id: chunk.fileId,
@@ -90,7 +99,7 @@ class LanceDbIndex implements VectorIndex {
     });
   }
 
-  async deleteFiles(storeId: string, fileIds: string[]): Promise<void> {
+  async deleteFiles({ id: storeId }: IndexedStore, fileIds: string[]): Promise<void> {
     if (fileIds.length === 0) return;
     await this.#write(storeId, async () => {
       const table = await this.#open(storeId);
@@ -100,7 +109,7 @@ class LanceDbIndex implements VectorIndex {
     });
   }
 
-  async search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]> {
+  async search({ id: storeId }: IndexedStore, search: ChunkSearch): Promise<ScoredChunk[]> {
     if (search.limit <= 0 || search.fileIds?.length === 0) return [];
     const found = await this.#read(storeId, async (table) => {
       const state = await this.#stateOf(table);
@@ -112,7 +121,7 @@ class LanceDbIndex implements VectorIndex {
     return found ?? [];
   }
 
-  async chunksOf(storeId: string, fileId: string): Promise<Chunk[]> {
+  async chunksOf({ id: storeId }: IndexedStore, fileId: string): Promise<Chunk[]> {
     const rows = await this.#read(storeId, (table) =>
       table
         .query()
@@ -126,12 +135,12 @@ class LanceDbIndex implements VectorIndex {
       .sort((a, b) => a.ordinal - b.ordinal);
   }
 
-  async count(storeId: string, fileId?: string): Promise<number> {
+  async count({ id: storeId }: IndexedStore, fileId?: string): Promise<number> {
     const filter = fileId === undefined ? undefined : ofFiles([fileId]);
     return (await this.#read(storeId, (table) => table.countRows(filter))) ?? 0;
   }
 
-  async deleteStore(storeId: string): Promise<void> {
+  async deleteStore({ id: storeId }: IndexedStore): Promise<void> {
     await this.#write(storeId, async () => {
       this.#tables.delete(storeId);
       try {
@@ -142,7 +151,7 @@ class LanceDbIndex implements VectorIndex {
     });
   }
 
-  async optimize(storeId: string): Promise<void> {
+  async optimize({ id: storeId }: IndexedStore): Promise<void> {
     await this.#write(storeId, async () => {
       const table = await this.#open(storeId);
       if (!table) return;
@@ -273,18 +282,6 @@ class LanceDbIndex implements VectorIndex {
     state.catch(() => this.#states.delete(table));
     return state;
   }
-}
-
-/** The vectors' length, undefined without chunks. Throws where the arguments do not fit together. */
-function checkedDimensions(fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): number | undefined {
-  if (chunks.length !== vectors.length) throw new Error(`${chunks.length} chunks came with ${vectors.length} vectors.`);
-  const files = new Set(fileIds);
-  const stranger = chunks.find((chunk) => !files.has(chunk.fileId));
-  if (stranger) throw new Error(`A chunk of file '${stranger.fileId}' came in a write of other files.`);
-  if (new Set(chunks.map(rowId)).size !== chunks.length) throw new Error('Two chunks have the same place in one file.');
-  const dimensions = vectors[0]?.length;
-  if (vectors.some((vector) => vector.length !== dimensions)) throw new Error('The vectors differ in length.');
-  return dimensions;
 }
 
 /** A vector store's embedding model never changes, so its vectors always have one length. */

@@ -11,7 +11,7 @@ import { settleTurn } from './conversationTurn';
 import { DrivenResponse, ResponseExpiredError, SliceOverError } from './drivenResponse';
 import { failureOf } from './responseFailure';
 import type { ResponsesPorts } from './ports';
-import { turnKey, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 import { ResponseWork } from './responseWork';
 
 /** When to look again after the lease was lost. */
@@ -29,7 +29,7 @@ export async function advanceResponse(
 
 /** Adds what was said to the conversation that the response was given in, which others may go on with then. */
 async function settle(ports: ResponsesPorts, { scope, key }: ResponseReference): Promise<void> {
-  const found = await ports.records.get<TurnRecord>(turnKey(scope, key));
+  const found = await readTurn(ports.records, scope, key);
   const conversation = found?.value.conversation;
   if (conversation) await settleTurn(ports, { scope, key: conversation.key }, key.turn);
 }

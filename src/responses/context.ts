@@ -8,14 +8,8 @@ import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf, type ResponseKey } from './responseIds';
-import {
-  chainPartition,
-  TURNS,
-  turnKey,
-  type ConversationPoint,
-  type StoredResponse,
-  type TurnRecord,
-} from './responseRecords';
+import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 const PAGE = 100;
 /** Of a longer conversation only the newest responses are read. */
@@ -41,7 +35,7 @@ export async function previousResponse(
   id: string,
 ): Promise<{ key: ResponseKey; order: string; stored: StoredResponse }> {
   const key = responseKeyOf(id);
-  const found = key && (await records.get<TurnRecord>(turnKey(scope, key)));
+  const found = key && (await readTurn(records, scope, key));
   if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
   const { status } = found.value.response;
   if (status === 'queued' || status === 'in_progress') throw errors.previousResponseNotDone(id, status);
@@ -71,7 +65,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
   while (wanted && !isFull()) {
     // Of another chain: that one was forked off here.
     if (wanted.chain !== at.chain) {
-      const found = await ports.records.get<TurnRecord>(turnKey(scope, wanted));
+      const found = await readTurn(ports.records, scope, wanted);
       if (!found) break;
       await take(found.value);
       at = wanted;
@@ -116,7 +110,7 @@ export async function contextBefore(
 ): Promise<Context> {
   const nothing: Context = { items: [], files: {}, isCut: false };
   if (previous) {
-    const found = await ports.records.get<TurnRecord>(turnKey(scope, previous));
+    const found = await readTurn(ports.records, scope, previous);
     return found ? readChain(ports, scope, previous, found.value) : nothing;
   }
   if (!conversation) return nothing;

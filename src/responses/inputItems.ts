@@ -5,7 +5,7 @@ import type { InputItem, ResponseItem } from '../wire/responseItems';
 import { inputOf } from './context';
 import type { ResponsesPorts } from './ports';
 import { itemOwnerOf, itemPrefixes, newItemId, type ResponseKey } from './responseIds';
-import { turnKey, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 /** Finds an item of a conversation. */
 export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
@@ -66,7 +66,7 @@ async function referred(
   id: string,
 ): Promise<ResponseItem | undefined> {
   const owner = itemOwnerOf(id);
-  const found = owner && (await ports.records.get<TurnRecord>(turnKey(scope, owner)));
+  const found = owner && (await readTurn(ports.records, scope, owner));
   if (!found || 'deleted' in found.value) return undefined;
   const { value } = found;
   return (

@@ -35,6 +35,7 @@ import {
   type StoredResponse,
   type TurnRecord,
 } from './responseRecords';
+import { packed, readTurn } from './turnRecords';
 import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
@@ -190,7 +191,7 @@ export function createResponses(ports: ResponsesPorts) {
     const due = { add: [...also.due, ...(conversation?.dueChanges.add ?? [])] };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
-      { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
+      { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value: packed(value) },
       ...also.changes,
     ];
     await records
@@ -204,7 +205,7 @@ export function createResponses(ports: ResponsesPorts) {
 
   async function read(scope: Scope, id: string): Promise<StoredResponse> {
     const key = responseKeyOf(id);
-    const found = key && (await records.get<TurnRecord>(turnKey(scope, key)));
+    const found = key && (await readTurn(records, scope, key));
     if (!found || 'deleted' in found.value) throw errors.noResponse(id);
     return found.value;
   }

@@ -35,7 +35,7 @@ export function createExpiry({ records, blobs, index, now }: RetrievalPorts, wri
       await records.write(storePartition(scope, due.id), [
         { op: 'replace', list: STORE, id: due.id, value, ifMatch: found.etag },
       ]);
-      await index.deleteStore(due.id);
+      await index.deleteStore({ tenant: scope.tenant, id: due.id });
       return [];
     });
     await records.writeDue({ remove: [due], add: again });

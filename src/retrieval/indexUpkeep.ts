@@ -2,9 +2,11 @@
  * Puts the indexes of stores in order that were changed by little. The sweep finds them by due records and lets them wait for their turn, which an orchestration of its
  * own gives them: a large index takes minutes, and nothing else that is due is to wait so long.
  */
+import { z } from 'zod';
 import { GLOBAL_PARTITION, orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { ConflictError, type DueRecord } from '../storage/ports';
+import type { IndexedStore } from './ports';
 import type { RetrievalPorts } from './retrievalPorts';
 
 /** Kind of the due records of stores whose index is to be put in order. */
@@ -17,9 +19,12 @@ const POSTPONED_SECONDS = 300;
 /** List of the stores that wait for their turn. */
 const WAITING = 'index_upkeep';
 
+/** Records of earlier versions name no tenant; their indexes are found by the id alone. */
+const tenantData = z.object({ tenant: z.string().default('') });
+
 /** What has the store's index put in order; `now` in Unix seconds. Every change within ten minutes gives the same record. */
-export function indexUpkeepDue(storeId: string, now: number): DueRecord {
-  return { at: (Math.floor(now / PERIOD_SECONDS) + 1) * PERIOD_SECONDS, kind: INDEX_UPKEEP_DUE, id: storeId, data: {} };
+export function indexUpkeepDue({ tenant, id }: IndexedStore, now: number): DueRecord {
+  return { at: (Math.floor(now / PERIOD_SECONDS) + 1) * PERIOD_SECONDS, kind: INDEX_UPKEEP_DUE, id, data: { tenant } };
 }
 
 export interface IndexUpkeep {
@@ -51,7 +56,7 @@ export function createIndexUpkeep({
   return {
     async due(record) {
       const { id } = record;
-      const value = { id };
+      const value = { ...tenantData.parse(record.data), id };
       await withRetries(async () => {
         const known = await records.get({ partition: GLOBAL_PARTITION, list: WAITING, id });
         // Written anew, so that one whose turn it is at the moment gets another.
@@ -68,11 +73,12 @@ export function createIndexUpkeep({
       const [next] = await waiting(1);
       if (!next) return false;
       const { id, etag } = next;
+      const data = tenantData.parse(next.value);
       try {
-        await index.optimize(id);
+        await index.optimize({ ...data, id });
       } catch (error) {
         const at = Math.floor(now() / 1000) + POSTPONED_SECONDS;
-        await done(id, etag, [{ at, kind: INDEX_UPKEEP_DUE, id, data: {} }]);
+        await done(id, etag, [{ at, kind: INDEX_UPKEEP_DUE, id, data }]);
         throw error;
       }
       await done(id, etag);

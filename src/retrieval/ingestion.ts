@@ -4,7 +4,7 @@ import type { FileCounts } from '../wire/vectorStores';
 import { concurrencyLimit } from './concurrency';
 import { jobOf } from './dueJobs';
 import { indexUpkeepDue } from './indexUpkeep';
-import { DimensionsError } from './ports';
+import { DimensionsError, type IndexedStore } from './ports';
 import { embedDocuments, readPortions, type EmbeddedDocuments, type ReadPortion } from './readDocuments';
 import type { RetrievalPorts } from './retrievalPorts';
 import type { Outcome, SettleFiles } from './settleFiles';
@@ -138,7 +138,7 @@ export function createIngestion(
       });
       group.faulty.push(...open);
       const { counts } = group;
-      if (counts?.in_progress === 0) await putInOrder(job.storeId, counts.total, group.faults);
+      if (counts?.in_progress === 0) await putInOrder(indexedStore(job), counts.total, group.faults);
       return group;
     });
   }
@@ -177,10 +177,10 @@ export function createIngestion(
   }
 
   /** After many files the index is put in order at once, after few by the sweep. The files are searchable without, so a failure is only told. */
-  async function putInOrder(storeId: string, files: number, faults: unknown[]): Promise<void> {
+  async function putInOrder(store: IndexedStore, files: number, faults: unknown[]): Promise<void> {
     try {
-      if (files >= OPTIMIZED_FILES) await index.optimize(storeId);
-      else await records.writeDue({ add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))] });
+      if (files >= OPTIMIZED_FILES) await index.optimize(store);
+      else await records.writeDue({ add: [indexUpkeepDue(store, Math.floor(now() / 1000))] });
     } catch (error) {
       faults.push(error);
     }
@@ -195,7 +195,7 @@ export function createIngestion(
     const wanted = new Set((await wantedFiles(job, fileIds)).files.map(({ id }) => id));
     const kept = chunks.flatMap((chunk, place) => (wanted.has(chunk.fileId) ? [place] : []));
     await index.replaceFiles(
-      job.storeId,
+      indexedStore(job),
       [...wanted],
       kept.flatMap((place) => chunks[place] ?? []),
       kept.flatMap((place) => vectors[place] ?? []),
@@ -220,8 +220,8 @@ export function createIngestion(
   /** Writes the outcomes and removes the chunks that must not be there. */
   async function settle(job: IngestionJob, outcomes: Map<string, Outcome>): Promise<FileCounts | undefined> {
     const { counts, dropped, storeIsGone } = await settleFiles(job, outcomes);
-    if (storeIsGone) await index.deleteStore(job.storeId);
-    else if (dropped.length > 0) await index.deleteFiles(job.storeId, dropped);
+    if (storeIsGone) await index.deleteStore(indexedStore(job));
+    else if (dropped.length > 0) await index.deleteFiles(indexedStore(job), dropped);
     return counts;
   }
 
@@ -275,6 +275,8 @@ export function createIngestion(
 
   return { plan, ingest, fail, cancelPending, due };
 }
+
+const indexedStore = ({ scope, storeId }: IngestionJob): IndexedStore => ({ tenant: scope.tenant, id: storeId });
 
 /** Small files share a group, in order. */
 function grouped(files: PendingFile[]): string[][] {

@@ -79,27 +79,33 @@ export interface ChunkSearch {
   fileIds?: string[];
 }
 
+/** A vector store as the index knows it. Ids are unique by themselves; the tenant makes sure that nobody reaches another's. */
+export interface IndexedStore {
+  tenant: string;
+  id: string;
+}
+
 /** An index of chunks; every vector store is a space of its own, created by its first write. */
 export interface VectorIndex {
   /**
    * Makes the chunks of the named files exactly these, whatever was there. Idempotent; atomic per call for readers. The vectors match
    * `chunks` in order and length. Throws {@link DimensionsError}.
    */
-  replaceFiles(storeId: string, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void>;
+  replaceFiles(store: IndexedStore, fileIds: string[], chunks: Chunk[], vectors: Float32Array[]): Promise<void>;
   /** Removes the files' chunks; does nothing where there are none. */
-  deleteFiles(storeId: string, fileIds: string[]): Promise<void>;
+  deleteFiles(store: IndexedStore, fileIds: string[]): Promise<void>;
   /** Best first: vector and full text fused by rank. Empty for a store that was never written. Throws {@link DimensionsError}. */
-  search(storeId: string, search: ChunkSearch): Promise<ScoredChunk[]>;
+  search(store: IndexedStore, search: ChunkSearch): Promise<ScoredChunk[]>;
   /** The file's chunks in order. */
-  chunksOf(storeId: string, fileId: string): Promise<Chunk[]>;
+  chunksOf(store: IndexedStore, fileId: string): Promise<Chunk[]>;
   /** Number of chunks, of one file or of the whole store. */
-  count(storeId: string, fileId?: string): Promise<number>;
+  count(store: IndexedStore, fileId?: string): Promise<number>;
   /** Removes the whole store; does nothing if absent. */
-  deleteStore(storeId: string): Promise<void>;
+  deleteStore(store: IndexedStore): Promise<void>;
   /**
    * Compacts what many small writes left and brings the indexes up to date; of a large store it may take a minute. Searches and writes go on meanwhile or after it,
    * and find the same.
    */
-  optimize(storeId: string): Promise<void>;
+  optimize(store: IndexedStore): Promise<void>;
   close(): Promise<void>;
 }

@@ -120,7 +120,7 @@ export function createSearch(
     const found = await Promise.all(
       vectors.map(async (vector, place) => {
         const text = queries[place] ?? '';
-        return index.search(store.id, { text, vector, weights, limit: options.limit, fileIds });
+        return index.search({ tenant, id: store.id }, { text, vector, weights, limit: options.limit, fileIds });
       }),
     );
     return found.flat().filter(({ score }) => score >= options.scoreThreshold);

@@ -105,7 +105,10 @@ export function createVectorStoreFiles(
   async function content(scope: Scope, storeId: string, id: string): Promise<{ type: 'text'; text: string }[]> {
     const { value: file } = await requireFile(scope, storeId, id);
     if (file.status !== 'completed') return [];
-    return (await index.chunksOf(storeId, id)).map(({ text }) => ({ type: 'text', text }));
+    return (await index.chunksOf({ tenant: scope.tenant, id: storeId }, id)).map(({ text }) => ({
+      type: 'text',
+      text,
+    }));
   }
 
   /** Takes the file out of the store with its chunks; the file itself stays. */
@@ -117,7 +120,7 @@ export function createVectorStoreFiles(
     await writeStore(scope, storeId, async () => {
       const { value: file, etag } = await requireFile(scope, storeId, id);
       // Chunks first, so that a crash leaves a file that can be removed again. One that is ingested meanwhile has another etag then.
-      await index.deleteFiles(storeId, [id]);
+      await index.deleteFiles({ tenant: scope.tenant, id: storeId }, [id]);
       const store = await requireStore(records, scope, storeId);
       const value: StoreRecord = {
         ...store.value,
@@ -130,7 +133,7 @@ export function createVectorStoreFiles(
         { op: 'replace', list: STORE, id: storeId, value, ifMatch: store.etag },
       ];
       await records.write(storePartition(scope, storeId), changes, {
-        add: [indexUpkeepDue(storeId, Math.floor(now() / 1000))],
+        add: [indexUpkeepDue({ tenant: scope.tenant, id: storeId }, Math.floor(now() / 1000))],
       });
     });
     return { id, object: 'vector_store.file.deleted', deleted: true };

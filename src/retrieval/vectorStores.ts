@@ -145,7 +145,7 @@ export function createVectorStores(
     if (!entry) throw errors.noVectorStore(id);
     // Its record first: from then on nothing is added to the store any more.
     await records.write(storePartition(scope, id), [{ op: 'delete', list: STORE, id }]);
-    await index.deleteStore(id);
+    await index.deleteStore({ tenant: scope.tenant, id });
     await records.deletePartition(storePartition(scope, id));
     await records.write(GLOBAL_PARTITION, [{ op: 'delete', list: LIST, id }]);
     await records.write(partitionOf(scope, LIST), [{ op: 'delete', list: LIST, id }]);

@@ -50,7 +50,7 @@ export interface Sandbox {
   ): Promise<string>;
   /** Says that a run may be asked for soon, so that its start is over by then. */
   prepare(): void;
-  /** Ends all sessions. */
+  /** Ends what runs, and the sessions that nobody else can go on with. */
   close(): Promise<void>;
 }
 

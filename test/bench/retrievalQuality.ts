@@ -9,7 +9,7 @@ const DEPTH = 10;
 /** What each ranking brings to the fusion in a search of ten results. */
 const CANDIDATES = 50;
 const BATCH = 256;
-const STORE = 'vs_quality';
+const STORE = { tenant: 'bench', id: 'vs_quality' };
 /** Weights of the text that are tried, from vectors alone to text first in every case. */
 const WEIGHTS = [0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 1000];
 

@@ -24,7 +24,7 @@ const QUERIES = 150;
 const WARMING = 30;
 /** Files of the filter: 1,000 chunks. */
 const FILTERED_FILES = 50;
-const STORE = 'vs_bench';
+const STORE = { tenant: 'bench', id: 'vs_bench' };
 const SEED = 20_261_126;
 
 /** Compares at each size; a Markdown table. */
@@ -62,7 +62,7 @@ async function benchSize(size: number): Promise<string[]> {
       `${(await timed(async () => index.optimize(STORE))).toFixed(1)} s`,
     );
     row('peak memory of the process, put in order', memory());
-    const table = await (await connect(folder)).openTable(STORE);
+    const table = await (await connect(folder)).openTable(STORE.id);
     row('on disk', `${((await bytesIn(folder)) / 1e6).toFixed(0)} MB`);
     row('of it the indexes', await indexSizes(table));
     row('approximate vector index searched with', await settingsText(table));

@@ -48,9 +48,7 @@ const connection = ['blobServiceUri', 'queueServiceUri', 'tableServiceUri', 'cre
 const telemetry = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'];
 /** What DATA_SOURCES refers to. */
 const sourceSecrets = ['COSMOS_CONNECTION_STRING', 'ELASTICSEARCH_KEY', 'MONGODB_PASSWORD', 'PINECONE_KEY'];
-/** Settings of parts that config.ts does not know yet. */
-const coming = ['SESSION_POOL_ENDPOINT', 'AZURE_SEARCH_ENDPOINT', 'AZURE_SEARCH_INDEX'];
-const known = [...settingNames, ...hostSettings, ...connection, ...telemetry, ...sourceSecrets, ...coming];
+const known = [...settingNames, ...hostSettings, ...connection, ...telemetry, ...sourceSecrets];
 
 /** Parameters that add settings, with those that they add. */
 const features: { parameters: Record<string, unknown>; adds: string[] }[] = [
@@ -89,6 +87,7 @@ test('the settings of a deployment with nothing but the required parameters are 
   expect(config.backends).toMatchObject([{ kind: 'azure', apiKey: undefined }]);
   expect(config.embeddingDeployment).toBe('text-embedding-3-small');
   expect(config.blobTriggerSource).toBe('EventGrid');
+  expect(config.maintenanceSeconds).toBe(30);
   expect([...config.apiKeys.values()]).toEqual(['team-a']);
 });
 

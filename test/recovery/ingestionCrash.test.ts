@@ -65,9 +65,9 @@ it(
       const expected = await Promise.all(texts.map(countChunks));
       const index = await openVectors(dataDir);
       for (const { storeId } of batches) {
-        const counted = await Promise.all(fileIds.map(async (id) => index.count(storeId, id)));
+        const counted = await Promise.all(fileIds.map(async (id) => index.count({ tenant: 'alpha', id: storeId }, id)));
         expect(counted).toEqual(expected);
-        expect(await index.count(storeId)).toBe(expected.reduce((sum, count) => sum + count));
+        expect(await index.count({ tenant: 'alpha', id: storeId })).toBe(expected.reduce((sum, count) => sum + count));
       }
       await index.close();
       process.stderr.write(`${batches.length} batches, killed ${KILLS} times at work\n`);

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { attributesOf, uploadFileId, type UploadOutcome } from '../../src/retrieval/blobUploads';
 import type { Retrieval } from '../../src/retrieval/retrieval';
 import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
-import { drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
 import { withWrite } from '../support/storage';
 
 let test: TestRetrieval;
@@ -59,7 +59,7 @@ describe('blob uploads', () => {
       filename: 'reports/2024/a.txt',
       bytes: 14,
     });
-    const chunks = await test.ports.index.chunksOf(store.id, data[0]?.id ?? '');
+    const chunks = await test.ports.index.chunksOf(indexed(store.id), data[0]?.id ?? '');
     expect(chunks.map((chunk) => chunk.text)).toEqual(['second version']);
   });
 

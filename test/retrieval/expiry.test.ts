@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../../src/retrieval/expiryDue';
 import { fileBlob } from '../../src/retrieval/files';
 import type { VectorStoreObject } from '../../src/wire/vectorStores';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 const DAY_SECONDS = 86_400;
 const expires_after = { anchor: 'last_active_at' as const, days: 1 };
@@ -44,10 +44,10 @@ describe('expiry', () => {
   it('frees the chunks of an expired store, which still shows as expired and lists its files', async () => {
     const { vectorStores, vectorStoreFiles, search: find } = test.retrieval;
     const { store, fileId } = await filledStore();
-    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(1);
     wait(1);
     await sweep();
-    expect(await test.ports.index.count(store.id)).toBe(0);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(0);
     expect(await dueNow()).toEqual([]);
     expect(await vectorStores.get(scope, store.id)).toMatchObject({ status: 'expired', file_counts: { completed: 1 } });
     const page = { order: 'asc' as const, limit: 10 };
@@ -73,10 +73,10 @@ describe('expiry', () => {
     expect(await test.retrieval.search.search(scope, [store.id], ['whales'], search)).toHaveLength(1);
     wait(0.5);
     await sweep();
-    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(1);
     wait(0.5);
     await sweep();
-    expect(await test.ports.index.count(store.id)).toBe(0);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(0);
   });
 
   it('goes by the expiry that a store was given later, and leaves one that has none any more', async () => {
@@ -86,11 +86,11 @@ describe('expiry', () => {
     await vectorStores.modify(scope, without.store.id, { expires_after: null });
     wait(1);
     await sweep();
-    expect(await test.ports.index.count(given.store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(given.store.id))).toBe(1);
     wait(1);
     await sweep();
-    expect(await test.ports.index.count(given.store.id)).toBe(0);
-    expect(await test.ports.index.count(without.store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(given.store.id))).toBe(0);
+    expect(await test.ports.index.count(indexed(without.store.id))).toBe(1);
   });
 
   it('waits for files that are still being ingested', async () => {
@@ -100,10 +100,10 @@ describe('expiry', () => {
     await sweep();
     expect(await dueNow()).toEqual([]);
     if (job) await drive(test.retrieval, job);
-    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(1);
     wait(1 / 24);
     await sweep();
-    expect(await test.ports.index.count(store.id)).toBe(0);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(0);
   });
 
   it('frees the chunks at last when freeing them failed on the way', async () => {
@@ -112,7 +112,7 @@ describe('expiry', () => {
     jest.spyOn(test.ports.index, 'deleteStore').mockRejectedValueOnce(new Error('cut'));
     await expect(sweep()).rejects.toThrow('cut');
     await sweep();
-    expect(await test.ports.index.count(store.id)).toBe(0);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(0);
   });
 
   it('forgets stores and files that were deleted before they expired', async () => {

@@ -1,6 +1,6 @@
 import type { IngestionJob } from '../../src/retrieval/storeRecords';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -142,7 +142,7 @@ describe('file batches', () => {
       });
       expect(usage).toBe(data.reduce((sum, file) => sum + file.usage_bytes, 0));
       for (const { id, status } of data) {
-        const chunks = await test.ports.index.count(storeId, id);
+        const chunks = await test.ports.index.count(indexed(storeId), id);
         if (status !== 'in_progress')
           expect([id, status, chunks]).toEqual([id, status, status === 'completed' ? 1 : 0]);
       }

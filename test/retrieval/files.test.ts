@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileBlob } from '../../src/retrieval/files';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -141,7 +141,7 @@ describe('files', () => {
       expect(data.map(({ id }) => id)).toEqual([kept.id]);
       expect((await vectorStores.get(scope, storeId)).file_counts.total).toBe(1);
     }
-    expect(await test.ports.index.count(second)).toBe(1);
+    expect(await test.ports.index.count(indexed(second))).toBe(1);
     expect((await fileBatches.listFiles(scope, first, batch.id, { limit: 10, order: 'asc' })).data).toEqual([]);
     await expect(removeFile(scope, gone.id)).rejects.toMatchObject({ status: 404 });
   });

@@ -1,5 +1,5 @@
 import { INDEX_UPKEEP_DUE, indexUpkeepDue } from '../../src/retrieval/indexUpkeep';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { drive, indexed, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 
@@ -31,10 +31,10 @@ describe('upkeep of indexes', () => {
     for (const each of due) await retrieval.indexUpkeep.due(each);
     expect(optimize).not.toHaveBeenCalled();
     expect(await retrieval.indexUpkeep.putNextInOrder()).toBe(false);
-    expect(optimize.mock.calls).toEqual([[store.id]]);
+    expect(optimize.mock.calls).toEqual([[indexed(store.id)]]);
     optimize.mockRestore();
     expect(await dueBy(seconds() + 600)).toEqual([]);
-    expect(await ports.index.count(store.id)).toBe(2);
+    expect(await ports.index.count(indexed(store.id))).toBe(2);
   });
 
   it('is due again in five minutes when it fails, and is forgotten with a store that was deleted', async () => {
@@ -55,7 +55,7 @@ describe('upkeep of indexes', () => {
     await retrieval.indexUpkeep.due(again);
     await retrieval.indexUpkeep.putNextInOrder();
     expect(await dueBy(seconds() + 600)).toEqual([]);
-    expect(await ports.index.count(store.id)).toBe(0);
+    expect(await ports.index.count(indexed(store.id))).toBe(0);
   });
 
   it('keeps nothing that is due waiting while it is slow, does one index at a time, and again what changed meanwhile', async () => {
@@ -63,18 +63,18 @@ describe('upkeep of indexes', () => {
     const { indexUpkeep } = retrieval;
     const gate = Promise.withResolvers<void>();
     const optimize = jest.spyOn(ports.index, 'optimize').mockImplementationOnce(async () => gate.promise);
-    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds()));
+    await indexUpkeep.due(indexUpkeepDue(indexed('vs_slow'), seconds()));
     const atWork = indexUpkeep.putNextInOrder();
     // What the sweep has to do meanwhile.
-    await indexUpkeep.due(indexUpkeepDue('vs_other', seconds()));
-    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds() + 600));
-    await indexUpkeep.due(indexUpkeepDue('vs_slow', seconds() + 1200));
+    await indexUpkeep.due(indexUpkeepDue(indexed('vs_other'), seconds()));
+    await indexUpkeep.due(indexUpkeepDue(indexed('vs_slow'), seconds() + 600));
+    await indexUpkeep.due(indexUpkeepDue(indexed('vs_slow'), seconds() + 1200));
     gate.resolve();
     expect(await atWork).toBe(true);
     expect(await indexUpkeep.putNextInOrder()).toBe(true);
     expect(await indexUpkeep.putNextInOrder()).toBe(false);
     expect(await indexUpkeep.putNextInOrder()).toBe(false);
-    expect(optimize.mock.calls).toEqual([['vs_slow'], ['vs_slow'], ['vs_other']]);
+    expect(optimize.mock.calls).toEqual([[indexed('vs_slow')], [indexed('vs_slow')], [indexed('vs_other')]]);
     optimize.mockRestore();
   });
 });

@@ -3,7 +3,7 @@ import { FILE_BATCH_DUE } from '../../src/retrieval/dueJobs';
 import type { Retrieval } from '../../src/retrieval/retrieval';
 import type { IngestionJob } from '../../src/retrieval/storeRecords';
 import { ModelError, type EmbeddingModel } from '../../src/models/ports';
-import { drive, scope, testRetrieval, upload, wordModel, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, wordModel, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -55,7 +55,7 @@ describe('ingesting', () => {
     expect(await countsOf(storeId)).toMatchObject({ in_progress: 3, total: 3 });
     for (let times = 0; times < 3; times += 1) await test.retrieval.ingestion.ingest(job, ids);
     expect(await countsOf(storeId)).toEqual({ in_progress: 0, completed: 3, failed: 0, cancelled: 0, total: 3 });
-    expect(await test.ports.index.count(storeId)).toBe(3);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(3);
     expect(await test.retrieval.fileBatches.get(scope, storeId, job.jobId)).toMatchObject({ status: 'completed' });
   });
 
@@ -165,7 +165,7 @@ describe('ingesting', () => {
     });
     await drive(withModel(counting), job);
     expect(Math.max(...calls)).toBe(256);
-    expect(calls.reduce((sum, count) => sum + count)).toBe(await test.ports.index.count(store.id));
+    expect(calls.reduce((sum, count) => sum + count)).toBe(await test.ports.index.count(indexed(store.id)));
   });
 
   it('embeds the chunks of small files together: 64 files take one call', async () => {
@@ -196,7 +196,7 @@ describe('ingesting', () => {
     const { job } = await batchOf([text]);
     await drive(withModel(cancelling), job);
     expect(calls).toBe(1);
-    expect(await test.ports.index.count(job.storeId)).toBe(0);
+    expect(await test.ports.index.count(indexed(job.storeId))).toBe(0);
     const batch = await test.retrieval.fileBatches.get(scope, job.storeId, job.jobId);
     expect(batch).toMatchObject({ status: 'cancelled', file_counts: { cancelled: 1, total: 1 } });
   });
@@ -249,7 +249,7 @@ describe('what happens while files are ingested', () => {
   it('a file removed from the store leaves no chunks, and counts as cancelled in its batch', async () => {
     const { storeId, ids, job } = await batchOf(['a', 'b']);
     await whileIngesting(job, ids, async () => test.retrieval.vectorStoreFiles.remove(scope, storeId, ids[0] ?? ''));
-    expect(await test.ports.index.count(storeId)).toBe(1);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(1);
     expect(await countsOf(storeId)).toEqual({ in_progress: 0, completed: 1, failed: 0, cancelled: 0, total: 1 });
     const batch = await test.retrieval.fileBatches.get(scope, storeId, job.jobId);
     expect(batch).toMatchObject({ status: 'completed', file_counts: { completed: 1, cancelled: 1, total: 2 } });
@@ -266,13 +266,13 @@ describe('what happens while files are ingested', () => {
     const batch = await test.retrieval.fileBatches.get(scope, storeId, job.jobId);
     expect(batch).toMatchObject({ status: 'cancelled', file_counts: { in_progress: 0, completed: 1, cancelled: 2 } });
     expect(await countsOf(storeId)).toEqual(batch.file_counts);
-    expect(await test.ports.index.count(storeId)).toBe(1);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(1);
   });
 
   it('a deleted store leaves no chunks', async () => {
     const { storeId, ids, job } = await batchOf(['a']);
     await whileIngesting(job, ids, async () => test.retrieval.vectorStores.remove(scope, storeId));
-    expect(await test.ports.index.count(storeId)).toBe(0);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(0);
     expect(await test.retrieval.ingestion.plan(job)).toEqual({ groups: [] });
   });
 
@@ -290,7 +290,7 @@ describe('what happens while files are ingested', () => {
       attributes: { n: 2 },
     });
     expect(await countsOf(storeId)).toMatchObject({ completed: 1, total: 1 });
-    expect(await test.ports.index.count(storeId)).toBe(1);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(1);
   });
 });
 

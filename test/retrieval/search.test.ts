@@ -1,5 +1,5 @@
 import { ModelError, type EmbeddingModel } from '../../src/models/ports';
-import { drive, scope, testRetrieval, upload, wordModel, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, wordModel, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 let storeId: string;
@@ -187,7 +187,7 @@ describe('search', () => {
     const kept = jest.spyOn(test.ports.index, 'deleteFiles').mockResolvedValue();
     await vectorStoreFiles.remove(scope, store.id, id);
     kept.mockRestore();
-    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(1);
     expect(await find()).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SYNC_DUE, type SyncReference } from '../../src/retrieval/syncRecords';
 import type { CreateSyncRequest } from '../../src/wire/syncs';
-import { drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, type TestRetrieval } from '../support/retrievalPorts';
 import { withWrite } from '../support/storage';
 
 let test: TestRetrieval;
@@ -63,7 +63,7 @@ describe('a sync', () => {
     expect(await held(storeId)).toEqual(['a.txt', 'c.txt']);
     const found = await test.retrieval.search.search(scope, [storeId], ['otters'], { limit: 5, scoreThreshold: 0 });
     expect(found.map(({ text }) => text)).toContain('Otters wake up at night.');
-    expect(await test.ports.index.count(storeId)).toBe(2);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(2);
     expect((await test.retrieval.files.list(scope, page)).data).toHaveLength(2);
 
     anHourLater();

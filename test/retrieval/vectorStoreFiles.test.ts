@@ -1,4 +1,4 @@
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -55,7 +55,7 @@ describe('files of a vector store', () => {
     const { storeId, id, job } = await storeWith('whales '.repeat(500));
     await drive(test.retrieval, job);
     await vectorStoreFiles.setAttributes(scope, storeId, id, { year: 2024 });
-    const before = await test.ports.index.count(storeId);
+    const before = await test.ports.index.count(indexed(storeId));
     const chunking_strategy = {
       type: 'static' as const,
       static: { max_chunk_size_tokens: 100, chunk_overlap_tokens: 0 },
@@ -63,7 +63,7 @@ describe('files of a vector store', () => {
     const again = await vectorStoreFiles.create(scope, storeId, { file_id: id, chunking_strategy });
     expect(again.file).toMatchObject({ status: 'in_progress', attributes: { year: 2024 }, chunking_strategy });
     await drive(test.retrieval, again.job);
-    expect(await test.ports.index.count(storeId)).toBeGreaterThan(before);
+    expect(await test.ports.index.count(indexed(storeId))).toBeGreaterThan(before);
     expect((await vectorStores.get(scope, storeId)).file_counts).toMatchObject({ completed: 1, total: 1 });
   });
 
@@ -79,7 +79,7 @@ describe('files of a vector store', () => {
       object: 'vector_store.file.deleted',
       deleted: true,
     });
-    expect(await test.ports.index.count(storeId)).toBe(0);
+    expect(await test.ports.index.count(indexed(storeId))).toBe(0);
     expect(await vectorStores.get(scope, storeId)).toMatchObject({
       usage_bytes: 0,
       file_counts: { completed: 0, total: 0 },
@@ -114,7 +114,7 @@ describe('files of a vector store', () => {
     await drive(test.retrieval, job);
     await files.remove(scope, file.id);
     const parts = await vectorStoreFiles.content(scope, store.id, file.id);
-    expect(parts).toHaveLength(await test.ports.index.count(store.id, file.id));
+    expect(parts).toHaveLength(await test.ports.index.count(indexed(store.id), file.id));
     expect(parts.length).toBeGreaterThan(5);
     expect(
       parts

@@ -1,5 +1,5 @@
 import { partitionOf } from '../../src/storage/keys';
-import { drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
+import { indexed, drive, scope, testRetrieval, upload, type TestRetrieval } from '../support/retrievalPorts';
 
 let test: TestRetrieval;
 beforeAll(async () => (test = await testRetrieval()));
@@ -52,7 +52,7 @@ describe('vector stores', () => {
     const file = await upload(test.retrieval, 'a.txt', 'whales are mammals');
     const { store, job } = await vectorStores.create(scope, { file_ids: [file.id] });
     if (job) await drive(test.retrieval, job);
-    expect(await test.ports.index.count(store.id)).toBe(1);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(1);
     expect(await vectorStores.remove(scope, store.id)).toEqual({
       id: store.id,
       object: 'vector_store.deleted',
@@ -60,7 +60,7 @@ describe('vector stores', () => {
     });
     await expect(vectorStores.get(scope, store.id)).rejects.toMatchObject({ status: 404 });
     await expect(vectorStores.remove(scope, store.id)).rejects.toMatchObject({ status: 404 });
-    expect(await test.ports.index.count(store.id)).toBe(0);
+    expect(await test.ports.index.count(indexed(store.id))).toBe(0);
     expect(await vectorStores.ownerOf(store.id)).toBeUndefined();
     const partition = partitionOf(scope, 'vector_stores', store.id);
     expect((await test.ports.records.list(partition, 'files', page)).records).toEqual([]);

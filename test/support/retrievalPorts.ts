@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { folderSource } from '../../src/adapters/folderSource';
 import { documentParser } from '../../src/adapters/documentParser';
 import type { EmbeddingModel } from '../../src/models/ports';
+import type { IndexedStore } from '../../src/retrieval/ports';
 import { createRetrieval, type Retrieval } from '../../src/retrieval/retrieval';
 import type { RetrievalPorts } from '../../src/retrieval/retrievalPorts';
 import type { IngestionJob } from '../../src/retrieval/storeRecords';
@@ -15,6 +16,9 @@ import { openBlobs, openRecords, openVectors } from './storage';
 import { wordVector } from './wordVectors';
 
 export const scope: Scope = { tenant: 'team-a', project: '-' };
+
+/** The vector store of that scope as the index knows it. */
+export const indexed = (id: string): IndexedStore => ({ tenant: scope.tenant, id });
 
 /** Vectors by words, so that texts that share words are near. */
 export const wordModel: EmbeddingModel = {

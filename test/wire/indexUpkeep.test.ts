@@ -29,7 +29,9 @@ it('puts the index in order when that is due', async () => {
   expect(await fragments()).toBe(3);
   const records = await openRecords(dataDir);
   // Ten minutes ago the end of the time was ten minutes away at most.
-  await records.writeDue({ add: [indexUpkeepDue(store.id, Math.floor(Date.now() / 1000) - 600)] });
+  await records.writeDue({
+    add: [indexUpkeepDue({ tenant: 'alpha', id: store.id }, Math.floor(Date.now() / 1000) - 600)],
+  });
   await records.close();
   host = await startHost({ dataDir });
   await eventually('one fragment', async () => ((await fragments()) === 1 ? true : undefined));

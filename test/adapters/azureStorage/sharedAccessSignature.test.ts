@@ -45,7 +45,12 @@ it('keeps records, files and vectors', async () => {
 
   const { address, options } = await azureVectors(account, prefix);
   const index = await lanceDbIndex(address, { storageOptions: options });
-  await index.replaceFiles('vs', ['file'], [{ fileId: 'file', ordinal: 0, text: 'text' }], [new Float32Array([1, 0])]);
-  expect(await index.count('vs')).toBe(1);
+  await index.replaceFiles(
+    { tenant: 'a', id: 'vs' },
+    ['file'],
+    [{ fileId: 'file', ordinal: 0, text: 'text' }],
+    [new Float32Array([1, 0])],
+  );
+  expect(await index.count({ tenant: 'a', id: 'vs' })).toBe(1);
   await index.close();
 });
