@@ -1,6 +1,7 @@
 /** Every family of operations that is served. */
 import type { Family } from '../http/family';
 import { agentActivity, applicationActivity } from './activities';
+import { atAgentsAddress } from './agentEndpoint';
 import { agentOperations } from './agents';
 import { askOperations } from './ask';
 import { assistantOperations } from './assistants';
@@ -52,9 +53,22 @@ const modelFamilies: Family[] = [
   realtimeFamily,
 ];
 
+const responses: Family = {
+  ...responsesFamily,
+  operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations),
+};
+const conversations: Family = {
+  ...conversationsFamily,
+  operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
+};
+const talkOperations = [...responses.operations, ...conversations.operations];
+
 export const families: Family[] = [
   ...modelFamilies.map((family) => ({ ...family, isStateless: true })),
-  { name: 'agents', operations: [...agentOperations, ...askOperations, agentActivity] },
+  {
+    name: 'agents',
+    operations: [...agentOperations, ...askOperations, agentActivity, ...atAgentsAddress(talkOperations)],
+  },
   { name: 'applications', operations: [applicationActivity] },
   { name: 'assistants', operations: [...assistantOperations, ...assistantFileOperations].map(inCallersForm) },
   { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
@@ -62,11 +76,8 @@ export const families: Family[] = [
   filesFamily,
   vectorStoresFamily,
   syncsFamily,
-  { ...responsesFamily, operations: withUpstreamMode(responsesFamily.operations, upstreamResponseOperations) },
-  {
-    ...conversationsFamily,
-    operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
-  },
+  responses,
+  conversations,
   containersFamily,
   usageFamily,
 ];

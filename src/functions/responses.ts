@@ -52,7 +52,9 @@ const isDated = ({ request, apiVersion }: Call): boolean =>
 /** What the caller asked to see, the addresses of files below the base path that he came by, and his version. */
 export function viewOf(call: Call, include: readonly Includable[]): View {
   const { origin, pathname } = new URL(call.request.url);
-  const base = origin + pathname.replace(/\/(responses|conversations)(\/.*)?$/i, '');
+  const base =
+    origin +
+    pathname.replace(/(\/agents\/[^/]+\/endpoint\/protocols\/openai)?\/(responses|conversations)(\/.*)?$/i, '');
   return { include, fileUrl: (_container, file) => `${base}/files/${file}/content`, isDated: isDated(call) };
 }
 

@@ -49,6 +49,7 @@ export interface ChatRequest {
   safety_identifier?: string;
   prompt_cache_key?: string;
   prompt_cache_retention?: string;
+  prompt_cache_options?: object;
 }
 
 export interface Usage {

@@ -20,6 +20,7 @@ export function sampling({ body }: Settings): Partial<ChatRequest> {
     ...(body.safety_identifier && { safety_identifier: body.safety_identifier }),
     ...(body.prompt_cache_key && { prompt_cache_key: body.prompt_cache_key }),
     ...(body.prompt_cache_retention && { prompt_cache_retention: body.prompt_cache_retention }),
+    ...(body.prompt_cache_options && { prompt_cache_options: body.prompt_cache_options }),
   };
 }
 

@@ -52,6 +52,7 @@ export function withId(item: OwnItem, key: ResponseKey): ResponseItem {
     case 'function_call_output':
       return { ...item, id, status: item.status ?? 'completed' };
     case 'mcp_approval_response':
+    case 'reasoning':
       return { ...item, id };
     default:
       return item;
@@ -84,6 +85,7 @@ export function checkDistinct(items: ResponseItem[], there: ResponseItem[], para
 
 /**
  * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
+ * A call that is told again while it waits for its output is the same call: the AI SDK repeats it beside `previous_response_id`.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
   /** How many calls with that id wait for their output; below zero: outputs without a call. */
@@ -92,13 +94,18 @@ export function checkCalls(items: ResponseItem[], isCut: boolean): void {
   const cut = new Set(
     items.flatMap((item) => (item.type === 'function_call' && item.status === 'incomplete' ? [item.call_id] : [])),
   );
+  /** How often a call was told again. */
+  const repeated = new Map<string, number>();
   const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
   for (const item of items) {
-    if (item.type === 'function_call') note(item.call_id, 1);
+    if (item.type === 'function_call') {
+      if ((open.get(item.call_id) ?? 0) > 0) repeated.set(item.call_id, (repeated.get(item.call_id) ?? 0) + 1);
+      note(item.call_id, 1);
+    }
     if (item.type === 'function_call_output') note(item.call_id, -1);
   }
   for (const [id, count] of open) {
-    if (count > 0 && !cut.has(id)) throw errors.noToolOutput(id);
+    if (count > (repeated.get(id) ?? 0) && !cut.has(id)) throw errors.noToolOutput(id);
     if (count < 0 && !isCut) throw errors.noToolCall(id);
   }
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));

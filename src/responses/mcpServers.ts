@@ -2,7 +2,7 @@
 import { errors } from '../errors';
 import type { McpCall, McpListTools, OutputItem } from '../wire/responseItems';
 import type { McpTool } from '../wire/responseTools';
-import { McpError, type McpClient, type McpClients, type McpServer } from './mcpPort';
+import { McpError, type McpClient, type McpClients, type McpServer, type McpTool as ServerTool } from './mcpPort';
 import { isAllowed } from './offeredTools';
 import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId } from './responseIds';
@@ -67,13 +67,13 @@ export class McpServers {
 
   private async listed(tool: McpTool, index: number, add: (items: OutputItem[]) => void): Promise<McpListTools> {
     const id = newItemId(itemPrefixes.mcp_list_tools, this.task.key);
-    const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [], error: null };
+    const empty: McpListTools = { id, type: 'mcp_list_tools', server_label: tool.server_label, tools: [] };
     this.asked = { index, item: empty };
     await this.emit(itemAdded(index, empty));
     await this.emit(itemEvent('mcp_list_tools.in_progress', empty, index));
     try {
       const tools = await this.open().listTools(serverOf(tool), this.signal);
-      const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)) };
+      const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)).map(listedTool) };
       await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
       await this.emit(itemDone(index, list));
       add([list]);
@@ -124,6 +124,14 @@ export class McpServers {
     await this.client?.close();
   }
 }
+
+/** Without what the server does not say: the AI SDK takes no null for it. */
+const listedTool = ({ name, description, input_schema, annotations }: ServerTool): McpListTools['tools'][number] => ({
+  name,
+  ...(description !== null && { description }),
+  input_schema,
+  ...(annotations && { annotations }),
+});
 
 const serverOf = ({ server_label: label, server_url: url, headers, authorization }: McpTool): McpServer => ({
   label,

@@ -25,7 +25,7 @@ export const agentPathName = z
 /** `StructuredInputDefinition`: a value that a caller gives with each call, for templates in the instructions. */
 const structuredInput = z.strictObject({
   description: z.string().nullish(),
-  default_value: z.unknown(),
+  default_value: z.unknown().optional(),
   schema: z.record(z.string(), z.unknown()).nullish(),
   required: z.boolean().nullish(),
 });

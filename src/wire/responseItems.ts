@@ -199,9 +199,10 @@ const mcpApprovalResponse = z.object({
   approve: z.boolean(),
   reason: z.string().nullish(),
 });
+/** Programs that keep encrypted reasoning themselves send it without an id. */
 const reasoning = z.object({
   type: z.literal('reasoning'),
-  id: objectId,
+  id: itemId,
   summary: z.array(z.object({ type: z.literal('summary_text'), text: z.string() })).default([]),
   content: z.array(z.looseObject({ type: z.string() })).nullish(),
   encrypted_content: z.string().nullish(),
@@ -279,6 +280,7 @@ const functionCallOutputResource = functionCallOutput.extend({
   output: z.union([z.string(), z.array(shownPart)]),
 });
 const mcpApprovalResponseResource = mcpApprovalResponse.extend(withId);
+const reasoningResource = reasoning.extend(withId);
 
 /** What a response may put out (`OutputItem`). */
 export const outputItem = z.discriminatedUnion('type', [
@@ -289,7 +291,7 @@ export const outputItem = z.discriminatedUnion('type', [
   mcpListTools,
   mcpCall,
   mcpApprovalRequest,
-  reasoning,
+  reasoningResource,
 ]);
 export type OutputItem = z.infer<typeof outputItem>;
 export type OutputMessage = z.infer<typeof outputMessage>;
@@ -312,7 +314,7 @@ export const responseItem = z.discriminatedUnion('type', [
   mcpCall,
   mcpApprovalRequest,
   mcpApprovalResponseResource,
-  reasoning,
+  reasoningResource,
   webSearchCall,
 ]);
 export type ResponseItem = z.infer<typeof responseItem>;

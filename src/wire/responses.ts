@@ -20,6 +20,15 @@ const agentReference = z.strictObject({
 });
 export type AgentReference = z.infer<typeof agentReference>;
 
+/** How the model service keeps prompts (of current SDKs). */
+const promptCacheOptions = z.strictObject({
+  mode: z
+    .enum(['implicit', 'explicit'])
+    .refine((mode) => mode === 'implicit', unsupported('Breakpoints are not passed on to the model service.'))
+    .optional(),
+  ttl: z.string().max(16).optional(),
+});
+
 const serviceTier = z.enum(['auto', 'default', 'flex', 'priority', 'scale']);
 
 /** `CreateResponse`. */
@@ -56,6 +65,7 @@ export const createResponseRequest = z
     safety_identifier: z.string().max(64).nullish(),
     prompt_cache_key: z.string().nullish(),
     prompt_cache_retention: z.enum(['in_memory', 'in-memory', '24h']).nullish(),
+    prompt_cache_options: promptCacheOptions.nullish(),
     structured_inputs: z.record(z.string(), z.unknown()).nullish(),
     moderation: unsupportedField('Call moderations.'),
     context_management: unsupportedField("Use 'truncation'."),

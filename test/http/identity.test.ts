@@ -113,9 +113,11 @@ it('OpenAI.User reads and uses everything', () => {
   ];
   // Costs are not for everyone who causes them.
   const managed = ['get /usage'];
+  const agentsProtocol = '/agents/{agent_name}/endpoint/protocols/openai/';
   for (const { method, path, role } of operations) {
     const isRead = method === 'get' && !managed.includes(`${method} ${path}`);
-    const isUse = isRead || families.test(path) || besides.includes(`${method} ${path}`);
+    const isUse =
+      isRead || families.test(path) || path.startsWith(agentsProtocol) || besides.includes(`${method} ${path}`);
     expect({ method, path, role }).toEqual({ method, path, role: isUse ? 'user' : 'contributor' });
   }
 });

@@ -17,11 +17,11 @@ export interface FoundryHost {
 
 const HOUR_MS = 3_600_000;
 
-/** Starts it; the models are embedded by the scripted service too. */
-export async function startFoundryHost(): Promise<FoundryHost> {
+/** Starts it with these settings; the scripted service embeds too. */
+export async function startFoundryHost(settings: Record<string, string> = {}): Promise<FoundryHost> {
   const [certificates, upstream] = await Promise.all([makeCertificates(), startScriptedUpstream()]);
   const host = await startHost({
-    env: { ...certificates.env, OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed' },
+    env: { ...certificates.env, OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed', ...settings },
   });
   const sent: string[] = [];
   return {

@@ -1,4 +1,4 @@
-/** Every model family of `@ai-sdk/azure`, at each of the addresses that it makes, before services of both styles. Its `responses` models are not served yet. */
+/** Every model family of `@ai-sdk/azure`, at each of the addresses that it makes, before services of both styles. Those of responses: aiSdkResponses.test.ts. */
 import { createAzure } from '@ai-sdk/azure';
 import {
   embed,

@@ -289,6 +289,11 @@ it('an agent is resolved here: its model, instructions and tools go on in its pl
   });
   const unknown = await post(`${project}/openai/v1/responses`, { ...asks, agent: { name: 'nobody' } });
   expect([unknown.status, media.requests.length]).toEqual([404, 1]);
+  // At the agent's own address too, where none is named.
+  const rest = { ...asks, agent: undefined };
+  const atAddress = await post(`${project}/agents/pilot/endpoint/protocols/openai/responses`, rest);
+  expect([atAddress.status, media.requests.length]).toEqual([200, 2]);
+  expect(JSON.parse(media.requests[1]?.body.toString() ?? '')).toEqual(sentFirst());
 });
 
 it('a caller that leaves a stream ends it at the service', async () => {
