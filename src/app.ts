@@ -2,7 +2,6 @@
  * Wires adapters to ports from the settings: the only file that knows everybody. Built on first use, so that importing it costs
  * nothing and throws nothing.
  */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { azureToken } from './adapters/azureToken';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
@@ -12,11 +11,8 @@ import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
 import { fileDownload } from './adapters/fileDownload';
-import { folderBlobs } from './adapters/folderBlobs';
-import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
 import { documentParser } from './adapters/documentParser';
-import { lateVectorIndex } from './adapters/lateVectorIndex';
 import { localEmbeddings } from './adapters/localEmbeddings';
 import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
 import { localChatModel, LOCAL_MODEL } from './adapters/localModel';
@@ -27,7 +23,6 @@ import { openAiEmbeddings } from './adapters/openAiEmbeddings';
 import { openAiUpstream } from './adapters/openAiUpstream';
 import { pyodideSandbox } from './adapters/pyodide/pyodideSandbox';
 import { sessionPoolSandbox, SESSION_POOL_SCOPE } from './adapters/sessionPool/sessionPoolSandbox';
-import { sqliteRecords } from './adapters/sqlite';
 import { advanceRun, type RunState } from './assistants/advanceRun';
 import { createActivities, type Activities } from './activities/activities';
 import { createAgents, type Agents } from './agents/agents';
@@ -37,7 +32,7 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, readStateSettings, type Config, type StateConfig } from './config';
+import { ConfigError, readConfig, readStateSettings, type Config } from './config';
 import { auditLine, type AuditEvent } from './auditEvent';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
@@ -53,6 +48,7 @@ import { accessTokens } from './identity/accessTokens';
 import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
+import { openRecords, openStorage, type LogFault } from './openStorage';
 import type { Principal } from './principal';
 import type { SourceType } from './wire/dataSources';
 import { readModelBackends, type ModelBackend } from './modelBackends';
@@ -62,10 +58,9 @@ import { embeddingIds } from './models/backendChoice';
 import { createFineTuningJobs, type FineTuningJobs } from './models/fineTuningJobs';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
-import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
-import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
+import { UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import { HandOver } from './storage/handOver';
@@ -189,9 +184,6 @@ export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { c
   const records = await openRecords(readStateSettings(env), logFault);
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
-
-/** First segments of the names of blobs, each a container in an account. */
-const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** The container's name in the account, or that of its folder. */
 export const uploadContainer = (storage: Config['storage']): string =>
@@ -469,50 +461,6 @@ function openedLate<Type extends SourceType>(load: () => Promise<OpenDataSource<
   return async (configuration, scope) => (await opener.get())(configuration, scope);
 }
 
-/** What keeps the state. */
-export interface Storage {
-  records: Records;
-  blobs: Blobs;
-  /** What syncs mirror. */
-  source: BlobSource;
-  index: VectorIndex;
-}
-
-type LogFault = (message: string, error: unknown) => void;
-
-async function openRecords(
-  { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
-  logFault: LogFault,
-): Promise<Records> {
-  if (storage.kind === 'embedded') return sqliteRecords(join(dataDir, 'records.sqlite'));
-  const { azureRecords } = await import('./adapters/azureStorage/azureRecords.js');
-  return azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
-}
-
-/** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
-export async function openStorage(config: StateConfig, logFault: LogFault): Promise<Storage> {
-  const { storage, dataDir } = config;
-  const records = await openRecords({ storage, dataDir }, logFault);
-  const index = lateVectorIndex(late(async () => openVectorIndex(config)));
-  if (storage.kind === 'embedded') {
-    return {
-      records,
-      blobs: folderBlobs(join(dataDir, 'blobs')),
-      source: folderSource(join(dataDir, 'blobs')),
-      index,
-    };
-  }
-  const { account, prefix } = storage;
-  const { azureBlobs } = await import('./adapters/azureStorage/azureBlobs.js');
-  const { azureSource } = await import('./adapters/azureStorage/azureSource.js');
-  return {
-    records,
-    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
-    source: await azureSource(account),
-    index,
-  };
-}
-
 /** What runs code; undefined where nothing does. */
 function openSandbox(
   { codeInterpreter, sessionPoolEndpoint, pyodidePackageDir }: Config,
@@ -523,19 +471,6 @@ function openSandbox(
     return sessionPoolSandbox({ endpoint: sessionPoolEndpoint, token, logFault });
   }
   return codeInterpreter === 'pyodide' ? pyodideSandbox({ packageDir: pyodidePackageDir, logFault }) : undefined;
-}
-
-async function openVectorIndex({ vectorIndex, storage, dataDir }: StateConfig): Promise<VectorIndex> {
-  if (vectorIndex.kind === 'azure_search') {
-    const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
-    const { azureSearchIndex } = await import('./adapters/azureSearch/azureSearchIndex.js');
-    return azureSearchIndex({ ...vectorIndex, credential });
-  }
-  const { lanceDbIndex } = await import('./adapters/lanceDb.js');
-  if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
-  const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');
-  const { address, options } = await azureVectors(storage.account, storage.prefix);
-  return lanceDbIndex(address, { storageOptions: options });
 }
 
 function vectorIndexSecrets({ vectorIndex }: Config): string[] {

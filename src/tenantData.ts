@@ -1,7 +1,8 @@
 /** What `npm run tenant` works with: the store of the settings, without the rest of the app. */
-import { closeAll, openStorage } from './app';
+import { closeAll } from './app';
 import { readStateSettings } from './config';
 import { createApiKeys } from './identity/apiKeys';
+import { openStorage } from './openStorage';
 import { fileBlob } from './retrieval/files';
 import { removeStoreRemains } from './retrieval/retention';
 import { exportTenant, type TenantExport } from './tenants/exportTenant';
