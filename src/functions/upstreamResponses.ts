@@ -121,6 +121,7 @@ async function passRequest(
   return forwardJson(call, operation, model, { ...body, stream: body.stream === true }, sent, {
     backend,
     repeats: operation === 'responses/input_tokens',
+    errorEvent,
     see: async (answer) => (answer.status < 300 ? see(answer) : unlessLacking(answer, operation, backend)),
   });
 }
@@ -139,8 +140,16 @@ async function passOwn(call: ResponseCall, method: 'GET' | 'POST' | 'DELETE', ac
     backend,
     repeats: method === 'GET',
     streamed: query?.get('stream') === 'true',
+    errorEvent,
     see: async (answer) => see(withoutCost(answer)),
   });
+}
+
+/** The error as a response's event, numbered behind the last one. The SDK of OpenAI throws what is in `error`, as of every stream that breaks off. */
+function errorEvent(error: object, last: string): string {
+  const number = [...last.matchAll(/"sequence_number"\s*:\s*(\d+)/g)].at(-1)?.[1];
+  const sequence_number = number === undefined ? 0 : Number(number) + 1;
+  return `event: error\ndata: ${JSON.stringify({ ...error, type: 'error', sequence_number, error })}\n\n`;
 }
 
 /** Notes what a stored response tells of: one in the background tells its items only when it is asked for. */

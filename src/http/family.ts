@@ -5,7 +5,7 @@ import * as df from 'durable-functions';
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors';
 import { authorize, type Authenticate } from './authentication';
-import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
+import { basePaths, checkApiVersion, checkProject, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
 import { errorResponse, isFault } from './errorResponse';
@@ -200,6 +200,7 @@ async function answer(
   const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
   const principal = await authenticate(request.headers);
   authorize(principal, declared, located.project);
+  checkProject(located.project);
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {

@@ -5,6 +5,7 @@ import type { Scope } from '../scope';
 import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import type { ResponseTextFormat } from '../wire/responseSettings';
+import { agentReferenceOf } from './agentReference';
 import type { AgentSettings, ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
 
@@ -25,7 +26,7 @@ export async function settingsOf(
   asked: CreateResponseRequest,
   takesAnyPrompt: boolean,
 ): Promise<Settings> {
-  const reference = asked.agent ?? asked.agent_reference;
+  const reference = agentReferenceOf(asked);
   const agent = reference && (await ports.agents.resolve(scope, reference, asked.structured_inputs ?? undefined));
   const body = agent ? withAgent(asked, agent.settings) : asked;
   const model = body.model;

@@ -2,6 +2,7 @@
 import type { Scope } from '../scope';
 import { COMPUTER_USE, computerUseSpellings } from '../wire/responseTools';
 import type { UpstreamResponseRequest, UpstreamTool } from '../wire/upstreamResponses';
+import { agentReferenceOf } from './agentReference';
 import type { AgentResolver } from './ports';
 
 /**
@@ -15,7 +16,7 @@ export async function settledHere(
 ): Promise<UpstreamResponseRequest | undefined> {
   const { agent, agent_reference, structured_inputs, ...rest } = asked;
   let settled = asked;
-  const reference = agent ?? agent_reference;
+  const reference = agentReferenceOf({ agent, agent_reference, structured_inputs });
   if (reference) {
     const { settings } = await agents.resolve(scope, reference, structured_inputs ?? undefined);
     const { tools, ...others } = settings;

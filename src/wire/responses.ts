@@ -22,6 +22,8 @@ export type AgentReference = z.infer<typeof agentReference>;
 
 const serviceTier = z.enum(['auto', 'default', 'flex', 'priority', 'scale']);
 
+const notPadded = unsupported('Events are not padded.');
+
 /** `CreateResponse`. */
 export const createResponseRequest = z
   .strictObject({
@@ -36,7 +38,14 @@ export const createResponseRequest = z
     background: z.boolean().nullish(),
     store: z.boolean().nullish(),
     stream: z.boolean().nullish(),
-    stream_options: z.strictObject({ include_obfuscation: z.boolean().nullish() }).nullish(),
+    stream_options: z
+      .strictObject({
+        include_obfuscation: z
+          .boolean()
+          .refine((isWanted) => !isWanted, notPadded)
+          .nullish(),
+      })
+      .nullish(),
     include: z.array(includable).nullish(),
     tools: responseTools.nullish(),
     tool_choice: responseToolChoice.nullish(),
@@ -152,5 +161,5 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 export const retrieveResponseQuery = includeQuery.extend({
   stream: flag.optional(),
   starting_after: z.coerce.number().int().min(0).optional(),
-  include_obfuscation: flag.refine((isWanted) => !isWanted, unsupported('Events are not padded.')).optional(),
+  include_obfuscation: flag.refine((isWanted) => !isWanted, notPadded).optional(),
 });

@@ -291,6 +291,38 @@ it('an agent is resolved here: its model, instructions and tools go on in its pl
   expect([unknown.status, media.requests.length]).toEqual([404, 1]);
 });
 
+it('a stream that breaks off ends with an error event, numbered behind the last one, and the SDK throws it', async () => {
+  const response = { id: 'resp_broken', object: 'response', status: 'in_progress', output: [] };
+  let goOn = (): void => undefined;
+  async function* broken() {
+    yield frame('response.created', { response, sequence_number: 6 });
+    // Until the caller has it.
+    await new Promise<void>((resolve) => (goOn = resolve));
+  }
+  media.on(() => ({ headers: { 'content-type': 'text/event-stream' }, body: broken(), cut: true }));
+  const answer = await post('/v1/responses', { ...asked, stream: true });
+  let text = '';
+  for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += piece;
+    goOn();
+  }
+  const last = text.trim().split('\n\n').at(-1) ?? '';
+  const [name, data] = last.split('\n');
+  expect(name).toBe('event: error');
+  const error = { code: 'upstream_error', message: expect.stringContaining('broke off'), param: null };
+  expect(JSON.parse(data?.slice('data: '.length) ?? '')).toEqual({
+    type: 'error',
+    sequence_number: 7,
+    ...error,
+    error: { type: 'server_error', ...error },
+  });
+  const stream = await hosts.openai.openai().responses.create({ ...asked, stream: true });
+  const reading = (async () => {
+    for await (const event of stream) if (event.type === 'response.created') goOn();
+  })();
+  await expect(reading).rejects.toMatchObject({ code: 'upstream_error' });
+});
+
 it('a caller that leaves a stream ends it at the service', async () => {
   const response = { id: 'resp_left', object: 'response', status: 'in_progress', output: [] };
   async function* endless() {
