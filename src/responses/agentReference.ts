@@ -25,3 +25,9 @@ export function agentReferenceOf({
   }
   return reference;
 }
+
+/** The agent as its answers name it: as Foundry's connector reads it, and as its SDK does. */
+export const shownAgent = (agent: { name: string; version: string }) => ({
+  agent: { type: 'agent_id' as const, ...agent },
+  agent_reference: { type: 'agent_reference' as const, ...agent },
+});

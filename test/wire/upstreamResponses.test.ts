@@ -280,7 +280,12 @@ it('an agent is resolved here: its model, instructions and tools go on in its pl
     structured_inputs: { what: 'tides' },
   };
   const answer = await post(`${project}/openai/v1/responses`, asks);
-  expect(await answer.json()).toMatchObject({ object: 'response', output_text: 'The sea is high.' });
+  expect(await answer.json()).toMatchObject({
+    object: 'response',
+    output_text: 'The sea is high.',
+    agent: { type: 'agent_id', name: 'pilot', version: '1' },
+    agent_reference: { type: 'agent_reference', name: 'pilot', version: '1' },
+  });
   expect(sentFirst()).toEqual({
     model: 'gpt-4o',
     input: 'Speak.',
