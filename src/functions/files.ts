@@ -1,6 +1,7 @@
 /** `/files`: upload, list, get, content, delete (openai-2026-08). */
 import type { Readable } from 'node:stream';
 import { services } from '../app';
+import { faultLogger } from '../log';
 import type { Connection } from '../http/connection';
 import type { Family } from '../http/family';
 import { readUpload } from '../http/multipart';
@@ -67,12 +68,13 @@ const getFileContent = operation({
 
 /** The content of the file. Throws 404 for one that is not there. */
 export async function contentAnswer(
-  { scope, connection, invocation }: Pick<Call, 'scope' | 'connection' | 'invocation'>,
+  { scope, connection }: Pick<Call, 'scope' | 'connection'>,
   id: string,
 ): Promise<Response> {
   const { files } = (await services()).retrieval;
   const { file, size, content } = await files.content(scope, id);
-  const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
+  const logFault = faultLogger();
+  const onFault = (error: unknown): void => logFault(`The content of ${file.id} cannot be read.`, error);
   return new Response(paced(content, connection, onFault), {
     headers: {
       'content-type': 'application/octet-stream',

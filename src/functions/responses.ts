@@ -4,6 +4,7 @@ import { ApiError, errors } from '../errors';
 import { errorBody, isFault, toApiError } from '../http/errorResponse';
 import type { Family } from '../http/family';
 import { operation, pathParams, polled, type Call, type Operation } from '../http/operation';
+import { faultLogger } from '../log';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
 import { outputText, shownEvent, shownItem, shownResponse, type View } from '../responses/shownResponse';
@@ -75,9 +76,10 @@ async function beginInBackground(call: Call, prepared: PreparedResponse): Promis
 
 /** The stream of a response in the background, from what is stored of it, so that a caller who leaves stops nothing. */
 async function followed(call: Call, id: string, startingAfter: number, view: View): Promise<Response> {
-  const { connection, invocation, scope } = call;
+  const { connection, scope } = call;
   const show = shownTo(call, view, id);
   const { responses } = await services();
+  const logFault = faultLogger();
   const events = await responses.follow(scope, id, startingAfter, connection.signal);
   return eventStream(
     connection,
@@ -93,10 +95,10 @@ async function followed(call: Call, id: string, startingAfter: number, view: Vie
         const { message, code, param } = errorBody(toApiError(error)).error;
         // Not one of the response's events: who asks again behind it misses none.
         await send('error', { type: 'error', code, message, param, sequence_number: last });
-        if (isFault(error)) invocation.error(`The stream of ${id} failed.`, error);
+        if (isFault(error)) logFault(`The stream of ${id} failed.`, error);
       }
     },
-    (error) => invocation.error(`The stream of ${id} failed.`, error),
+    (error) => logFault(`The stream of ${id} failed.`, error),
   );
 }
 
