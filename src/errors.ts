@@ -397,7 +397,11 @@ export const errors = {
       'stream',
     ),
   needsUpstreamResponses: (param: string) =>
-    invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+    invalid(
+      "This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream', and call it by a response; 'ask' and channels do not reach it.",
+      'unsupported',
+      param,
+    ),
   noContainerFile: notFound('container file'),
   /** Files and vector stores of this server, where the upstream answers. */
   notOfUpstream: (kind: string, id: string, param: string) =>

@@ -1,8 +1,10 @@
 /** `ask`: an agent runs to its end and its text and citations come back; an extension for those who make flows. */
 import { namedAgent } from '../agents/namedAgent';
+import { services } from '../app';
 import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { citedResponse } from '../responses/citedResponse';
+import { isOver } from '../responses/eventBatches';
 import { askAnswer, askRequest, type AskAnswer } from '../wire/ask';
 import type { ResponseObject } from '../wire/responses';
 import { begin, within } from './askedResponses';
@@ -58,10 +60,9 @@ const getAnswer: Operation = operation({
   response: askAnswer,
   handle: async (call) => {
     const { agent_name, response_id } = call.params;
-    const response = await within(call.scope, response_id, 0, call.connection.signal);
-    if (!response) return underWay(call, response_id);
+    const response = await (await services()).responses.get(call.scope, response_id);
     if (response.agent?.name !== namedAgent(agent_name).name) throw errors.noResponse(response_id);
-    return answerOf(response);
+    return isOver(response.status) ? answerOf(response) : underWay(call, response_id);
   },
 });
 

@@ -5,7 +5,7 @@ import { faultLogger } from '../log';
 import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
-import { passThrough, type PassThroughTimes } from '../http/passThrough';
+import { passThrough, type PassThroughOptions, type PassThroughTimes } from '../http/passThrough';
 import type { GatewayAnswer, GatewayBody } from '../models/gateway';
 import { ModelError } from '../models/ports';
 import type { z } from 'zod';
@@ -39,6 +39,8 @@ interface Forwarded {
   backend?: string;
   /** Absent: as the operation is. */
   repeats?: boolean;
+  /** As of {@link passThrough}. */
+  errorEvent?: PassThroughOptions['errorEvent'];
   /** Sees the answer before its caller, and hands on what goes to the caller; what it throws is answered instead. */
   see?: (answer: GatewayAnswer) => Promise<GatewayAnswer>;
 }
@@ -58,6 +60,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     showsKeys,
     backend,
     repeats = repeatable(operation),
+    errorEvent,
     see,
   } = given;
   const { gateway } = await services();
@@ -68,6 +71,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     uploaded,
     times,
     maskKeys: showsKeys ? undefined : gateway.maskKeys,
+    errorEvent,
     onFault: lateFault(operation),
     ask: async (signal) => {
       const answer = gateway.forward({
@@ -105,7 +109,7 @@ export async function forwardJson(
   model: string,
   body: JsonRequest,
   bytes = call.bytes,
-  more: Pick<Forwarded, 'backend' | 'repeats' | 'see'> = {},
+  more: Pick<Forwarded, 'backend' | 'repeats' | 'errorEvent' | 'see'> = {},
 ): Promise<Response> {
   const streamed = body.stream === true;
   const estimatedTokens = Math.ceil(bytes.length / 4) + maxTokensOf(body);

@@ -5,7 +5,9 @@ import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { hasRepeatedMembers } from '../http/repeatedMembers';
 import type { GatewayAnswer } from '../models/gateway';
-import { textOfResponse } from '../responses/toldObjects';
+import { shownAgent } from '../responses/agentReference';
+import { textOfResponse, type ToldObjects } from '../responses/toldObjects';
+import type { UpstreamRequest } from '../responses/upstreamResponses';
 import { upstreamAnswer, upstreamResponseRequest } from '../wire/upstreamResponses';
 import { forward, forwardJson } from './modelCall';
 import { bytesOf, jsonOf, notedAnswer, withBytes } from './notedAnswer';
@@ -28,10 +30,11 @@ const create = operation({
     const { scope, body, toleratesUnknownFields } = call;
     const { upstreamResponses } = await services();
     const isStored = body.store !== false;
-    const shown = toleratesUnknownFields ? withText : undefined;
-    return passRequest(call, 'responses', async (answer) =>
-      notedAnswer(answer, async (told) => upstreamResponses.note(scope, answer.backend, told, isStored), shown),
-    );
+    return passRequest(call, 'responses', async (answer, agent) => {
+      const shown = (value: unknown) => withAgent(toleratesUnknownFields ? withText(value) : value, agent);
+      const note = async (told: ToldObjects) => upstreamResponses.note(scope, answer.backend, told, isStored);
+      return notedAnswer(answer, note, toleratesUnknownFields || agent ? shown : undefined);
+    });
   },
 });
 
@@ -107,7 +110,7 @@ const inputItems = operation({
   handle: async (call) => passOwn(call, 'GET', '/input_items', async (answer) => answer),
 });
 
-type See = (answer: GatewayAnswer) => Promise<GatewayAnswer>;
+type See = (answer: GatewayAnswer, agent?: UpstreamRequest['agent']) => Promise<GatewayAnswer>;
 
 /** Sends a request of the family on, once: it may be billed, and what it makes is stored. `see` is given successes. */
 async function passRequest(
@@ -117,12 +120,13 @@ async function passRequest(
 ): Promise<Response> {
   await requireBackends();
   const { scope, body } = call;
-  const { model, backend, changed } = await (await services()).upstreamResponses.prepare(scope, body);
+  const { model, backend, changed, agent } = await (await services()).upstreamResponses.prepare(scope, body);
   const sent = changed ? Buffer.from(JSON.stringify(changed)) : checkedBytes(call);
   return forwardJson(call, operation, model, { ...body, stream: body.stream === true }, sent, {
     backend,
     repeats: operation === 'responses/input_tokens',
-    see: async (answer) => (answer.status < 300 ? see(answer) : unlessLacking(answer, operation, backend)),
+    errorEvent,
+    see: async (answer) => (answer.status < 300 ? see(answer, agent) : unlessLacking(answer, operation, backend)),
   });
 }
 
@@ -140,8 +144,16 @@ async function passOwn(call: ResponseCall, method: 'GET' | 'POST' | 'DELETE', ac
     backend,
     repeats: method === 'GET',
     streamed: query?.get('stream') === 'true',
+    errorEvent,
     see: async (answer) => see(withoutCost(answer)),
   });
+}
+
+/** The error as a response's event, numbered behind the last one. The SDK of OpenAI throws what is in `error`, as of every stream that breaks off. */
+function errorEvent(error: object, last: string): string {
+  const number = [...last.matchAll(/"sequence_number"\s*:\s*(\d+)/g)].at(-1)?.[1];
+  const sequence_number = number === undefined ? 0 : Number(number) + 1;
+  return `event: error\ndata: ${JSON.stringify({ ...error, type: 'error', sequence_number, error })}\n\n`;
 }
 
 /** Notes what a stored response tells of: one in the background tells its items only when it is asked for. */
@@ -165,6 +177,10 @@ export const withoutCost = (answer: GatewayAnswer): GatewayAnswer => ({ ...answe
 /** Foundry's connectors read the text of a response from `output_text`. */
 const withText = (value: unknown): unknown =>
   typeof value === 'object' && value !== null ? { ...value, output_text: textOfResponse(value) } : value;
+
+/** The upstream does not know the agent that it answers for. */
+const withAgent = (value: unknown, agent: UpstreamRequest['agent']): unknown =>
+  agent && typeof value === 'object' && value !== null ? { ...value, ...shownAgent(agent) } : value;
 
 /** What callers may ask of the upstream in the query. */
 const QUERY = /^(?:include|include\[\]|stream|starting_after|include_obfuscation|limit|order|after|before)$/;

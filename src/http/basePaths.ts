@@ -48,6 +48,19 @@ export function locate(pathname: string): LocatedPath | undefined {
   return undefined;
 }
 
+/** Characters of a project's name as it stands in the path: it is part of the keys of records. Foundry's own are shorter. */
+const MAX_PROJECT = 128;
+
+/** Throws 400 for a project that nothing can be stored for. */
+export function checkProject(project: string): void {
+  if (project.length > MAX_PROJECT)
+    throw errors.invalidParameter(
+      `The project's name is longer than ${MAX_PROJECT} characters.`,
+      'invalid_value',
+      'project',
+    );
+}
+
 /**
  * Serves every well-formed dated version, `preview`, `latest` and `v1`. Throws 400 for a malformed one, and for a missing one where the base path
  * asks for it, unless the operation is one whose contract leaves it out (`optional`, oddity O22).

@@ -10,9 +10,10 @@ export function toApiError(error: unknown): ApiError {
   return errors.internal();
 }
 
-/** Whether the error is a fault of ours, which belongs in the log. */
+/** Whether the error is a fault of ours, which belongs in the log. 501 is none: the caller asks for what is not served here. */
 export function isFault(error: unknown): boolean {
-  return toApiError(error).status >= 500;
+  const { status } = toApiError(error);
+  return status >= 500 && status !== 501;
 }
 
 /** `{error:{message,type,param,code}}`, from which the SDKs make their error classes. */

@@ -7,7 +7,7 @@ import type { AuditEvent } from '../auditEvent';
 import { errors } from '../errors';
 import { auditEvent } from './audit';
 import { authorize, type Authenticate } from './authentication';
-import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
+import { basePaths, checkApiVersion, checkProject, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
 import { addLogFields, inLogScope, logFault } from '../log';
@@ -245,6 +245,7 @@ async function handled(
   principal: Principal,
 ): Promise<unknown> {
   authorize(principal, declared, located.project);
+  checkProject(located.project);
   const { run_id: run, thread_id: thread, response_id: response } = params;
   addLogFields({ tenant: principal.tenant, run, thread, response });
   const encoding = request.headers.get('content-encoding');

@@ -44,6 +44,8 @@ export interface PassThroughOptions {
   maskKeys?: (bytes: Buffer) => void;
   /** An answer that does not say what it is must be JSON: no sound, and no stream. */
   expectsJson?: boolean;
+  /** The event that tells of an error, whole; `last` is the end of what went before it. Absent: `{"error": …}` without a name. */
+  errorEvent?: (error: object, last: string) => string;
   /** Told of faults that came after the answer had begun. */
   onFault: (error: unknown) => void;
   /** Resolves when the caller has sent all of its upload: the time for the answer counts from then. */

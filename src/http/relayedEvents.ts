@@ -14,13 +14,18 @@ const COMMENT = Buffer.from(': keep-alive\n\n');
 /** Bytes at the end of a stream in which its usage is looked for. */
 const USAGE_BYTES = 4096;
 
+type EventOptions = Pick<PassThroughOptions, 'onFault' | 'maskKeys' | 'errorEvent'>;
+
+const unnamedError = (error: object): string => `data: ${JSON.stringify({ error })}\n\n`;
+
 /** The stream of an answer that has begun, or, where a promise is given, of one that is still waited for. */
 export function passEvents(
   answer: PassedAnswer | Promise<PassedAnswer>,
-  { connection, onFault, maskKeys }: Pick<PassThroughOptions, 'connection' | 'onFault' | 'maskKeys'>,
+  options: EventOptions & Pick<PassThroughOptions, 'connection'>,
   keepAliveMs: number,
 ): Response {
-  const handlers = new EventHandlers(keepAliveMs, onFault, maskKeys);
+  const { connection } = options;
+  const handlers = new EventHandlers(keepAliveMs, options);
   const begin = (emit: Emit): Readable | Promise<Readable> => {
     handlers.begin(emit);
     return answer instanceof Promise ? answer.then((begun) => handlers.opened(begun)) : handlers.accept(answer);
@@ -44,8 +49,7 @@ class EventHandlers implements RelayHandlers {
 
   constructor(
     private readonly keepAliveMs: number,
-    private readonly onFault: PassThroughOptions['onFault'],
-    private readonly maskKeys: PassThroughOptions['maskKeys'],
+    private readonly options: EventOptions,
   ) {}
 
   begin(emit: Emit): void {
@@ -63,14 +67,14 @@ class EventHandlers implements RelayHandlers {
   async opened(answer: PassedAnswer): Promise<Readable> {
     const isEvents = /^text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '');
     if (answer.status < 300 && isEvents && !answer.headers.has('content-encoding')) return this.accept(answer);
-    throw new LateRefusal(await errorObjectOf(answer, this.maskKeys));
+    throw new LateRefusal(await errorObjectOf(answer, this.options.maskKeys));
   }
 
   data(piece: Buffer, emit: Emit): void {
     this.isEmpty = false;
     const whole = this.events.take(piece);
     if (!whole) return;
-    this.maskKeys?.(whole);
+    this.options.maskKeys?.(whole);
     this.keepAlive?.refresh();
     this.lastPieces = [this.lastPieces[1], whole];
     emit(whole);
@@ -80,7 +84,7 @@ class EventHandlers implements RelayHandlers {
     const rest = this.events.rest();
     if (rest.length === 0 && this.events.atBoundary && !this.isEmpty) return this.settle();
     if (this.isEmpty || !isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
-    this.maskKeys?.(rest);
+    this.options.maskKeys?.(rest);
     emit(rest);
     this.settle();
   }
@@ -88,9 +92,11 @@ class EventHandlers implements RelayHandlers {
   broken(error: unknown, emit: Emit): void {
     const isLate = error instanceof LateRefusal;
     const refusal = isLate ? error.errorObject : errorBody(toApiError(errors.answerBroken(error))).error;
-    this.onFault(error);
+    this.options.onFault(error);
     const isFresh = this.events.atBoundary;
-    emit(Buffer.from(`${isFresh ? '' : '\n\n'}data: ${JSON.stringify({ error: refusal })}\n\n`));
+    const { errorEvent = unnamedError } = this.options;
+    const told = errorEvent(refusal, Buffer.concat(this.lastPieces).toString('latin1'));
+    emit(Buffer.from(`${isFresh ? '' : '\n\n'}${told}`));
   }
 
   closed(): void {

@@ -22,16 +22,21 @@ const WINDOWS: [RegExp, number][] = [
 export const contextWindow = (model: string): number =>
   WINDOWS.find(([name]) => name.test(model.toLowerCase()))?.[1] ?? USUAL_WINDOW;
 
+const WINDOW_TOLD = /maximum context length (?:is|of) ([\d,]+)/i;
+
+/** Whether the service refused a prompt that is too long for it. Local servers have the words without the code. */
+export const isTooLong = (error: unknown): error is ModelError =>
+  error instanceof ModelError &&
+  error.kind === 'invalid_request' &&
+  (error.code === 'context_length_exceeded' || WINDOW_TOLD.test(error.message));
+
 /**
  * The context window, in tokens, that the service tells of in an error about a prompt too long for it; three quarters of what was tried where it names none. Undefined for
  * any other error, and where the window would not become smaller.
  */
 export function smallerWindow(error: unknown, tried: number): number | undefined {
-  if (!(error instanceof ModelError) || error.kind !== 'invalid_request') return undefined;
-  // Local servers have the words without the code.
-  const words = /maximum context length (?:is|of) ([\d,]+)/i.exec(error.message);
-  if (error.code !== 'context_length_exceeded' && !words) return undefined;
-  const told = Number(words?.[1]?.replaceAll(',', ''));
+  if (!isTooLong(error)) return undefined;
+  const told = Number(WINDOW_TOLD.exec(error.message)?.[1]?.replaceAll(',', ''));
   const window = told > 0 && told < tried ? told : Math.floor(tried * 0.75);
   return window >= SMALLEST_WINDOW ? window : undefined;
 }

@@ -5,6 +5,7 @@ import type { Scope } from '../scope';
 import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import type { ResponseTextFormat } from '../wire/responseSettings';
+import { agentReferenceOf, shownAgent } from './agentReference';
 import type { AgentSettings, ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
 
@@ -25,7 +26,7 @@ export async function settingsOf(
   asked: CreateResponseRequest,
   takesAnyPrompt: boolean,
 ): Promise<Settings> {
-  const reference = asked.agent ?? asked.agent_reference;
+  const reference = agentReferenceOf(asked);
   const agent = reference && (await ports.agents.resolve(scope, reference, asked.structured_inputs ?? undefined));
   const body = agent ? withAgent(asked, agent.settings) : asked;
   const model = body.model;
@@ -152,10 +153,7 @@ export function newResponse(
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
     conversation: conversationId === null ? null : { id: conversationId },
-    ...(agent && {
-      agent: { type: 'agent_id', ...agent },
-      agent_reference: { type: 'agent_reference', ...agent },
-    }),
+    ...(agent && shownAgent(agent)),
     prompt: body.prompt?.id ? { ...body.prompt, id: body.prompt.id } : null,
     reasoning: {
       effort: body.reasoning?.effort ?? null,

@@ -5,6 +5,13 @@ import { ModelError } from '../models/ports';
 import type { ResponseObject } from '../wire/responses';
 import type { ResponsesPorts } from './ports';
 
+/** What of `ResponseErrorCode` there is for faults of models. A request that can never be answered must not look like one to be tried again. */
+const CODES: Partial<Record<ModelError['kind'], string>> = {
+  rate_limited: 'rate_limit_exceeded',
+  content_filter: 'invalid_prompt',
+  invalid_request: 'invalid_prompt',
+};
+
 /** What a response that failed says of it. */
 export function failureOf(
   error: unknown,
@@ -12,10 +19,10 @@ export function failureOf(
   id: string,
 ): NonNullable<ResponseObject['error']> {
   if (error instanceof ModelError) {
-    const codes = { rate_limited: 'rate_limit_exceeded', content_filter: 'invalid_prompt' } as const;
-    const code = error.kind === 'rate_limited' || error.kind === 'content_filter' ? codes[error.kind] : 'server_error';
-    return { code, message: error.message };
+    return { code: CODES[error.kind] ?? 'server_error', message: error.message };
   }
+  if (error instanceof ApiError && error.details.code === 'context_length_exceeded')
+    return { code: 'invalid_prompt', message: error.message };
   // 503 is about what the caller may wait for, such as a place in the sandbox.
   const isTold =
     error instanceof InvalidToolCallError ||

@@ -5,7 +5,7 @@ import { CODE_INTERPRETER, InvalidToolCallError, NO_CODE, toolGuidance } from '.
 import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
-import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import { contextWindow, estimatedUsage, isTooLong, smallerWindow } from '../models/promptTokens';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type {
@@ -568,9 +568,6 @@ export class ResponseWork {
     return this.resultBytes <= MAX_RESULT_BYTES;
   }
 }
-
-/** Whether the service says that the prompt is longer than its context window. */
-const isTooLong = (error: unknown): error is ModelError => smallerWindow(error, Infinity) !== undefined;
 
 const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
 /** Those that end the response: the caller answers them. */

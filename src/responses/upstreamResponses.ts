@@ -16,7 +16,7 @@ import {
   referencesOfTools,
   type Reference,
 } from './upstreamReferences';
-import { settledHere } from './upstreamTerms';
+import { settledHere, type Settled } from './upstreamTerms';
 
 /** What is kept by this server, where an upstream does not reach. */
 export interface KeptHere {
@@ -37,6 +37,7 @@ export interface UpstreamRequest {
   changed?: Record<string, unknown>;
   /** The backend that has what the request goes on from; undefined where any may take it. */
   backend: string | undefined;
+  agent: Settled['agent'];
 }
 
 export type UpstreamResponses = ReturnType<typeof createUpstreamResponses>;
@@ -98,11 +99,11 @@ export function createUpstreamResponses(ports: UpstreamResponsesPorts) {
   return {
     /** A response, its counting or its compaction, checked. Throws 400 and 404; calls nobody. */
     async prepare(scope: Scope, asked: UpstreamResponseRequest): Promise<UpstreamRequest> {
-      const changed = await settledHere(ports.agents, scope, asked);
+      const { changed, agent } = await settledHere(ports.agents, scope, asked);
       const request = changed ?? asked;
       if (!request.model) throw errors.missingParameter('model');
       const backend = await check(scope, request);
-      return { model: request.model, backend, ...(changed && { changed }) };
+      return { model: request.model, backend, agent, ...(changed && { changed }) };
     },
 
     /** Items for a conversation that is there or is yet to be, checked: the backend that has what they refer to, and the conversation. Throws 400 and 404. */

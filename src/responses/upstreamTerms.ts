@@ -2,22 +2,33 @@
 import type { Scope } from '../scope';
 import { COMPUTER_USE, computerUseSpellings } from '../wire/responseTools';
 import type { UpstreamResponseRequest, UpstreamTool } from '../wire/upstreamResponses';
+import { agentReferenceOf } from './agentReference';
 import type { AgentResolver } from './ports';
+
+/** What is settled here of a request. */
+export interface Settled {
+  /** Undefined where the request goes on as it came. */
+  changed?: UpstreamResponseRequest;
+  /** Who answers, where the request names an agent. */
+  agent?: { name: string; version: string };
+}
 
 /**
  * The request with its agent's settings in place of the agent, with the one spelling of computer use that services take, and without an empty template, which Foundry's
- * connector names always. Undefined where there is nothing of the kind: it then goes on byte for byte. Throws 400 and 404 for the agent.
+ * connector names always. Where there is nothing of the kind it goes on byte for byte. Throws 400 and 404 for the agent.
  */
 export async function settledHere(
   agents: AgentResolver,
   scope: Scope,
   asked: UpstreamResponseRequest,
-): Promise<UpstreamResponseRequest | undefined> {
+): Promise<Settled> {
   const { agent, agent_reference, structured_inputs, ...rest } = asked;
   let settled = asked;
-  const reference = agent ?? agent_reference;
+  let answering: Settled['agent'];
+  const reference = agentReferenceOf({ agent, agent_reference, structured_inputs });
   if (reference) {
-    const { settings } = await agents.resolve(scope, reference, structured_inputs ?? undefined);
+    const { settings, ...resolved } = await agents.resolve(scope, reference, structured_inputs ?? undefined);
+    answering = resolved;
     const { tools, ...others } = settings;
     const decided = Object.fromEntries(Object.entries(others).filter(([, value]) => value != null));
     settled = { ...rest, ...decided, ...(tools && { tools: tools.map(withContainer) }) };
@@ -26,7 +37,7 @@ export async function settledHere(
   const { tools, tool_choice: choice } = settled;
   if (tools?.some(isMisspelt)) settled = { ...settled, tools: tools.map(inOneSpelling) };
   if (isTyped(choice) && isMisspelt(choice)) settled = { ...settled, tool_choice: inOneSpelling(choice) };
-  return settled === asked ? undefined : settled;
+  return { ...(settled !== asked && { changed: settled }), ...(answering && { agent: answering }) };
 }
 
 interface Typed {

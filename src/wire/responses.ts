@@ -31,6 +31,8 @@ const promptCacheOptions = z.strictObject({
 
 const serviceTier = z.enum(['auto', 'default', 'flex', 'priority', 'scale']);
 
+const notPadded = unsupported('Events are not padded.');
+
 /** `CreateResponse`. */
 export const createResponseRequest = z
   .strictObject({
@@ -45,7 +47,14 @@ export const createResponseRequest = z
     background: z.boolean().nullish(),
     store: z.boolean().nullish(),
     stream: z.boolean().nullish(),
-    stream_options: z.strictObject({ include_obfuscation: z.boolean().nullish() }).nullish(),
+    stream_options: z
+      .strictObject({
+        include_obfuscation: z
+          .boolean()
+          .refine((isWanted) => !isWanted, notPadded)
+          .nullish(),
+      })
+      .nullish(),
     include: z.array(includable).nullish(),
     tools: responseTools.nullish(),
     tool_choice: responseToolChoice.nullish(),
@@ -162,5 +171,5 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 export const retrieveResponseQuery = includeQuery.extend({
   stream: flag.optional(),
   starting_after: z.coerce.number().int().min(0).optional(),
-  include_obfuscation: flag.refine((isWanted) => !isWanted, unsupported('Events are not padded.')).optional(),
+  include_obfuscation: flag.refine((isWanted) => !isWanted, notPadded).optional(),
 });

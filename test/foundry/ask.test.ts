@@ -60,6 +60,9 @@ it('answers 202 where it takes longer than it is waited for, and the address lea
   expect(Number(first.headers.get('retry-after'))).toBeGreaterThan(0);
   const still = await sendFlow(host, 'GET', location);
   expect([still.status, still.headers.get('location')]).toEqual([202, location]);
+  // Another agent's it is not, also while it is waited for.
+  const other = await agent();
+  expect((await sendFlow(host, 'GET', location.replace(`/${name}/`, `/${other}/`))).status).toBe(404);
   const answer = await eventually('the answer', async () => {
     const looked = await sendFlow(host, 'GET', location);
     return looked.status === 200 ? looked : undefined;
@@ -118,6 +121,19 @@ it('an answer belongs to its agent, its project and its tenant', async () => {
   expect((await sendFlow(host, 'GET', path(other))).status).toBe(404);
   expect((await sendFlow(host, 'GET', path(name), undefined, { project: 'p2' })).status).toBe(404);
   expect((await sendFlow(host, 'GET', path(name), undefined, { tenant: 'beta' })).status).toBe(404);
+});
+
+it('a tool that only an upstream with Responses runs is refused with where it runs', async () => {
+  const name = await agent({ tools: [{ type: 'web_search' }] });
+  const { status, body } = await ask(name, { input: 'Hi' });
+  expect([status, body.error]).toEqual([
+    400,
+    expect.objectContaining({
+      code: 'unsupported',
+      param: 'tools[0]',
+      message: expect.stringMatching(/RESPONSES_MODE.*by a response/),
+    }),
+  ]);
 });
 
 it.each<[string, Json, number, Json]>([

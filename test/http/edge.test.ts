@@ -86,6 +86,12 @@ it('objects of one base path are those of the others, project by project', async
   expect((await suite.send('GET', `/api/projects/p1/openai/v1/threads/${inProject.id}`)).status).toBe(200);
 });
 
+it('refuses a project whose name is too long for the keys of records', async () => {
+  const path = (length: number) => `/api/projects/${'p'.repeat(length)}/openai/v1/conversations`;
+  expect((await suite.send('POST', path(128))).status).toBe(200);
+  expect(await errorOf(await suite.send('POST', path(129)))).toMatchObject({ status: 400, param: 'project' });
+});
+
 it('serves a path that ends with a slash', async () => {
   const answer = await fetch(`${suite.host.url}/v1/assistants/`, { headers: { 'api-key': suite.host.key() } });
   expect(answer.status).toBe(200);

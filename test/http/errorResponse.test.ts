@@ -38,4 +38,5 @@ it("tells faults, which belong in the log, from the caller's mistakes", () => {
   expect(isFault(new ConfigError('A', 'b'))).toBe(true);
   expect(isFault(errors.noThread('t'))).toBe(false);
   expect(isFault(errors.wrongKey())).toBe(false);
+  expect(isFault(errors.activityNotServed('invoke'))).toBe(false);
 });

@@ -143,6 +143,19 @@ it("is read by the SDK's helper for streams", async () => {
   expect((await again.finalResponse()).output_text).toBe('{"city":"Oslo"}');
 });
 
+it('fails with the code of its prompt where that is too long for the model, however small the window is that it tells', async () => {
+  const message = "This model's maximum context length is 512 tokens.";
+  upstream.enqueue(reply.status(400, { body: { error: { message, type: 'BadRequestError', code: 400 } } }));
+  const failed = await ended((await background()).id);
+  expect(failed).toMatchObject({ status: 'failed', error: { code: 'invalid_prompt', message } });
+  upstream.enqueue(reply.status(400, { body: { error: { message, type: 'BadRequestError', code: 400 } } }));
+  await expect(client.responses.create({ model: 'gpt', input: 'Hello' })).rejects.toMatchObject({
+    status: 400,
+    code: 'context_length_exceeded',
+    param: 'input',
+  });
+});
+
 it('refuses a stream of a response that has none, and a number without a stream', async () => {
   const plain = await background();
   await ended(plain.id);

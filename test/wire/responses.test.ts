@@ -294,6 +294,13 @@ it.each([
   [{ max_output_tokens: 0 }, 'integer_below_min_value', 'max_output_tokens'],
   [{ include: ['everything'] }, 'invalid_value', 'include[0]'],
   [{ stream_options: {} }, 'invalid_value', 'stream_options'],
+  [
+    { stream: true, stream_options: { include_obfuscation: true } },
+    'unsupported',
+    'stream_options.include_obfuscation',
+  ],
+  [{ structured_inputs: { what: 'tides' } }, 'invalid_value', 'structured_inputs'],
+  [{ agent: { name: 'a' }, agent_reference: { name: 'b' } }, 'mutually_exclusive_parameters', 'agent_reference'],
   [{ tool_choice: 'required' }, 'invalid_value', 'tool_choice'],
   [{ modalities: ['text'] }, 'unsupported', 'modalities'],
   [{ input: [{ type: 'computer_call', id: 'x' }] }, 'unsupported', 'input[0].type'],

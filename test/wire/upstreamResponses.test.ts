@@ -280,7 +280,12 @@ it('an agent is resolved here: its model, instructions and tools go on in its pl
     structured_inputs: { what: 'tides' },
   };
   const answer = await post(`${project}/openai/v1/responses`, asks);
-  expect(await answer.json()).toMatchObject({ object: 'response', output_text: 'The sea is high.' });
+  expect(await answer.json()).toMatchObject({
+    object: 'response',
+    output_text: 'The sea is high.',
+    agent: { type: 'agent_id', name: 'pilot', version: '1' },
+    agent_reference: { type: 'agent_reference', name: 'pilot', version: '1' },
+  });
   expect(sentFirst()).toEqual({
     model: 'gpt-4o',
     input: 'Speak.',
@@ -294,6 +299,38 @@ it('an agent is resolved here: its model, instructions and tools go on in its pl
   const atAddress = await post(`${project}/agents/pilot/endpoint/protocols/openai/responses`, rest);
   expect([atAddress.status, media.requests.length]).toEqual([200, 2]);
   expect(JSON.parse(media.requests[1]?.body.toString() ?? '')).toEqual(sentFirst());
+});
+
+it('a stream that breaks off ends with an error event, numbered behind the last one, and the SDK throws it', async () => {
+  const response = { id: 'resp_broken', object: 'response', status: 'in_progress', output: [] };
+  let goOn = (): void => undefined;
+  async function* broken() {
+    yield frame('response.created', { response, sequence_number: 6 });
+    // Until the caller has it.
+    await new Promise<void>((resolve) => (goOn = resolve));
+  }
+  media.on(() => ({ headers: { 'content-type': 'text/event-stream' }, body: broken(), cut: true }));
+  const answer = await post('/v1/responses', { ...asked, stream: true });
+  let text = '';
+  for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += piece;
+    goOn();
+  }
+  const last = text.trim().split('\n\n').at(-1) ?? '';
+  const [name, data] = last.split('\n');
+  expect(name).toBe('event: error');
+  const error = { code: 'upstream_error', message: expect.stringContaining('broke off'), param: null };
+  expect(JSON.parse(data?.slice('data: '.length) ?? '')).toEqual({
+    type: 'error',
+    sequence_number: 7,
+    ...error,
+    error: { type: 'server_error', ...error },
+  });
+  const stream = await hosts.openai.openai().responses.create({ ...asked, stream: true });
+  const reading = (async () => {
+    for await (const event of stream) if (event.type === 'response.created') goOn();
+  })();
+  await expect(reading).rejects.toMatchObject({ code: 'upstream_error' });
 });
 
 it('a caller that leaves a stream ends it at the service', async () => {
