@@ -31,7 +31,7 @@ const layers = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '**/*.mjs', '**/*.js', '**/*.cjs', '.data/'] },
+  { ignores: ['dist/', 'out/', 'node_modules/', '**/*.mjs', '**/*.js', '**/*.cjs', '.data/'] },
   ...tseslint.configs.recommended,
   {
     languageOptions: { parserOptions: { projectService: true } },

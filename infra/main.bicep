@@ -41,6 +41,10 @@ param maximumInstanceCount int = 100
 @maxValue(1000)
 param httpConcurrency int = 64
 
+@description('Seconds between two looks for due work, each an execution that is paid for: how long a run may wait for another instance when its own died.')
+@allowed([5, 10, 15, 20, 30, 60])
+param maintenanceSeconds int = 30
+
 @description('Instances for HTTP that are always up, and always paid for.')
 @minValue(0)
 param alwaysReadyHttp int = 0
@@ -547,6 +551,7 @@ module functionApp 'app/functionApp.bicep' = {
         AZURE_OPENAI_ENDPOINT: makesModels ? models!.outputs.endpoint : existingOpenAiEndpoint
         EMBEDDING_DEPLOYMENT: embeddingDeploymentName
         BLOB_TRIGGER_SOURCE: 'EventGrid'
+        MAINTENANCE_SECONDS: string(maintenanceSeconds)
         CODE_INTERPRETER: codeInterpreter
         RESPONSES_MODE: responsesMode
         VECTOR_INDEX: vectorIndex

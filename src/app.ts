@@ -4,28 +4,19 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { azureBlobs } from './adapters/azureStorage/azureBlobs';
-import { azureSource } from './adapters/azureStorage/azureSource';
-import { azureRecords } from './adapters/azureStorage/azureRecords';
 import { azureToken } from './adapters/azureToken';
-import { azureSearchIndex } from './adapters/azureSearch/azureSearchIndex';
-import { azureVectors } from './adapters/azureStorage/azureVectors';
-import { azureSearch } from './adapters/dataSources/azureSearch';
-import { cosmosDb } from './adapters/dataSources/cosmosDb';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
-import { elasticsearch } from './adapters/dataSources/elasticsearch';
-import { createMongoClients, type MongoClients } from './adapters/dataSources/mongoClients';
-import { mongoDb } from './adapters/dataSources/mongoDb';
-import { pinecone } from './adapters/dataSources/pinecone';
+import type { MongoClients } from './adapters/dataSources/mongoClients';
 import { botKeys } from './adapters/botKeys';
 import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
 import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
+import { fileDownload } from './adapters/fileDownload';
 import { folderBlobs } from './adapters/folderBlobs';
 import { folderSource } from './adapters/folderSource';
 import { createMcpClients } from './adapters/mcpClient';
-import { lanceDbIndex } from './adapters/lanceDb';
 import { documentParser } from './adapters/documentParser';
+import { lateVectorIndex } from './adapters/lateVectorIndex';
 import { localEmbeddings } from './adapters/localEmbeddings';
 import { extractiveCompletions, localCompletions, type LocalCompletions } from './adapters/localCompletions';
 import { localChatModel, LOCAL_MODEL } from './adapters/localModel';
@@ -47,13 +38,14 @@ import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
 import { ConfigError, readConfig, readStateSettings, type Config } from './config';
-import { errors } from './errors';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
-import type { DataSourceOpeners } from './dataSources/ports';
+import type { DataSourceOpeners, OpenDataSource } from './dataSources/ports';
+import { late, type Late } from './late';
+import { addLogFields, logFault, logState, outsideLogScope } from './log';
 import { createAuthentication } from './http/authentication';
 import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
@@ -61,6 +53,7 @@ import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
 import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
 import type { Principal } from './principal';
+import type { SourceType } from './wire/dataSources';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
@@ -81,6 +74,7 @@ import { responseAgents } from './tools/responseAgents';
 import { attachableFiles, attachableVectorStores, keptHere } from './tools/attachable';
 import { codeInterpreterTool } from './tools/codeInterpreter';
 import { fileSearchTool } from './tools/fileSearch';
+import { inputFiles } from './tools/inputFiles';
 import { talkingAgents } from './tools/talkingAgents';
 import type { Sandbox } from './tools/ports';
 import { vectorStoreSource } from './tools/vectorStoreSource';
@@ -89,7 +83,7 @@ import { vectorStoreSource } from './tools/vectorStoreSource';
 const LOCAL_DIMENSIONS = 512;
 
 export interface Services {
-  storage: { records: Records; blobs: Blobs };
+  storage: { records: Records; blobs: Blobs; index: VectorIndex };
   activities: Activities;
   agents: Agents;
   /** The bearer of a key that was made while the hosts run. */
@@ -144,7 +138,6 @@ export function edgeSettings(): EdgeSettings {
 }
 
 function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings {
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
   const now = Date.now;
   const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
   const credentials = {
@@ -164,7 +157,7 @@ function buildEdge({ apiKeys, entra, bot, maxBodyBytes }: Config): EdgeSettings 
 
 /** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
 export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
-  const records = await openRecords(readStateSettings(env), (message, error) => console.error(message, error));
+  const records = await openRecords(readStateSettings(env), logFault);
   return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
 
@@ -182,13 +175,14 @@ export interface UploadTrigger {
   source: Config['blobTriggerSource'];
 }
 
-/** For the registration of the blob trigger, which must not throw: with a wrong setting every request says which. */
-export function uploadTrigger(): UploadTrigger {
+/** What the registration of triggers takes from the settings. It must not throw: with a wrong setting every request says which. */
+export function triggerSettings(): { uploads: UploadTrigger; maintenanceSeconds: number } {
   try {
-    const { storage, blobTriggerSource } = settings();
-    return { container: uploadContainer(storage), source: blobTriggerSource };
+    const { storage, blobTriggerSource, maintenanceSeconds } = settings();
+    return { uploads: { container: uploadContainer(storage), source: blobTriggerSource }, maintenanceSeconds };
   } catch (error) {
-    if (error instanceof ConfigError) return { container: UPLOADS, source: 'polling' };
+    if (error instanceof ConfigError)
+      return { uploads: { container: UPLOADS, source: 'polling' }, maintenanceSeconds: 60 };
     throw error;
   }
 }
@@ -197,7 +191,8 @@ let built: Promise<Services> | undefined;
 
 /** The capabilities, wired on first use; a failed attempt is made again by the next call. */
 export async function services(): Promise<Services> {
-  built ??= build(settings()).catch((error: unknown) => {
+  const config = settings();
+  built ??= outsideLogScope(async () => build(config)).catch((error: unknown) => {
     built = undefined;
     throw error;
   });
@@ -210,8 +205,7 @@ let telemetry: Promise<Telemetry> | undefined;
 export async function stop(): Promise<void> {
   const opened = await built?.catch(() => undefined);
   const faults = await Promise.allSettled([opened?.close(), telemetry?.then((started) => started.stop())]);
-  for (const fault of faults)
-    if (fault.status === 'rejected') console.error('The app did not end cleanly:', fault.reason);
+  for (const fault of faults) if (fault.status === 'rejected') logFault('The app did not end cleanly.', fault.reason);
 }
 
 interface FoundBackends {
@@ -239,11 +233,10 @@ export async function modelBackends(): Promise<FoundBackends> {
 async function build(config: Config): Promise<Services> {
   const { backends } = await modelBackends();
   telemetry ??= startTelemetry(config.telemetry).catch((error: unknown) => {
-    console.error('Telemetry cannot start, and stays off:', error);
+    logFault('Telemetry cannot start, and stays off.', error);
     return { isOn: false, stop: () => Promise.resolve() };
   });
   const { isOn } = await telemetry;
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
   const { records, blobs, index, source } = await openStorage(config, logFault);
   const local = localEmbeddings();
   const gateway = createGateway({
@@ -253,7 +246,7 @@ async function build(config: Config): Promise<Services> {
     records,
     observe: isOn ? observeModelCalls(config.telemetry) : undefined,
     logFault,
-    logState: (message) => console.warn(message),
+    logState,
   });
   const embeddings = embeddingModels(config, gateway, local);
   const localChat = localChatModel(local);
@@ -294,6 +287,7 @@ async function build(config: Config): Promise<Services> {
   const runs = createRuns(assistantsPorts, assistants, threads);
   const agents = createAgents({ records, now: Date.now });
   const mcpClients = createMcpClients({ allowedHosts: config.mcpAllowedHosts });
+  const download = fileDownload();
   const responsesPorts: ResponsesPorts = {
     records,
     blobs,
@@ -301,7 +295,7 @@ async function build(config: Config): Promise<Services> {
     fileSearch: assistantsPorts.fileSearch,
     vectorStores: assistantsPorts.vectorStores,
     files: assistantsPorts.files,
-    inputFiles: { read: () => Promise.reject(errors.unsupported('input_file')) },
+    inputFiles: inputFiles({ files: retrieval.files, parser, download, now: Date.now }),
     agents: responseAgents(agents),
     mcp: mcpClients,
     codeInterpreter: assistantsPorts.codeInterpreter,
@@ -309,8 +303,10 @@ async function build(config: Config): Promise<Services> {
     logFault,
   };
   const responses = createResponses(responsesPorts);
-  const advance: Services['advance'] = async (reference, sink, owner) =>
-    advanceRun(assistantsPorts, reference, sink, owner);
+  const advance: Services['advance'] = async (reference, sink, owner) => {
+    addLogFields({ run: reference.runId, thread: reference.threadId });
+    return advanceRun(assistantsPorts, reference, sink, owner);
+  };
   const activities = createActivities({
     records,
     agents: talkingAgents({ agents, responses, assistants, threads, runs, advance }),
@@ -319,9 +315,11 @@ async function build(config: Config): Promise<Services> {
     logFault,
   });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
-  const mongoClients = createMongoClients({ guard, logFault });
+  const mongoClients = late(async () =>
+    (await import('./adapters/dataSources/mongoClients.js')).createMongoClients({ guard, logFault }),
+  );
   return {
-    storage: { records, blobs },
+    storage: { records, blobs, index },
     activities,
     agents,
     ofApiKey: apiKeyLookup({ records, now: Date.now }),
@@ -361,8 +359,9 @@ async function build(config: Config): Promise<Services> {
     close: async () =>
       closeAll([
         async () => sandbox?.close(),
-        () => mongoClients.close(),
+        () => mongoClients.ifMade(async (clients) => clients.close()),
         () => mcpClients.close(),
+        () => download.close(),
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
@@ -390,20 +389,33 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
   };
 }
 
-/** The sources of chat on your data by their types. */
+/** The sources of chat on your data by their types; each type's library is loaded when a source of it is first opened. */
 const dataSourceOpeners = (
   { pineconeControllerHost }: Config,
   retrieval: Retrieval,
   guard: OutgoingGuard,
-  mongoClients: MongoClients,
+  mongoClients: Late<MongoClients>,
 ): DataSourceOpeners => ({
-  azure_search: azureSearch({ guard }),
-  azure_cosmos_db: cosmosDb(mongoClients),
-  elasticsearch: elasticsearch({ guard }),
-  mongo_db: mongoDb(mongoClients),
-  pinecone: pinecone({ guard, controllerHost: pineconeControllerHost }),
+  azure_search: openedLate(async () => (await import('./adapters/dataSources/azureSearch.js')).azureSearch({ guard })),
+  azure_cosmos_db: openedLate(async () =>
+    (await import('./adapters/dataSources/cosmosDb.js')).cosmosDb(await mongoClients.get()),
+  ),
+  elasticsearch: openedLate(async () =>
+    (await import('./adapters/dataSources/elasticsearch.js')).elasticsearch({ guard }),
+  ),
+  mongo_db: openedLate(async () =>
+    (await import('./adapters/dataSources/mongoDb.js')).mongoDb(await mongoClients.get()),
+  ),
+  pinecone: openedLate(async () =>
+    (await import('./adapters/dataSources/pinecone.js')).pinecone({ guard, controllerHost: pineconeControllerHost }),
+  ),
   vector_store: vectorStoreSource(retrieval),
 });
+
+function openedLate<Type extends SourceType>(load: () => Promise<OpenDataSource<Type>>): OpenDataSource<Type> {
+  const opener = late(load);
+  return async (configuration, scope) => (await opener.get())(configuration, scope);
+}
 
 interface Storage {
   records: Records;
@@ -419,29 +431,32 @@ async function openRecords(
   { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
   logFault: LogFault,
 ): Promise<Records> {
-  return storage.kind === 'embedded'
-    ? sqliteRecords(join(dataDir, 'records.sqlite'))
-    : azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
+  if (storage.kind === 'embedded') return sqliteRecords(join(dataDir, 'records.sqlite'));
+  const { azureRecords } = await import('./adapters/azureStorage/azureRecords.js');
+  return azureRecords({ account: storage.account, prefix: storage.prefix, logFault });
 }
 
-/** Opens what keeps the state: files below DATA_DIR, or the storage account. */
+/** Opens what keeps the state: files below DATA_DIR, or the storage account. The index is opened by its first use. */
 async function openStorage(config: Config, logFault: LogFault): Promise<Storage> {
   const { storage, dataDir } = config;
   const records = await openRecords({ storage, dataDir }, logFault);
+  const index = lateVectorIndex(late(async () => openVectorIndex(config)));
   if (storage.kind === 'embedded') {
     return {
       records,
       blobs: folderBlobs(join(dataDir, 'blobs')),
       source: folderSource(join(dataDir, 'blobs')),
-      index: await openVectorIndex(config),
+      index,
     };
   }
   const { account, prefix } = storage;
+  const { azureBlobs } = await import('./adapters/azureStorage/azureBlobs.js');
+  const { azureSource } = await import('./adapters/azureStorage/azureSource.js');
   return {
     records,
     blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
-    index: await openVectorIndex(config),
+    index,
   };
 }
 
@@ -460,9 +475,12 @@ function openSandbox(
 async function openVectorIndex({ vectorIndex, storage, dataDir }: Config): Promise<VectorIndex> {
   if (vectorIndex.kind === 'azure_search') {
     const credential = vectorIndex.apiKey ?? new (await import('@azure/identity')).DefaultAzureCredential();
+    const { azureSearchIndex } = await import('./adapters/azureSearch/azureSearchIndex.js');
     return azureSearchIndex({ ...vectorIndex, credential });
   }
+  const { lanceDbIndex } = await import('./adapters/lanceDb.js');
   if (storage.kind === 'embedded') return lanceDbIndex(join(dataDir, 'lancedb'));
+  const { azureVectors } = await import('./adapters/azureStorage/azureVectors.js');
   const { address, options } = await azureVectors(storage.account, storage.prefix);
   return lanceDbIndex(address, { storageOptions: options });
 }

@@ -47,6 +47,8 @@ export interface Config {
   syncContainers: { container: string; tenant?: string }[];
   /** Life of a run in seconds. */
   runExpiresSeconds: number;
+  /** Between two looks for due work. */
+  maintenanceSeconds: number;
   /** Where vectors are beside files and records: in LanceDB's files there, or in an index of Azure AI Search. */
   vectorIndex: VectorIndexSettings;
   /** What runs the code of code_interpreter. */
@@ -95,6 +97,10 @@ const settings = z.object({
     .min(1)
     .max(86_400)
     .default(600),
+  // Those that divide a minute, as the schedule of a timer wants them.
+  MAINTENANCE_SECONDS: z
+    .enum(['5', '10', '15', '20', '30', '60'], { error: 'must be 5, 10, 15, 20, 30 or 60' })
+    .default('5'),
   CODE_INTERPRETER: z
     .enum(['pyodide', 'session_pool', 'off'], { error: 'must be pyodide, session_pool or off' })
     .default('pyodide'),
@@ -167,6 +173,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
     syncContainers: readSyncContainers(values.SYNC_CONTAINERS),
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
+    maintenanceSeconds: Number(values.MAINTENANCE_SECONDS),
     vectorIndex: readVectorIndex(given),
     codeInterpreter: values.CODE_INTERPRETER,
     sessionPoolEndpoint: sessionPool(values),

@@ -387,6 +387,7 @@ export const errors = {
     ),
   needsUpstreamResponses: (param: string) =>
     invalid("This tool needs an upstream that has Responses: set RESPONSES_MODE to 'upstream'.", 'unsupported', param),
+  noContainerFile: notFound('container file'),
   /** Files and vector stores of this server, where the upstream answers. */
   notOfUpstream: (kind: string, id: string, param: string) =>
     invalid(

@@ -27,8 +27,16 @@ const PRICES = stems(
 const MEASURES = stems('age old long tall far often high large big heavy year date time number amount name');
 
 const inOneForm = (words: readonly string[]): ReadonlySet<string> => new Set(words.flatMap(wordsOf));
-const ENGLISH_STOP_WORDS = inOneForm([...eng, ...ENGLISH]);
-const STOP_WORDS = [ENGLISH_STOP_WORDS, ...[deu, fra, spa, ita, por, nld, swe, dan, nob, pol].map(inOneForm)];
+
+type StopWords = { english: ReadonlySet<string>; all: readonly ReadonlySet<string>[] };
+let lists: StopWords | undefined;
+/** Made by the first question: a cold start need not wait for them. */
+function stopWordLists(): StopWords {
+  if (lists) return lists;
+  const english = inOneForm([...eng, ...ENGLISH]);
+  lists = { english, all: [english, ...[deu, fra, spa, ita, por, nld, swe, dan, nob, pol].map(inOneForm)] };
+  return lists;
+}
 
 /** What the answer must hold for the question's interrogative. */
 export type Asked = 'number' | 'money' | 'name' | 'yes or no' | undefined;
@@ -61,10 +69,11 @@ export function readQuestion(question: string): Question {
   const text = question.slice(0, MAX_QUESTION);
   const words = wordsOf(text);
   const count = (list: ReadonlySet<string>): number => words.filter((word) => list.has(word)).length;
-  const most = Math.max(...STOP_WORDS.map(count));
-  const stopWords = STOP_WORDS.find((list) => count(list) === most) ?? ENGLISH_STOP_WORDS;
+  const { english, all } = stopWordLists();
+  const most = Math.max(...all.map(count));
+  const stopWords = all.find((list) => count(list) === most) ?? english;
   const termsWithout = (passage: string): string[] => termsOf(passage, stopWords);
-  const isEnglish = stopWords === ENGLISH_STOP_WORDS;
+  const isEnglish = stopWords === english;
   const subject = SUBJECT.exec(text.trim())?.[1]?.toLowerCase();
   return {
     terms: new Set(termsWithout(text)),

@@ -30,7 +30,7 @@ export const windowRoom = (window: number, answer: number | undefined): number =
   Math.floor(window - Math.min(answer ?? USUAL_ANSWER, window * ANSWER_SHARE));
 
 /**
- * The parts with as much of the history as there is room for: messages in the middle are left out, the newest never. Undefined where even the least prompt takes
+ * The parts with as much of the history as there is room for: messages in the middle are left out, the newest never, and calls of tools only with what they gave. Undefined where even the least prompt takes
  * more than the run may still use; one that only the window seems too small for is left to the service to judge.
  */
 export async function truncated(parts: PromptParts, room: PromptRoom): Promise<PromptParts | undefined> {
@@ -41,28 +41,45 @@ export async function truncated(parts: PromptParts, room: PromptRoom): Promise<P
 
   let left = most;
   left -= await countTokens(model, toolsWeight(tools));
-  for (const message of [...instructions, ...steps, ...history.slice(-1)]) left -= await tokensOf(model, message);
+  const groups = groupsOf(history);
+  const newest = groups.slice(-1);
+  for (const group of [instructions, steps, ...newest]) left -= await tokensOf(model, group);
   if (left < 0 && room.ofRun !== undefined && most === room.ofRun) return undefined;
 
   // Room for the first message is kept while the newest are taken, one after the other.
-  const first = history.length > 1 && history[0] ? await tokensOf(model, history[0]) : Infinity;
+  const first = groups.length > 1 && groups[0] ? await tokensOf(model, groups[0]) : Infinity;
   const keepsFirst = first <= left;
   if (keepsFirst) left -= first;
-  const kept: ChatMessage[] = history.slice(-1);
-  for (let index = history.length - 2; index >= (keepsFirst ? 1 : 0); index -= 1) {
-    const message = history[index];
-    left -= message ? await tokensOf(model, message) : 0;
-    if (!message || left < 0) break;
-    kept.unshift(message);
+  const kept = newest;
+  for (let index = groups.length - 2; index >= (keepsFirst ? 1 : 0); index -= 1) {
+    const group = groups[index];
+    left -= group ? await tokensOf(model, group) : 0;
+    if (!group || left < 0) break;
+    kept.unshift(group);
   }
-  return { ...parts, history: keepsFirst ? [...history.slice(0, 1), ...kept] : kept };
+  return { ...parts, history: [...(keepsFirst ? groups.slice(0, 1) : []), ...kept].flat() };
+}
+
+/** Calls of tools with what they gave, which services take together only; every other message by itself. */
+function groupsOf(history: ChatMessage[]): ChatMessage[][] {
+  const groups: ChatMessage[][] = [];
+  for (const message of history) {
+    const last = groups.at(-1);
+    if (message.role === 'tool' && last) last.push(message);
+    else groups.push([message]);
+  }
+  return groups;
 }
 
 /** Counted once a message: the turns of a run share them. */
 const counted = new WeakMap<ChatMessage, number>();
 
-async function tokensOf(model: string, message: ChatMessage): Promise<number> {
-  const tokens = counted.get(message) ?? (await countTokens(model, messageWeight(message)));
-  counted.set(message, tokens);
-  return tokens;
+async function tokensOf(model: string, messages: ChatMessage[]): Promise<number> {
+  let sum = 0;
+  for (const message of messages) {
+    const tokens = counted.get(message) ?? (await countTokens(model, messageWeight(message)));
+    counted.set(message, tokens);
+    sum += tokens;
+  }
+  return sum;
 }

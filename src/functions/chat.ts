@@ -1,5 +1,6 @@
 /** Completions, embeddings and chat completions: operations 1 to 3. */
 import { services, type Services } from '../app';
+import { faultLogger } from '../log';
 import type { Call } from '../http/operation';
 import { eventStream } from '../http/serverSentEvents';
 import {
@@ -62,11 +63,12 @@ async function localChat(
   local: Services['local']['completions'],
   request: ChatCompletionRequest & { model: string },
 ): Promise<unknown> {
-  const { connection, invocation } = call;
+  const { connection } = call;
   if (!request.stream) return orModelError(local.chatCompletion(request, connection.signal));
   const chunks = local.chatChunks(request, connection.signal);
   // What the model refuses it refuses before its first chunk, and a status can still say so.
   const first = await orModelError(chunks.next());
+  const logFault = faultLogger();
   return eventStream(
     connection,
     async (send) => {
@@ -74,7 +76,7 @@ async function localChat(
       for await (const chunk of chunks) await send(undefined, chunk);
       await send(undefined, '[DONE]');
     },
-    (error) => invocation.error('A stream of the built-in model broke:', error),
+    (error) => logFault('A stream of the built-in model broke.', error),
     false,
   );
 }

@@ -2,6 +2,7 @@
 import { services, settings } from '../app';
 import type { GroundedRequest } from '../dataSources/chatOnYourData';
 import { errors } from '../errors';
+import { faultLogger } from '../log';
 import type { Call } from '../http/operation';
 import { defaultTimes } from '../http/passThrough';
 import { eventStream } from '../http/serverSentEvents';
@@ -68,11 +69,12 @@ async function whole({ connection }: ChatCall, request: GroundedRequest): Promis
 
 /** What goes wrong before the first chunk is a status, unless that takes so long that the stream has to begin. */
 async function streamed(call: ChatCall, request: GroundedRequest, includeUsage: boolean): Promise<Response> {
-  const { connection, invocation, requestId } = call;
+  const { connection } = call;
   const { chatOnYourData } = await services();
   const chunks = chatOnYourData.chunks(request, includeUsage, connection.signal);
   const first = chunks.next();
   await begun(first, defaultTimes.streamBeginsMs);
+  const logFault = faultLogger();
   return eventStream(
     connection,
     async (send) => {
@@ -82,8 +84,7 @@ async function streamed(call: ChatCall, request: GroundedRequest, includeUsage: 
       await send(undefined, '[DONE]');
     },
     (error) => {
-      if (!connection.signal.aborted)
-        invocation.error(`Request ${requestId}, a stream over a data source, broke:`, error);
+      if (!connection.signal.aborted) logFault('A stream over a data source broke.', error);
     },
     false,
   );

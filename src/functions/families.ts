@@ -6,6 +6,7 @@ import { askOperations } from './ask';
 import { assistantOperations } from './assistants';
 import { assistantFileOperations } from './assistantFiles';
 import { chatCompletions, completions, embeddings } from './chat';
+import { containersFamily } from './containers';
 import { conversationsFamily } from './conversations';
 import { filesFamily } from './files';
 import { fineTuningFamily } from './fineTuning';
@@ -65,4 +66,5 @@ export const families: Family[] = [
     ...conversationsFamily,
     operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
   },
+  containersFamily,
 ];

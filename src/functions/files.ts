@@ -1,10 +1,11 @@
 /** `/files`: upload, list, get, content, delete (openai-2026-08). */
 import type { Readable } from 'node:stream';
 import { services } from '../app';
+import { faultLogger } from '../log';
 import type { Connection } from '../http/connection';
 import type { Family } from '../http/family';
 import { readUpload } from '../http/multipart';
-import { operation, pathParams } from '../http/operation';
+import { operation, pathParams, type Call } from '../http/operation';
 import { listObject } from '../http/paging';
 import { validate } from '../http/validation';
 import { deletedObject, listOf } from '../wire/common';
@@ -62,20 +63,27 @@ const getFileContent = operation({
   summary: "Get a file's content",
   params: fileParams,
   response: 'raw',
-  handle: async ({ scope, params, connection, invocation }) => {
-    const { files } = (await services()).retrieval;
-    const { file, size, content } = await files.content(scope, params.file_id);
-    const onFault = (error: unknown): void => invocation.error(`The content of ${file.id} cannot be read:`, error);
-    return new Response(paced(content, connection, onFault), {
-      headers: {
-        'content-type': 'application/octet-stream',
-        // With its length the caller can tell a stream that a fault cut short.
-        'content-length': String(size),
-        'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
-      },
-    });
-  },
+  handle: async (call) => contentAnswer(call, call.params.file_id),
 });
+
+/** The content of the file. Throws 404 for one that is not there. */
+export async function contentAnswer(
+  { scope, connection }: Pick<Call, 'scope' | 'connection'>,
+  id: string,
+): Promise<Response> {
+  const { files } = (await services()).retrieval;
+  const { file, size, content } = await files.content(scope, id);
+  const logFault = faultLogger();
+  const onFault = (error: unknown): void => logFault(`The content of ${file.id} cannot be read.`, error);
+  return new Response(paced(content, connection, onFault), {
+    headers: {
+      'content-type': 'application/octet-stream',
+      // With its length the caller can tell a stream that a fault cut short.
+      'content-length': String(size),
+      'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
+    },
+  });
+}
 
 /** `ext-value` of RFC 8187. */
 const headerText = (text: string): string =>

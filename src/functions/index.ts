@@ -1,10 +1,11 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, stop, uploadTrigger } from '../app';
+import { edgeSettings, stop, triggerSettings } from '../app';
 import { startLines } from '../startLines';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';
+import { registerHealth } from './health';
 import { registerIngestion } from './ingestion';
 import { registerMaintenance } from './maintenance';
 import { registerResponseActivities } from './responseActivities';
@@ -25,10 +26,12 @@ let openApi: object | undefined;
 registerOpen('openapi', 'openapi.json', () =>
   Response.json((openApi ??= openApiDocument(families.flatMap(({ operations }) => operations)))),
 );
+registerHealth();
 registerRunActivities();
 registerResponseActivities();
 registerScheduleActivities();
 registerSyncActivities();
 registerIngestion();
-registerUploads(uploadTrigger());
-registerMaintenance();
+const { uploads, maintenanceSeconds } = triggerSettings();
+registerUploads(uploads);
+registerMaintenance(maintenanceSeconds);

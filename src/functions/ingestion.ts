@@ -15,6 +15,7 @@ import {
   type FilesInput,
   type PlanAnswer,
 } from '../orchestrations/fileBatch';
+import { inLogScope, logFault } from '../log';
 import type { IngestionJob } from '../retrieval/storeRecords';
 import type { FileCounts } from '../wire/vectorStores';
 import { startOrchestration } from './orchestrationStart';
@@ -40,12 +41,12 @@ export async function stopFileBatch(invocation: InvocationContext, jobId: string
 
 // The activities answer with their faults: the orchestrator decides what to do about them.
 
-async function planFileBatch({ job }: FileBatchInput, context: InvocationContext): Promise<PlanAnswer> {
+async function planFileBatch({ job }: FileBatchInput): Promise<PlanAnswer> {
   try {
     const { ingestion } = (await services()).retrieval;
     return await ingestion.plan(job);
   } catch (error) {
-    context.error(`Ingestion ${job.jobId} cannot be planned:`, error);
+    logFault('The ingestion cannot be planned.', error);
     return { fault: true };
   }
 }
@@ -54,11 +55,11 @@ async function ingestFiles({ job, fileIds }: FilesInput, context: InvocationCont
   try {
     const { ingestion } = (await services()).retrieval;
     const { faulty, faults, reason, counts } = await ingestion.ingest(job, fileIds);
-    for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
+    for (const fault of faults) logFault(`A file of ${job.storeId} met a fault.`, fault);
     logProgress(job, counts, context);
     return { faulty, reason, counts };
   } catch (error) {
-    context.error(`Files of ${job.storeId} cannot be ingested:`, error);
+    logFault(`Files of ${job.storeId} cannot be ingested.`, error);
     return { faulty: fileIds };
   }
 }
@@ -67,11 +68,11 @@ async function failFiles({ job, fileIds, reason }: FailInput, context: Invocatio
   try {
     const { ingestion } = (await services()).retrieval;
     const { counts, faults } = await ingestion.fail(job, fileIds, reason);
-    for (const fault of faults) context.error(`A file of ${job.storeId} met a fault:`, fault);
+    for (const fault of faults) logFault(`A file of ${job.storeId} met a fault.`, fault);
     logProgress(job, counts, context);
     return { faulty: [], counts };
   } catch (error) {
-    context.error(`Files of ${job.storeId} cannot be given up:`, error);
+    logFault(`Files of ${job.storeId} cannot be given up.`, error);
     return { faulty: fileIds };
   }
 }
@@ -87,10 +88,16 @@ function logProgress({ storeId }: IngestionJob, counts: FileCounts | undefined, 
   context.info(`${storeId} ${completed} of ${total} files ingested${failed > 0 ? ` (${failed} failed)` : ''}`);
 }
 
+/** The activity with lines of the log that name the job. */
+const logged =
+  <Input extends { job: IngestionJob }, Answer>(work: (input: Input, context: InvocationContext) => Promise<Answer>) =>
+  async (input: Input, context: InvocationContext): Promise<Answer> =>
+    inLogScope(context, { tenant: input.job.scope.tenant, job: input.job.jobId }, async () => work(input, context));
+
 /** Registers the orchestration with its activities. */
 export function registerIngestion(): void {
   df.app.orchestration(FILE_BATCH, fileBatch);
-  df.app.activity(PLAN_FILE_BATCH, { handler: planFileBatch });
-  df.app.activity(INGEST_FILES, { handler: ingestFiles });
-  df.app.activity(FAIL_FILES, { handler: failFiles });
+  df.app.activity(PLAN_FILE_BATCH, { handler: logged(planFileBatch) });
+  df.app.activity(INGEST_FILES, { handler: logged(ingestFiles) });
+  df.app.activity(FAIL_FILES, { handler: logged(failFiles) });
 }

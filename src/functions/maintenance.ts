@@ -8,6 +8,7 @@ import { sweepRun } from '../assistants/runSweep';
 import { sweepThread } from '../assistants/threadPurge';
 import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
+import { inLogScope, logFault } from '../log';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
 import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
@@ -32,9 +33,12 @@ const KEEP_MILLISECONDS = 60 * 60 * 1000;
 /** At most one purge in this time. */
 const PURGE_EVERY_MILLISECONDS = 5 * 60 * 1000;
 
-export function registerMaintenance(): void {
+/** @param seconds Between two looks for due work; divides a minute. */
+export function registerMaintenance(seconds: number): void {
   app.timer('maintenance-timer', {
-    schedule: '*/5 * * * * *',
+    schedule: seconds < 60 ? `*/${seconds} * * * * *` : '0 * * * * *',
+    // Which looks were missed while nothing ran does not matter: the first finds everything.
+    useMonitor: false,
     runOnStartup: true,
     extraInputs: [df.input.durableClient()],
     handler: async (_timer, invocation) => startMaintenance(invocation),
@@ -42,14 +46,16 @@ export function registerMaintenance(): void {
   df.app.orchestration('maintenance', maintenance);
   df.app.activity(SWEEP_DUE, {
     extraInputs: [df.input.durableClient()],
-    handler: async (_input, invocation) => sweep(invocation),
+    handler: async (_input, invocation) => inLogScope(invocation, {}, async () => sweep(invocation)),
   });
   df.app.activity(PURGE_HISTORY, {
     extraInputs: [df.input.durableClient()],
     handler: async (_input, invocation) => purge(invocation),
   });
   df.app.orchestration(INDEX_UPKEEP, indexUpkeep);
-  df.app.activity(PUT_NEXT_INDEX_IN_ORDER, { handler: async (_input, invocation) => putNextInOrder(invocation) });
+  df.app.activity(PUT_NEXT_INDEX_IN_ORDER, {
+    handler: async (_input, invocation) => inLogScope(invocation, {}, putNextInOrder),
+  });
 }
 
 /** One instance at a time: while one is at work a start does nothing. */
@@ -88,7 +94,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
       handled += 1;
     } catch (error) {
       // Put off, so that it does not stand before the others for ever.
-      invocation.error(`The due record ${record.kind} ${record.id} could not be handled:`, error);
+      logFault(`The due record ${record.kind} ${record.id} could not be handled.`, error);
       await storage.records.writeDue({ remove: [record], add: [{ ...record, at: now + POSTPONED_SECONDS }] });
     }
   }
@@ -97,12 +103,12 @@ async function sweep(invocation: InvocationContext): Promise<number> {
 }
 
 /** An index that fails is put off, and does not keep the next from its turn. */
-async function putNextInOrder(invocation: InvocationContext): Promise<boolean> {
+async function putNextInOrder(): Promise<boolean> {
   const { indexUpkeep: upkeep } = (await services()).retrieval;
   try {
     return await upkeep.putNextInOrder();
   } catch (error) {
-    invocation.error('The index of a vector store could not be put in order:', error);
+    logFault('The index of a vector store could not be put in order.', error);
     return upkeep.isWaiting();
   }
 }

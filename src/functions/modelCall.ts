@@ -1,6 +1,7 @@
 /** How the operations of the model families reach the gateway, and how they are declared in both styles. */
 import { services, settings } from '../app';
 import { errors } from '../errors';
+import { faultLogger } from '../log';
 import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
@@ -67,7 +68,7 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
     uploaded,
     times,
     maskKeys: showsKeys ? undefined : gateway.maskKeys,
-    onFault: lateFault(call, operation),
+    onFault: lateFault(operation),
     ask: async (signal) => {
       const answer = gateway.forward({
         operation,
@@ -90,8 +91,9 @@ export async function forward(call: Call, given: Forwarded): Promise<Response> {
 }
 
 /** What logs faults of an answer that has begun. It stays as long as the answer goes on, so it must not hold what was sent. */
-function lateFault({ invocation, requestId }: Call, operation: string): (error: unknown) => void {
-  return (error) => invocation.error(`Request ${requestId}, ${operation}, broke after its answer had begun:`, error);
+function lateFault(operation: string): (error: unknown) => void {
+  const logFault = faultLogger();
+  return (error) => logFault(`${operation} broke after its answer had begun.`, error);
 }
 
 const nothing = new Uint8Array();

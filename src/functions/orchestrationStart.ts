@@ -2,6 +2,7 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { RunReference } from '../assistants/threadRecords';
+import { addLogFields } from '../log';
 import type { ResponseReference } from '../responses/backgroundRecords';
 import { responseIdOf } from '../responses/responseIds';
 import { ASSISTANT_RUN, RUN_CHANGED, type RunInput } from '../orchestrations/assistantRun';
@@ -27,6 +28,7 @@ export async function startOrchestration(
 
 /** Starts the orchestration of a new run. */
 export async function startRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
+  addLogFields({ run: reference.runId, thread: reference.threadId });
   await startOrchestration(invocation, ASSISTANT_RUN, reference.runId, inputOf(reference));
 }
 

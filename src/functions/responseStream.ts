@@ -1,5 +1,6 @@
 /** The stream of a response: numbered events, and errors as answers as long as nothing was said. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { faultLogger } from '../log';
 import { errorBody, isFault, toApiError } from '../http/errorResponse';
 import type { Call } from '../http/operation';
 import { eventStream, type SendEvent } from '../http/serverSentEvents';
@@ -15,8 +16,8 @@ const isOpening = ({ type }: ResponseEvent): boolean => /^response\.(created|que
  * Streams what `work` tells its sink, each event as `show` renders it. Rejects where the work fails before it has told anything of an answer.
  */
 export async function responseStream(
-  { connection, invocation }: Call,
-  work: (sink: ResponseSink) => Promise<unknown>,
+  { connection }: Call,
+  work: (sink: ResponseSink, isStatusSent: () => boolean) => Promise<unknown>,
   show: (event: ResponseEvent) => ResponseEvent,
 ): Promise<Response> {
   let sequence = 0;
@@ -37,7 +38,8 @@ export async function responseStream(
     }
     await send(numbered.type, numbered);
   };
-  const done = work(sink);
+  let isStatusSent = false;
+  const done = work(sink, () => isStatusSent);
   // Its failure is told below; until then nobody waits for it.
   done.catch(() => undefined);
   const waiting = new AbortController();
@@ -47,10 +49,13 @@ export async function responseStream(
     sleep(HELD_MILLISECONDS, undefined, { signal: waiting.signal }).catch(() => undefined),
   ]);
   waiting.abort();
+  const logFault = faultLogger();
+  isStatusSent = true;
   return eventStream(
     connection,
     async (sendEvent) => {
-      for (const event of held.splice(0)) await sendEvent(event.type, event);
+      // More may come while these are sent.
+      for (let event = held.shift(); event; event = held.shift()) await sendEvent(event.type, event);
       send = sendEvent;
       open();
       try {
@@ -58,9 +63,9 @@ export async function responseStream(
       } catch (error) {
         const { message, code, param } = errorBody(toApiError(error)).error;
         await sendEvent('error', { type: 'error', code, message, param, sequence_number: sequence++ });
-        if (isFault(error)) invocation.error('The stream of a response failed.', error);
+        if (isFault(error)) logFault('The stream of a response failed.', error);
       }
     },
-    (error) => invocation.error('The stream of a response failed.', error),
+    (error) => logFault('The stream of a response failed.', error),
   );
 }

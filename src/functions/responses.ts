@@ -1,20 +1,23 @@
 /** Responses: operations 49 to 52. */
 import { services } from '../app';
-import { errors } from '../errors';
+import { ApiError, errors } from '../errors';
 import { errorBody, isFault, toApiError } from '../http/errorResponse';
 import type { Family } from '../http/family';
 import { operation, pathParams, polled, type Call, type Operation } from '../http/operation';
+import { faultLogger } from '../log';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
-import { outputText, shownItem, shownOutput, shownResponse, type View } from '../responses/shownResponse';
+import { outputText, shownEvent, shownItem, shownResponse, type View } from '../responses/shownResponse';
 import { isOver } from '../responses/eventBatches';
-import type { ResponseEvent } from '../responses/responseEvents';
+import type { ResponseEvent, ResponseSink } from '../responses/responseEvents';
 import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
 import {
   createResponseRequest,
   includeQuery,
+  inputTokensObject,
+  inputTokensRequest,
   responseObject,
   retrieveResponseQuery,
   type ResponseObject,
@@ -42,11 +45,15 @@ export function includeOf(request: Request): Includable[] {
   });
 }
 
-/** What the caller asked to see, and the addresses of files below the base path that he came by. */
-export function viewOf({ request }: Call, include: readonly Includable[]): View {
-  const { origin, pathname } = new URL(request.url);
+/** `/openai` with a version by date, or with none, which the contract allows here (oddity O22). */
+const isDated = ({ request, apiVersion }: Call): boolean =>
+  /^\/openai\/(?!v1\/)/i.test(new URL(request.url).pathname) && (apiVersion === undefined || /^\d/.test(apiVersion));
+
+/** What the caller asked to see, the addresses of files below the base path that he came by, and his version. */
+export function viewOf(call: Call, include: readonly Includable[]): View {
+  const { origin, pathname } = new URL(call.request.url);
   const base = origin + pathname.replace(/\/(responses|conversations)(\/.*)?$/i, '');
-  return { include, fileUrl: (_container, file) => `${base}/files/${file}/content` };
+  return { include, fileUrl: (_container, file) => `${base}/files/${file}/content`, isDated: isDated(call) };
 }
 
 /** A response as it goes out: connectors of Foundry read its text from `output_text`. */
@@ -55,15 +62,10 @@ function shown(call: Call, response: ResponseObject, view: View): ResponseObject
   return call.toleratesUnknownFields ? { ...whole, output_text: outputText(response) } : whole;
 }
 
-/** An event as it goes out: what it shows of items depends on `include` as well. */
-function shownEvent(call: Call, event: ResponseEvent, view: View): ResponseEvent {
-  const { response, item } = event;
-  return {
-    ...event,
-    ...(response && { response: shown(call, response, view) }),
-    ...(item && { item: shownOutput(item, view) }),
-  };
-}
+const shownTo = (call: Call, view: View, responseId: string) => (event: ResponseEvent) => {
+  const { response, ...rest } = shownEvent(event, view, responseId);
+  return { ...rest, ...(response && { response: shown(call, response, view) }) };
+};
 
 /** Stores the response and has it driven by its orchestration. */
 async function beginInBackground(call: Call, prepared: PreparedResponse): Promise<ResponseObject> {
@@ -74,8 +76,10 @@ async function beginInBackground(call: Call, prepared: PreparedResponse): Promis
 
 /** The stream of a response in the background, from what is stored of it, so that a caller who leaves stops nothing. */
 async function followed(call: Call, id: string, startingAfter: number, view: View): Promise<Response> {
-  const { connection, invocation, scope } = call;
+  const { connection, scope } = call;
+  const show = shownTo(call, view, id);
   const { responses } = await services();
+  const logFault = faultLogger();
   const events = await responses.follow(scope, id, startingAfter, connection.signal);
   return eventStream(
     connection,
@@ -84,17 +88,17 @@ async function followed(call: Call, id: string, startingAfter: number, view: Vie
       try {
         for await (const event of events) {
           last = event.sequence_number;
-          await send(event.type, { ...event, ...shownEvent(call, event, view) });
+          await send(event.type, { sequence_number: last, ...show(event) });
         }
       } catch (error) {
         if (connection.signal.aborted) return;
         const { message, code, param } = errorBody(toApiError(error)).error;
         // Not one of the response's events: who asks again behind it misses none.
         await send('error', { type: 'error', code, message, param, sequence_number: last });
-        if (isFault(error)) invocation.error(`The stream of ${id} failed.`, error);
+        if (isFault(error)) logFault(`The stream of ${id} failed.`, error);
       }
     },
-    (error) => invocation.error(`The stream of ${id} failed.`, error),
+    (error) => logFault(`The stream of ${id} failed.`, error),
   );
 }
 
@@ -111,14 +115,15 @@ const create: Operation = operation({
     const { responses } = await services();
     const { body, scope, connection } = call;
     const view = viewOf(call, body.include ?? []);
-    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields });
+    const { signal } = connection;
+    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
     if (body.background) {
       const response = await beginInBackground(call, prepared);
       return body.stream ? followed(call, response.id, -1, view) : polled(shown(call, response, view));
     }
-    const work = async (sink: Parameters<typeof responses.answer>[1]) =>
-      orModelError(responses.answer(prepared, sink, connection.signal));
-    if (body.stream) return responseStream(call, work, (event) => shownEvent(call, event, view));
+    const work = async (sink: ResponseSink, isStatusSent?: () => boolean) =>
+      orModelError(responses.answer(prepared, sink, signal, isStatusSent));
+    if (body.stream) return responseStream(call, work, shownTo(call, view, prepared.response.id));
     return shown(call, await work(() => Promise.resolve()), view);
   },
 });
@@ -170,9 +175,24 @@ const remove: Operation = operation({
   apiVersionOptional: true,
   params: responseParams,
   response: 'raw',
-  handle: async ({ scope, params }) => {
-    await (await services()).responses.remove(scope, params.response_id);
-    return Response.json({ id: params.response_id, object: 'response', deleted: true });
+  handle: async (call) => {
+    const { response_id: id } = call.params;
+    if (!isDated(call)) {
+      await (await services()).responses.remove(call.scope, id);
+      return Response.json({ id, object: 'response', deleted: true });
+    }
+    try {
+      await (await services()).responses.remove(call.scope, id);
+      // No body (oddity O24).
+      return new Response(null);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      // The error as its operation declares it, without an envelope, and as every other is answered (oddity O23).
+      const whole = errorBody(error);
+      const code = whole.error.code ?? 'not_found';
+      const { message } = whole.error;
+      return Response.json({ error: { ...whole.error, code }, code, message }, { status: error.status });
+    }
   },
 });
 
@@ -192,4 +212,21 @@ const inputItems: Operation = operation({
   },
 });
 
-export const responsesFamily: Family = { name: 'responses', operations: [create, get, cancel, remove, inputItems] };
+const inputTokens: Operation = operation({
+  method: 'post',
+  path: '/responses/input_tokens',
+  summary: 'Count the tokens of an input',
+  apiVersionOptional: true,
+  body: inputTokensRequest,
+  maxBodyBytes: MAX_BODY_BYTES,
+  response: inputTokensObject,
+  handle: async ({ scope, body, connection }) => {
+    const input_tokens = await (await services()).responses.countInput(scope, body, connection.signal);
+    return { object: 'response.input_tokens', input_tokens };
+  },
+});
+
+export const responsesFamily: Family = {
+  name: 'responses',
+  operations: [create, get, cancel, remove, inputItems, inputTokens],
+};

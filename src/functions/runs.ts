@@ -6,6 +6,7 @@ import { driveRun } from '../assistants/driveRun';
 import { shownStep } from '../assistants/runs';
 import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
+import { faultLogger } from '../log';
 import { asksForOlderForm } from '../http/assistantsVersion';
 import type { Call, Operation } from '../http/operation';
 import { operation, pathParams, polled } from '../http/operation';
@@ -64,6 +65,7 @@ function streamRun(
 ): Response {
   const { connection, invocation, request, scope } = call;
   const isOlder = asksForOlderForm(request);
+  const logFault = faultLogger();
   return eventStream(
     connection,
     async (send) => {
@@ -81,7 +83,7 @@ function streamRun(
       if (!isTerminal(run.status)) await wakeRun(invocation, reference);
       await send('done', '[DONE]');
     },
-    (error) => invocation.error(`Run ${reference.runId}: its stream failed.`, error),
+    (error) => logFault('The stream of a run failed.', error),
   );
 }
 

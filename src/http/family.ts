@@ -8,6 +8,7 @@ import { authorize, type Authenticate } from './authentication';
 import { basePaths, checkApiVersion, locate, type BasePath, type LocatedPath } from './basePaths';
 import { bodyBudget } from './bodyBudget';
 import { connectionOf, type Connection } from './connection';
+import { addLogFields, inLogScope, logFault } from '../log';
 import { errorResponse, isFault } from './errorResponse';
 import { readJsonBody } from './jsonBody';
 import type { Call, Operation } from './operation';
@@ -67,18 +68,26 @@ export function registerCatchAll(settings: () => EdgeSettings): void {
   for (const base of basePaths) register(`zz-${base.name}`, `${base.route}/{*rest}`, router, settings, true);
 }
 
-/** Registers a function for a path below no base path, which needs no key. */
-export function registerOpen(name: string, route: string, handle: () => Response): void {
+/** Registers a function for a path below no base path, which needs no key. `client`: the handler is given what reaches orchestrations by its invocation. */
+export function registerOpen(
+  name: string,
+  route: string,
+  handle: (invocation: InvocationContext) => Response | Promise<Response>,
+  { client = false }: { client?: boolean } = {},
+): void {
   app.http(name, {
     methods: ['GET'],
     route,
-    handler: (_request, context) => {
+    extraInputs: client ? [df.input.durableClient()] : [],
+    handler: async (_request, invocation) => {
       const requestId = randomUUID();
-      try {
-        return Promise.resolve(answerOf(handle(), requestId));
-      } catch (error) {
-        return Promise.resolve(answerOf(failed(error, context, requestId), requestId));
-      }
+      return inLogScope(invocation, { request: requestId }, async () => {
+        try {
+          return answerOf(await handle(invocation), requestId);
+        } catch (error) {
+          return answerOf(failed(error), requestId);
+        }
+      });
     },
   });
 }
@@ -95,7 +104,12 @@ function register(
     authLevel: 'anonymous',
     route,
     extraInputs: isStateless ? [] : [df.input.durableClient()],
-    handler: (request, context) => serve(request, context, router, settings),
+    handler: async (request, invocation) => {
+      const requestId = randomUUID();
+      return inLogScope(invocation, { request: requestId }, async () =>
+        serve(request, invocation, requestId, router, settings),
+      );
+    },
   });
 }
 
@@ -103,10 +117,10 @@ function register(
 async function serve(
   request: HttpRequest,
   invocation: InvocationContext,
+  requestId: string,
   router: OpenAPIHono<Invocation>,
   settings: () => EdgeSettings,
 ): Promise<HttpResponseInit> {
-  const requestId = randomUUID();
   try {
     const url = new URL(request.url);
     const located = locate(url.pathname);
@@ -120,7 +134,7 @@ async function serve(
     });
     return answerOf(response, requestId);
   } catch (error) {
-    return answerOf(failed(error, invocation, requestId), requestId);
+    return answerOf(failed(error), requestId);
   }
 }
 
@@ -141,8 +155,8 @@ function answerOf(response: Response, requestId: string): HttpResponseInit {
   return { status: response.status, headers, body: response.body as HttpResponseInit['body'] };
 }
 
-function failed(error: unknown, invocation: InvocationContext, requestId: string): Response {
-  if (isFault(error)) invocation.error(`Request ${requestId} failed:`, error);
+function failed(error: unknown): Response {
+  if (isFault(error)) logFault('The request failed.', error);
   return errorResponse(error);
 }
 
@@ -170,7 +184,7 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
     });
   }
   router.notFound(async (c) => {
-    const { located, url, settings, invocation, requestId } = c.env;
+    const { located, url, settings } = c.env;
     const rest = inOurCase(literalFirst, located.rest);
     if (rest !== located.rest) return router.fetch(c.req.raw, { ...c.env, located: { ...located, rest } });
     try {
@@ -182,10 +196,10 @@ function routerOf(operations: Operation[]): OpenAPIHono<Invocation> {
       if (allowed.length > 0) throw errors.methodNotAllowed(c.req.method, url.pathname, allowed);
       throw errors.unknownUrl(c.req.method, url.pathname);
     } catch (error) {
-      return failed(error, invocation, requestId);
+      return failed(error);
     }
   });
-  router.onError((error, c) => failed(error, c.env.invocation, c.env.requestId));
+  router.onError((error) => failed(error));
   return router;
 }
 
@@ -200,6 +214,8 @@ async function answer(
   const authenticate = declared.takesChannelTokens ? settings.authenticateChannel : settings.authenticate;
   const principal = await authenticate(request.headers);
   authorize(principal, declared, located.project);
+  const { run_id: run, thread_id: thread, response_id: response } = params;
+  addLogFields({ tenant: principal.tenant, run, thread, response });
   const encoding = request.headers.get('content-encoding');
   if (encoding && !/^identity$/i.test(encoding)) throw errors.wrongContentEncoding(encoding.slice(0, 100));
   const call: Call = {

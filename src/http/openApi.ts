@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { errorResponse } from '../wire/common';
 import { appRoles } from '../principal';
 import { basePaths } from './basePaths';
-import packageJson from '../../package.json';
+import { version } from '../../package.json';
 import type { Operation } from './operation';
 
 /** An OpenAPI 3.1 document; its servers are the base paths. */
@@ -34,7 +34,7 @@ export function openApiDocument(operations: Operation[]): object {
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   return documented.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'azure-openai-functions', version: packageJson.version },
+    info: { title: 'azure-openai-functions', version },
     servers: basePaths.map(({ route }) => ({
       url: `/${route}`,
       ...(route.includes('{project}') ? { variables: { project: { default: 'default' } } } : {}),

@@ -1,7 +1,7 @@
 /** The local host's own settings and what it puts into the environment before the app reads its settings there. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ConfigError } from '../config';
 import type { TlsFiles } from './tlsFiles';
 
@@ -58,6 +58,17 @@ export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): 
     throw new ConfigError('local.settings.json', 'is encrypted; the local host reads plain values only.');
   for (const [name, value] of Object.entries(Object(json.Values))) {
     if (typeof value === 'string') env[name] ??= value;
+  }
+}
+
+/** Settings that name files or folders. */
+const PATHS = ['DATA_DIR', 'PYODIDE_PACKAGE_DIR', 'TLS_CERT_FILE', 'TLS_KEY_FILE'];
+
+/** Lets paths in settings count from that folder, and the state lie there by default, for a host whose app is elsewhere. */
+export function pathsFrom(folder: string, env: NodeJS.ProcessEnv): void {
+  for (const name of PATHS) {
+    const path = env[name]?.trim() || (name === 'DATA_DIR' ? '.data' : '');
+    if (path) env[name] = resolve(folder, path);
   }
 }
 

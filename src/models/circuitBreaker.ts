@@ -50,6 +50,8 @@ export interface CircuitBreaker {
   abandoned(id: string): void;
   /** Milliseconds that the service still wants to be left alone, or undefined if the route does not rest. */
   restOf(id: string): number | undefined;
+  /** Those whose circuit is open. */
+  open(): string[];
   /** Milliseconds until an open circuit lets a probe through, or undefined if it does so now or is not open. */
   openFor(id: string): number | undefined;
 }
@@ -91,6 +93,7 @@ export function createCircuitBreaker({ now, maxRestMs = Infinity, changed }: Cir
   };
 
   return {
+    open: () => [...states].flatMap(([id, state]) => (isOpen(state) ? [id] : [])),
     restOf,
     openFor,
     admits: (id) => states.size === 0 || (restOf(id) === undefined && openFor(id) === undefined),

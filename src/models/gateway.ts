@@ -90,6 +90,8 @@ export interface Gateway {
    * waited for as long as a service's would be. Throws ModelError in place of ApiError.
    */
   exchange<T>(request: GatewayRequest, read: (answer: GatewayAnswer) => Promise<T>): Promise<T>;
+  /** By the backend's name, whether one of its deployments failed so often that it is left alone (`failing`); makes no call. */
+  health(): Record<string, 'ok' | 'failing'>;
   /** The text without the backends' keys, and whatever else looks like a credential. */
   scrub(text: string): string;
   /** Writes stars over the backends' keys in an answer's bytes, in place. */
@@ -169,6 +171,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
     serves: (model) => routesOf(backends, model).length > 0,
     names: () =>
       [...new Set(backends.flatMap(({ deployments }) => [...deployments.keys()]))].filter((name) => name !== '*'),
+    health() {
+      const failing = new Set(breaker.open().map((id) => id.slice(0, id.indexOf('/'))));
+      return Object.fromEntries(backends.map(({ name }) => [name, failing.has(name) ? 'failing' : 'ok']));
+    },
     scrub,
     maskKeys: createKeyMask(backends),
     async exchange(request, read) {

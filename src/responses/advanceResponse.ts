@@ -4,15 +4,14 @@
  */
 import { TooLargeError } from '../errors';
 import { LeaseLostError } from '../storage/leasedRecord';
-import type { ResponseItem } from '../wire/responseItems';
 import type { ResponseReference } from './backgroundRecords';
 import { partReader } from './chatItems';
-import { inputOf, readChain, readConversationContext } from './context';
+import { contextBefore, inputOf } from './context';
 import { settleTurn } from './conversationTurn';
 import { DrivenResponse, ResponseExpiredError, SliceOverError } from './drivenResponse';
 import { failureOf } from './responseFailure';
 import type { ResponsesPorts } from './ports';
-import { turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 import { ResponseWork } from './responseWork';
 
 /** When to look again after the lease was lost. */
@@ -30,7 +29,7 @@ export async function advanceResponse(
 
 /** Adds what was said to the conversation that the response was given in, which others may go on with then. */
 async function settle(ports: ResponsesPorts, { scope, key }: ResponseReference): Promise<void> {
-  const found = await ports.records.get<TurnRecord>(turnKey(scope, key));
+  const found = await readTurn(ports.records, scope, key);
   const conversation = found?.value.conversation;
   if (conversation) await settleTurn(ports, { scope, key: conversation.key }, key.turn);
 }
@@ -64,8 +63,10 @@ async function drive(ports: ResponsesPorts, driven: DrivenResponse): Promise<voi
   const { scope, key } = reference;
   const parts = partReader(ports, scope, signal);
   const { response, files } = turn;
-  const items = [...(await itemsBefore(ports, reference, turn)), ...(await inputOf(ports, turn))];
-  const task = { scope, key, settings, response, items, files, patientUntil: driven.expiresAt };
+  const before = await contextBefore(ports, scope, turn);
+  const items = [...before.items, ...(await inputOf(ports, turn))];
+  const earlierFiles = before.files;
+  const task = { scope, key, settings, response, items, files, earlierFiles, patientUntil: driven.expiresAt };
   const work = new ResponseWork(ports, task, driven.sink, signal, parts, driven);
   driven.follow(work);
   try {
@@ -82,16 +83,4 @@ async function drive(ports: ResponsesPorts, driven: DrivenResponse): Promise<voi
     await work.end('failed', { error: failure });
   }
   await driven.checkpoint();
-}
-
-/** What was said before the response, without what was deleted of it since. */
-async function itemsBefore(
-  ports: ResponsesPorts,
-  { scope }: ResponseReference,
-  { previous, conversation }: StoredResponse,
-): Promise<ResponseItem[]> {
-  if (conversation && !previous)
-    return (await readConversationContext(ports, { scope, key: conversation.key }, conversation.order)).items;
-  const found = previous && (await ports.records.get<TurnRecord>(turnKey(scope, previous)));
-  return previous && found ? (await readChain(ports, scope, previous, found.value)).items : [];
 }

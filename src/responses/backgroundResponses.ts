@@ -19,13 +19,14 @@ import { isOver } from './eventBatches';
 import { followResponse, type NumberedEvent } from './followResponse';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf } from './responseIds';
-import { turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+import type { StoredResponse } from './responseRecords';
+import { readTurn } from './turnRecords';
 import { removeEvents } from './responseSweep';
 
 /** Methods throw 404 for an id that is not there. */
 export function createBackgroundResponses({ records, now }: Pick<ResponsesPorts, 'records' | 'now'>) {
   async function read(scope: Scope, id: string): Promise<{ reference: ResponseReference; stored: StoredResponse }> {
-    const found = responseKeyOf(id) && (await records.get<TurnRecord>(turnKey(scope, referenceTo(scope, id).key)));
+    const found = responseKeyOf(id) && (await readTurn(records, scope, referenceTo(scope, id).key));
     if (!found || 'deleted' in found.value) throw errors.noResponse(id);
     return { reference: referenceTo(scope, id), stored: found.value };
   }

@@ -18,6 +18,7 @@ import { batchOf } from './eventBatches';
 import type { Settings } from './newResponse';
 import { itemDone, responseEvent, type ResponseEvent } from './responseEvents';
 import { TURNS, type StoredResponse } from './responseRecords';
+import { packed } from './turnRecords';
 import { closing } from './toldItems';
 
 /** A response that is not over by then is given up. */
@@ -150,7 +151,7 @@ const turnChange = ({ key }: ResponseReference, value: StoredResponse): Change =
   op: 'replace',
   list: TURNS,
   id: key.turn,
-  value,
+  value: packed(value),
 });
 
 function withEvents(

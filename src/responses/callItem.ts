@@ -1,10 +1,10 @@
 /** A call that the model makes, from its first piece to its result, with its events. */
 import { CodeArguments } from '../agentLoop/codeArguments';
-import { InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
-import { CODE_INTERPRETER, FILE_SEARCH } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, FILE_SEARCH, InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
+import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
 import type { OfferedTool } from './offeredTools';
-import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
+import { itemAdded, itemDone, itemEvent, type ResponseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
 
 /** Bytes of the arguments of one call. */
@@ -74,6 +74,8 @@ const eventNames: Partial<Record<OutputItem['type'], string>> = {
 export class CallItem {
   item: OutputItem;
   private argumentText = '';
+  private written: WrittenFile[] = [];
+  private isWhole = false;
   private readonly code = new CodeArguments();
 
   constructor(
@@ -97,13 +99,13 @@ export class CallItem {
     return new CallItem(newCall(offered, key, callId, containerId), outputIndex, emit);
   }
 
-  /** A request for approval is shown once it is whole. */
-  get isShownAtOnce(): boolean {
-    return this.item.type !== 'mcp_approval_request';
+  /** Whether events have told of it: a request for approval is shown once it is whole. */
+  get isShown(): boolean {
+    return this.item.type !== 'mcp_approval_request' || this.isWhole;
   }
 
   async begin(): Promise<void> {
-    if (this.isShownAtOnce) await this.emit(itemAdded(this.outputIndex, { ...this.item }));
+    if (this.isShown) await this.emit(itemAdded(this.outputIndex, { ...this.item }));
     await this.tell('in_progress');
   }
 
@@ -122,6 +124,7 @@ export class CallItem {
   /** The arguments are whole. A call that the server does not carry out is over with that. */
   async argumentsEnd(): Promise<void> {
     const { item, argumentText } = this;
+    this.isWhole = true;
     switch (item.type) {
       case 'function_call':
         this.item = { ...item, arguments: argumentText, status: 'completed' };
@@ -169,9 +172,11 @@ export class CallItem {
     await this.finish(call, 'completed');
   }
 
-  async ran(outputs: CodeOutput[]): Promise<void> {
-    if (this.item.type === 'code_interpreter_call')
-      await this.finish({ ...this.item, status: 'completed', outputs }, 'completed');
+  /** The code ran; `written` are its files, images among them. */
+  async ran(outputs: CodeOutput[], written: WrittenFile[]): Promise<void> {
+    if (this.item.type !== 'code_interpreter_call') return;
+    this.written = written;
+    await this.finish({ ...this.item, status: 'completed', outputs }, 'completed');
   }
 
   async called(result: {
@@ -183,11 +188,27 @@ export class CallItem {
     await this.finish({ ...this.item, ...result, status: state }, state);
   }
 
-  /** The model was cut off, or the response ends otherwise. */
+  /** The model was cut off, or the response ends otherwise: the call stays as far as it got. */
   async cut(): Promise<void> {
-    const { item } = this;
-    if ('status' in item && item.status !== undefined) this.item = { ...item, status: 'incomplete' } as OutputItem;
-    if (this.isShownAtOnce) await this.done();
+    const { item, argumentText } = this;
+    switch (item.type) {
+      case 'function_call':
+        this.item = { ...item, arguments: argumentText, status: 'incomplete' };
+        break;
+      case 'mcp_call':
+        this.item = { ...item, arguments: item.arguments || argumentText, status: 'incomplete' };
+        break;
+      case 'code_interpreter_call':
+        this.item = { ...item, code: item.code || this.code.code, status: 'incomplete' };
+        break;
+      case 'file_search_call':
+        this.item = { ...item, status: 'incomplete' };
+        break;
+      default:
+        break;
+    }
+    // A request that nobody was shown is none.
+    if (this.isShown) await this.done();
   }
 
   private async finish(item: OutputItem, state: string): Promise<void> {
@@ -204,7 +225,10 @@ export class CallItem {
     if (delta) await this.emit(this.event('code_interpreter_call_code.delta', { delta }));
   }
 
-  private event(name: string, fields: Record<string, unknown> = {}) {
-    return itemEvent(name, this.item, this.outputIndex, fields);
+  private event(name: string, fields: Record<string, unknown> = {}): ResponseEvent {
+    const event = itemEvent(name, this.item, this.outputIndex, fields);
+    return this.item.type === 'code_interpreter_call'
+      ? { ...event, execution: { call: this.item, files: this.written } }
+      : event;
   }
 }

@@ -1,15 +1,19 @@
 /** Items of a conversation as a chat model reads them. */
-import { imageReader } from '../agentLoop/imageFiles';
+import { checkImage, imageReader } from '../agentLoop/imageFiles';
 import { codeOutput, searchOutput, withMarkers, type WrittenFile } from '../agentLoop/toolOutputs';
 import { withoutMarkers } from '../agentLoop/citations';
 import { CODE_INTERPRETER, FILE_SEARCH } from '../agentLoop/serverTools';
 import type { ChatMessage, ImagePart, TextPart, ToolCall } from '../models/ports';
+import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
 import type { ResponsesPorts } from './ports';
 import { isIncomplete } from './toldItems';
 
 type Ports = Pick<ResponsesPorts, 'files' | 'inputFiles'>;
+
+/** The files that code wrote, by the id of its call. */
+export type FilesOfCalls = Record<string, WrittenFile[]>;
 
 /** How a call of an MCP server's tool is named to the model. */
 export type McpNames = (label: string, name: string) => string;
@@ -20,9 +24,51 @@ export interface PartReader {
   file(part: Extract<InputPart, { type: 'input_file' }>): Promise<{ filename: string; text: string }>;
 }
 
-/** Reads images and files of the scope for one response: each file once. `param` is where a fault is told. */
+/**
+ * Reads images and files of the scope for one response. What was there when it was sent in and is not any more is a line for the model that says so: a
+ * conversation goes on without it.
+ */
 export function partReader({ files, inputFiles }: Ports, scope: Scope, signal?: AbortSignal): PartReader {
-  return { image: imageReader(files, scope), file: async (part) => inputFiles.read(scope, part, 'input', signal) };
+  return {
+    image: imageReader(files, scope),
+    file: async (part) =>
+      inputFiles.read(scope, part, 'input', signal).catch((error: unknown) => {
+        if (!(error instanceof ApiError) || error.status >= 500) throw error;
+        const filename = part.filename ?? part.file_id ?? part.file_url ?? 'file';
+        return { filename, text: '[This file cannot be read any more.]' };
+      }),
+  };
+}
+
+/** Throws 400 and 404, naming the place in `input`, for images and files that cannot be read. */
+export async function checkParts(
+  { files, inputFiles }: Ports,
+  scope: Scope,
+  items: ResponseItem[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const [index, item] of items.entries())
+    for (const [part, place] of partsOf(item)) {
+      const param = `input[${index}].${place}`;
+      if (part.type === 'input_file') await inputFiles.read(scope, part, param, signal);
+      if (part.type === 'input_image' && part.file_id) await checkImage(files, scope, part.file_id, `${param}.file_id`);
+      if (part.type === 'input_image' && part.image_url) checkImageUrl(part.image_url, `${param}.image_url`);
+    }
+}
+
+function partsOf(item: ResponseItem): [part: InputPart, place: string][] {
+  if (item.type === 'message' && item.role !== 'assistant')
+    return item.content.map((part, index) => [part, `content[${index}]`]);
+  if (item.type === 'function_call_output' && typeof item.output !== 'string')
+    return item.output.map((part, index) => [part, `output[${index}]`]);
+  return [];
+}
+
+/** The model service fetches what is no `data:` URL. */
+function checkImageUrl(url: string, param: string): void {
+  if (/^https?:\/\/[^/]/i.test(url) || /^data:image\/[\w.+-]+;base64,[A-Za-z0-9+/_=-]+$/i.test(url)) return;
+  const message = `Invalid '${param}': it is neither an http(s) URL nor an image as 'data:image/…;base64,…'.`;
+  throw errors.invalidParameter(message, 'invalid_value', param);
 }
 
 /**
@@ -33,19 +79,17 @@ export async function chatMessages(
   items: ResponseItem[],
   parts: PartReader,
   mcpName: McpNames,
+  files: FilesOfCalls = {},
 ): Promise<ChatMessage[]> {
   const messages: ChatMessage[] = [];
-  let calls: ToolCall[] = [];
-  const outputs = new Map(
-    items.flatMap((item) => (item.type === 'function_call_output' ? [[item.call_id, item]] : [])),
-  );
+  let calls: (ToolCall & { output: FunctionOutput['output'] })[] = [];
+  const outputOf = outputsInTurn(items);
   const flush = async (): Promise<void> => {
     if (calls.length === 0) return;
-    messages.push({ role: 'assistant', content: null, tool_calls: calls });
+    messages.push({ role: 'assistant', content: null, tool_calls: calls.map(({ output: _, ...call }) => call) });
     const pictures: (TextPart | ImagePart)[] = [];
-    for (const { id } of calls) {
-      const given = outputs.get(id)?.output ?? '';
-      const read = typeof given === 'string' ? [textPart(given)] : await readParts(given, parts);
+    for (const { id, output } of calls) {
+      const read = typeof output === 'string' ? [textPart(output)] : await readParts(output, parts);
       messages.push({ role: 'tool', tool_call_id: id, content: textIn(read) });
       pictures.push(...read.filter(({ type }) => type === 'image_url'));
     }
@@ -56,15 +100,29 @@ export async function chatMessages(
   for (const item of items) {
     if ('status' in item && isIncomplete(item)) continue;
     if (item.type === 'function_call') {
-      if (outputs.has(item.call_id))
-        calls.push({ id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
+      const { call_id: id, name, arguments: given } = item;
+      const output = outputOf(id);
+      if (!output) continue;
+      // The next turn of some local servers calls by the same ids again.
+      if (calls.some((call) => call.id === id)) await flush();
+      calls.push({ id, type: 'function', function: { name, arguments: given }, output: output.output });
       continue;
     }
     await flush();
-    messages.push(...(await messagesOf(item, parts, mcpName, items)));
+    messages.push(...(await messagesOf(item, parts, mcpName, items, files)));
   }
   await flush();
   return messages;
+}
+
+type FunctionOutput = Extract<ResponseItem, { type: 'function_call_output' }>;
+
+/** Gives the outputs of a call's id one after the other: the first call with that id has the first. */
+function outputsInTurn(items: ResponseItem[]): (callId: string) => FunctionOutput | undefined {
+  const outputs = new Map<string, FunctionOutput[]>();
+  for (const item of items)
+    if (item.type === 'function_call_output') outputs.set(item.call_id, [...(outputs.get(item.call_id) ?? []), item]);
+  return (callId) => outputs.get(callId)?.shift();
 }
 
 async function messagesOf(
@@ -72,6 +130,7 @@ async function messagesOf(
   parts: PartReader,
   mcpName: McpNames,
   items: ResponseItem[],
+  files: FilesOfCalls,
 ): Promise<ChatMessage[]> {
   switch (item.type) {
     case 'message':
@@ -79,7 +138,12 @@ async function messagesOf(
     case 'code_interpreter_call':
       return item.code === null || item.outputs === null
         ? []
-        : calledTool(item.id, CODE_INTERPRETER, JSON.stringify({ code: item.code }), codeText(item.outputs, []));
+        : calledTool(
+            item.id,
+            CODE_INTERPRETER,
+            JSON.stringify({ code: item.code }),
+            codeText(item.outputs, files[item.id] ?? []),
+          );
     case 'mcp_call':
       return calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item));
     case 'mcp_approval_response': {

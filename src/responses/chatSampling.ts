@@ -1,6 +1,7 @@
-/** How a response asks its model to answer, in the words of chat completions. Pure. */
-import type { ChatRequest } from '../models/ports';
-import type { Logprob } from '../wire/responseItems';
+/** How a response asks its model to answer, in the words of chat completions, and what it is told beside the answer. Pure. */
+import type { ChatRequest, Usage, UsageDetails } from '../models/ports';
+import { logprob, type Logprob } from '../wire/responseItems';
+import type { ResponseUsage } from '../wire/responses';
 import { chatResponseFormat, type Settings } from './newResponse';
 
 /** Sent only where the caller or the agent set them: models differ in what they take. */
@@ -22,9 +23,26 @@ export function sampling({ body }: Settings): Partial<ChatRequest> {
   };
 }
 
-/** Those of the service that have the form of the API. */
+/** Those of the service that have the form of the API, whole. */
 export function logprobsOf(given: unknown[] = []): Logprob[] {
-  return given.filter(
-    (one): one is Logprob => typeof one === 'object' && one !== null && 'token' in one && 'logprob' in one,
-  );
+  return given.flatMap((one) => {
+    const { success, data } = logprob.safeParse(one);
+    return success ? [{ ...data, bytes: data.bytes ?? [], top_logprobs: data.top_logprobs.map(withBytes) }] : [];
+  });
 }
+
+const withBytes = (one: Logprob['top_logprobs'][number]) => ({ ...one, bytes: one.bytes ?? [] });
+
+/** The usage of a response with one more call of its model. */
+export const addedUsage = (before: ResponseUsage | null, usage?: Usage, details?: UsageDetails): ResponseUsage => ({
+  input_tokens: (before?.input_tokens ?? 0) + (usage?.prompt_tokens ?? 0),
+  input_tokens_details: {
+    cached_tokens: (before?.input_tokens_details.cached_tokens ?? 0) + (details?.cachedTokens ?? 0),
+    cache_write_tokens: 0,
+  },
+  output_tokens: (before?.output_tokens ?? 0) + (usage?.completion_tokens ?? 0),
+  output_tokens_details: {
+    reasoning_tokens: (before?.output_tokens_details.reasoning_tokens ?? 0) + (details?.reasoningTokens ?? 0),
+  },
+  total_tokens: (before?.total_tokens ?? 0) + (usage?.total_tokens ?? 0),
+});

@@ -3,18 +3,13 @@ import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { ResponseItem } from '../wire/responseItems';
+import type { FilesOfCalls } from './chatItems';
 import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
 import { responseKeyOf, type ResponseKey } from './responseIds';
-import {
-  chainPartition,
-  TURNS,
-  turnKey,
-  type ConversationPoint,
-  type StoredResponse,
-  type TurnRecord,
-} from './responseRecords';
+import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 const PAGE = 100;
 /** Of a longer conversation only the newest responses are read. */
@@ -27,6 +22,8 @@ type Ports = Pick<ResponsesPorts, 'records' | 'blobs'>;
 /** The items before a response, oldest first. */
 export interface Context {
   items: ResponseItem[];
+  /** Those that its code wrote. */
+  files: FilesOfCalls;
   /** Something older was left out, since the conversation is too long. */
   isCut: boolean;
 }
@@ -38,7 +35,7 @@ export async function previousResponse(
   id: string,
 ): Promise<{ key: ResponseKey; order: string; stored: StoredResponse }> {
   const key = responseKeyOf(id);
-  const found = key && (await records.get<TurnRecord>(turnKey(scope, key)));
+  const found = key && (await readTurn(records, scope, key));
   if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
   const { status } = found.value.response;
   if (status === 'queued' || status === 'in_progress') throw errors.previousResponseNotDone(id, status);
@@ -48,6 +45,7 @@ export async function previousResponse(
 /** The conversation that ends with the response `last`, which is read already. */
 export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, stored: TurnRecord): Promise<Context> {
   const newestFirst: ResponseItem[][] = [];
+  const files: FilesOfCalls = {};
   let bytes = 0;
   let turns = 0;
   let conversation: ConversationPoint | undefined;
@@ -59,6 +57,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     const items = [...(await inputOf(ports, value)), ...value.response.output];
     bytes += JSON.stringify(items).length;
     newestFirst.push(items);
+    Object.assign(files, value.files);
   };
   await take(stored);
   let at: ResponseKey = last;
@@ -66,7 +65,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
   while (wanted && !isFull()) {
     // Of another chain: that one was forked off here.
     if (wanted.chain !== at.chain) {
-      const found = await ports.records.get<TurnRecord>(turnKey(scope, wanted));
+      const found = await readTurn(ports.records, scope, wanted);
       if (!found) break;
       await take(found.value);
       at = wanted;
@@ -90,19 +89,34 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     at = { chain: at.chain, turn: end.id };
   }
   const items = newestFirst.reverse().flat();
-  if (!conversation || isFull()) return { items, isCut: wanted !== null && isFull() };
+  if (!conversation || isFull()) return { items, files, isCut: wanted !== null && isFull() };
   // The first of the chain was given in a conversation.
   const { key, order } = conversation;
   const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
-  return { items: [...before.items, ...items], isCut: before.isCut };
+  return { items: [...before.items, ...items], files, isCut: before.isCut };
 }
 
-/** The items of a conversation, the newest that fit; `upTo` is the sort key of the last. */
-export const readConversationContext = async (
+/** The items of a conversation, the newest that fit. */
+export const readConversationContext = async (ports: Ports, place: ConversationPlace): Promise<Context> => ({
+  ...(await readItems(ports, place, { maxBytes: MAX_BYTES })),
+  files: {},
+});
+
+/** What a response continued, without what was deleted of it since. */
+export async function contextBefore(
   ports: Ports,
-  place: ConversationPlace,
-  upTo?: string,
-): Promise<Context> => readItems(ports, place, { maxBytes: MAX_BYTES, upTo });
+  scope: Scope,
+  { previous, conversation }: StoredResponse,
+): Promise<Context> {
+  const nothing: Context = { items: [], files: {}, isCut: false };
+  if (previous) {
+    const found = await readTurn(ports.records, scope, previous);
+    return found ? readChain(ports, scope, previous, found.value) : nothing;
+  }
+  if (!conversation) return nothing;
+  const { key, order } = conversation;
+  return { ...nothing, ...(await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES, upTo: order })) };
+}
 
 /** The response's own input. */
 export async function inputOf({ blobs }: Ports, { input, response }: StoredResponse): Promise<ResponseItem[]> {

@@ -16,7 +16,7 @@ import {
   type ConversationRecord,
 } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
-import { turnKey, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 export const LEASE_MILLISECONDS = 10_000;
 const RENEW_MILLISECONDS = 3_000;
@@ -58,7 +58,7 @@ export async function settledConversation(ports: Ports, place: ConversationPlace
  */
 export async function settleTurn(ports: Ports, place: ConversationPlace, turn: string): Promise<boolean> {
   await finishAppending(ports, place);
-  const found = await ports.records.get<TurnRecord>(turnKey(place.scope, { chain: place.key, turn }));
+  const found = await readTurn(ports.records, place.scope, { chain: place.key, turn });
   if (found && !('deleted' in found.value)) {
     const { status, output } = found.value.response;
     if (status === 'queued' || status === 'in_progress') return false;

@@ -16,7 +16,8 @@ import type { Settings } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, silent, type ResponseSink } from './responseEvents';
 import { responseIdOf } from './responseIds';
-import { turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
+import type { StoredResponse } from './responseRecords';
+import { readTurn } from './turnRecords';
 import type { Keeper, ResponseWork } from './responseWork';
 import { closable, closing } from './toldItems';
 
@@ -79,7 +80,7 @@ export class DrivenResponse implements Keeper {
     const taken: { begun?: { settings: Settings; stored: StoredResponse } } = {};
     const kind = kindOf(responseIdOf(reference.key));
     const found = await LeasedRecord.take(ports, driveKey(reference), kind, owner, async (drive) => {
-      const turn = await ports.records.get<TurnRecord>(turnKey(reference.scope, reference.key));
+      const turn = await readTurn(ports.records, reference.scope, reference.key);
       const settings = await ports.records.get<SettingsRecord>(settingsKey(reference));
       // Another has just ended or deleted it, and the record has gone with it.
       if (!turn || 'deleted' in turn.value || !settings) throw new ConflictError(driveKey(reference));

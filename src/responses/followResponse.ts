@@ -8,7 +8,8 @@ import { filled, isLast, isOver } from './eventBatches';
 import type { ResponsesPorts } from './ports';
 import type { ResponseEvent } from './responseEvents';
 import { responseIdOf } from './responseIds';
-import { chainPartition, turnKey, type TurnRecord } from './responseRecords';
+import { chainPartition } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 /** Batches read at once. */
 const PAGE = 8;
@@ -72,7 +73,7 @@ async function batches(
 }
 
 async function responseOf({ records }: Ports, { scope, key }: ResponseReference): Promise<ResponseObject> {
-  const found = await records.get<TurnRecord>(turnKey(scope, key));
+  const found = await readTurn(records, scope, key);
   if (!found || 'deleted' in found.value) throw errors.noResponse(responseIdOf(key));
   return found.value.response;
 }

@@ -5,7 +5,7 @@ import type { InputItem, ResponseItem } from '../wire/responseItems';
 import { inputOf } from './context';
 import type { ResponsesPorts } from './ports';
 import { itemOwnerOf, itemPrefixes, newItemId, type ResponseKey } from './responseIds';
-import { turnKey, type TurnRecord } from './responseRecords';
+import { readTurn } from './turnRecords';
 
 /** Finds an item of a conversation. */
 export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
@@ -65,7 +65,7 @@ async function referred(
   id: string,
 ): Promise<ResponseItem | undefined> {
   const owner = itemOwnerOf(id);
-  const found = owner && (await ports.records.get<TurnRecord>(turnKey(scope, owner)));
+  const found = owner && (await readTurn(ports.records, scope, owner));
   if (!found || 'deleted' in found.value) return undefined;
   const { value } = found;
   return (
@@ -86,13 +86,21 @@ export function checkDistinct(items: ResponseItem[], there: ResponseItem[], para
  * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
-  const made = items.filter((item) => item.type === 'function_call');
-  const calls = new Set(made.map((item) => item.call_id));
-  const outputs = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
-  // One that was broken off was not whole enough to be answered.
-  for (const { call_id: id, status } of made)
-    if (!outputs.has(id) && status !== 'incomplete') throw errors.noToolOutput(id);
-  for (const id of outputs) if (!calls.has(id) && !isCut) throw errors.noToolCall(id);
+  /** How many calls with that id wait for their output; below zero: outputs without a call. */
+  const open = new Map<string, number>();
+  // The model was cut off in them, so there may be nothing to answer.
+  const cut = new Set(
+    items.flatMap((item) => (item.type === 'function_call' && item.status === 'incomplete' ? [item.call_id] : [])),
+  );
+  const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
+  for (const item of items) {
+    if (item.type === 'function_call') note(item.call_id, 1);
+    if (item.type === 'function_call_output') note(item.call_id, -1);
+  }
+  for (const [id, count] of open) {
+    if (count > 0 && !cut.has(id)) throw errors.noToolOutput(id);
+    if (count < 0 && !isCut) throw errors.noToolCall(id);
+  }
   const requests = new Set(items.flatMap((item) => (item.type === 'mcp_approval_request' ? [item.id] : [])));
   for (const item of items)
     if (item.type === 'mcp_approval_response' && !requests.has(item.approval_request_id) && !isCut)

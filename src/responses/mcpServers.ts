@@ -8,6 +8,33 @@ import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEve
 import { itemPrefixes, newItemId } from './responseIds';
 import type { ResponseTask } from './responseWork';
 
+/** `MCPToolCallError`. */
+type CallError =
+  | { type: 'mcp_protocol_error' | 'http_error'; code: number; message: string }
+  | { type: 'mcp_tool_execution_error'; content: { type: 'text'; text: string }[] };
+
+interface McpResult {
+  output: string | null;
+  error: CallError | null;
+}
+
+/** Of JSON-RPC. */
+const INVALID_REQUEST = -32_600;
+export const INTERNAL_ERROR = -32_603;
+/** What stands for a fault that brought no status of its own. */
+const STATUSES = { refused_address: 403, authentication: 401, unavailable: 503, timeout: 504, http: 502 };
+
+const failed = (error: CallError): McpResult => ({ output: null, error });
+export const protocolError = (code: number, message: string): CallError => ({
+  type: 'mcp_protocol_error',
+  code,
+  message,
+});
+const executionError = (text: string): CallError => ({
+  type: 'mcp_tool_execution_error',
+  content: [{ type: 'text', text }],
+});
+
 export class McpServers {
   /** The tools of each server that the model may know of, by the server's label. */
   readonly lists = new Map<string, McpListTools>();
@@ -33,11 +60,7 @@ export class McpServers {
         (item): item is McpListTools =>
           item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error,
       );
-      const list = known ?? (await this.listed(tool, index, add));
-      if (!known) {
-        add([list]);
-        index += 1;
-      }
+      const list = known ?? (await this.listed(tool, index++, add));
       this.lists.set(tool.server_label, { ...list, tools: list.tools.filter((one) => isAllowed(tool, one)) });
     }
   }
@@ -53,15 +76,16 @@ export class McpServers {
       const list: McpListTools = { ...empty, tools: tools.filter((one) => isAllowed(tool, one)) };
       await this.emit(itemEvent('mcp_list_tools.completed', empty, index));
       await this.emit(itemDone(index, list));
+      add([list]);
       this.asked = undefined;
       return list;
     } catch (error) {
       if (!(error instanceof McpError)) throw error;
+      const broken = { ...empty, error: error.message };
       await this.emit(itemEvent('mcp_list_tools.failed', empty, index));
-      const failed = { ...empty, error: error.message };
-      await this.emit(itemDone(index, failed));
+      await this.emit(itemDone(index, broken));
       this.asked = undefined;
-      add([failed]);
+      add([broken]);
       throw errors.mcpFailed(tool.server_label, error.message, error);
     }
   }
@@ -71,23 +95,24 @@ export class McpServers {
     tool: McpTool | undefined,
     { name, arguments: text }: McpCall,
     fits: (text: string) => boolean,
-  ): Promise<{ output: string | null; error: { type: string; [field: string]: unknown } | null }> {
-    const failed = (type: string, message: string, code?: number) => ({
-      output: null,
-      error: { type, ...(code !== undefined && { code }), message },
-    });
-    if (!tool) return failed('mcp_protocol_error', 'The server is not among the tools of the response.');
+  ): Promise<McpResult> {
+    if (!tool) return failed(protocolError(INVALID_REQUEST, 'The server is not among the tools of the response.'));
     const given = parsedArguments(text);
-    if (!given) return failed('mcp_tool_execution_error', 'The arguments are no JSON object.');
+    if (!given) return failed(executionError('The arguments are no JSON object.'));
     try {
       const { output, error } = await this.open().callTool(serverOf(tool), name, given, this.signal);
-      if (error !== null) return failed('mcp_tool_execution_error', error);
+      if (error !== null) return failed(executionError(error));
       return fits(output)
         ? { output, error: null }
-        : failed('mcp_protocol_error', 'There is no room left for this output.');
+        : failed(protocolError(INTERNAL_ERROR, 'There is no room left for this output.'));
     } catch (error) {
       if (!(error instanceof McpError)) throw error;
-      return failed(error.kind === 'http' ? 'http_error' : 'mcp_protocol_error', error.message, error.code);
+      const { kind, message, code } = error;
+      return failed(
+        kind === 'protocol'
+          ? protocolError(code ?? INTERNAL_ERROR, message)
+          : { type: 'http_error', code: code ?? STATUSES[kind], message },
+      );
     }
   }
 

@@ -2,7 +2,7 @@
 import { errors } from '../errors';
 import { CODE_INTERPRETER } from '../agentLoop/serverTools';
 import type { Scope } from '../scope';
-import { shownTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
+import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import type { ResponseTextFormat } from '../wire/responseSettings';
 import type { AgentSettings, ResponsesPorts } from './ports';
@@ -76,7 +76,9 @@ function checkTogether(body: CreateResponseRequest, tools: ResponseTool[], takes
 /** A choice that forces a call must be one that the tools allow. */
 function checkToolChoice(choice: ResponseToolChoice | null | undefined, tools: ResponseTool[]): void {
   if (!choice || choice === 'auto' || choice === 'none') return;
-  if (wantedTools(choice, tools).length > 0) return;
+  const named = typeof choice === 'object' && choice.type === 'allowed_tools' ? choice.tools : [];
+  const isEachThere = named.every((one) => tools.some((tool) => isNamed(tool, one)));
+  if (isEachThere && wantedTools(choice, tools).length > 0) return;
   const message = "Invalid 'tool_choice': it asks for a tool that is not among 'tools'.";
   throw errors.invalidParameter(message, 'invalid_value', 'tool_choice');
 }
@@ -168,13 +170,20 @@ export function newResponse(
     top_logprobs: body.top_logprobs ?? 0,
     text: { format: body.text?.format ?? { type: 'text' }, verbosity: body.text?.verbosity ?? 'medium' },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: tools.map(shownTool),
+    tools: tools.map((tool) => shownTool(tool.type === 'function' ? wholeFunction(tool) : tool)),
     truncation: body.truncation ?? 'disabled',
     usage: null,
     user: body.user ?? null,
     metadata: body.metadata ?? {},
   };
 }
+
+/** With the fields that answers always have; what is not asked to be strict, is not. */
+const wholeFunction = (tool: FunctionTool): FunctionTool => ({
+  ...tool,
+  parameters: tool.parameters ?? { type: 'object', properties: {} },
+  strict: tool.strict ?? false,
+});
 
 /** `text.format` as chat completions have it; undefined for plain text. */
 export function chatResponseFormat(format: ResponseTextFormat | null | undefined): unknown {

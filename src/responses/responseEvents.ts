@@ -1,5 +1,6 @@
 /** Events of a response as it is answered (components.md section 12). */
-import type { OutputItem } from '../wire/responseItems';
+import type { WrittenFile } from '../agentLoop/toolOutputs';
+import type { CodeInterpreterCall, OutputItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
 
 /** An event without its number, which it is given when it is sent. */
@@ -7,6 +8,8 @@ export interface ResponseEvent {
   type: string;
   response?: ResponseObject;
   item?: OutputItem;
+  /** Of events about code: the call as it is, and what it wrote. The versions of the API tell of them in different ways. */
+  execution?: { call: CodeInterpreterCall; files: WrittenFile[] };
   [field: string]: unknown;
 }
 

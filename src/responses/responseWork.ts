@@ -1,11 +1,12 @@
 /** The work of a response: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { patientAnswer } from '../agentLoop/modelCall';
 import type { CodeResult, FoundPassage } from '../agentLoop/ports';
-import { InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
+import { CODE_INTERPRETER, InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
 import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
 import { contextWindow, estimatedUsage, smallerWindow } from '../models/promptTokens';
+import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type {
   CodeInterpreterCall,
@@ -16,7 +17,7 @@ import type {
   ResponseItem,
 } from '../wire/responseItems';
 import type { McpTool } from '../wire/responseTools';
-import type { ResponseObject, ResponseUsage } from '../wire/responses';
+import type { ResponseObject } from '../wire/responses';
 import { CallItem } from './callItem';
 import {
   calledTool,
@@ -25,12 +26,15 @@ import {
   markedPassages,
   mcpText,
   searchMessages,
+  type FilesOfCalls,
   type PartReader,
 } from './chatItems';
-import { McpServers } from './mcpServers';
+import { containerFiles, noteContainerFiles } from './containerFiles';
+import { INTERNAL_ERROR, McpServers, protocolError } from './mcpServers';
 import { MessageItem } from './messageItem';
-import { logprobsOf, sampling } from './chatSampling';
-import { codeFiles, wantedTools, type Settings } from './newResponse';
+import { addedUsage, logprobsOf, sampling } from './chatSampling';
+import { toolFields } from './toolFields';
+import { codeFiles, type Settings } from './newResponse';
 import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
@@ -41,6 +45,10 @@ import { isIncomplete, type ToldItem } from './toldItems';
 const MAX_TURNS = 100;
 /** Of all results of a response's tools together, which are stored with it. */
 const MAX_RESULT_BYTES = 1024 * 1024;
+/** Of the whole response, which is one record. */
+const MAX_RESPONSE_BYTES = 1792 * 1024;
+/** Of the files that code wrote before, how many an answer may link. */
+const LINKED_FILES = 100;
 /** Of what one piece of code prints; models read no more. */
 const MAX_LOG_CHARACTERS = 64 * 1024;
 const DEFAULT_SEARCH_RESULTS = 20;
@@ -56,7 +64,9 @@ export interface ResponseTask {
   response: ResponseObject;
   /** What was said before, and the response's own input. */
   items: ResponseItem[];
-  files: Record<string, WrittenFile[]>;
+  files: FilesOfCalls;
+  /** Those of the responses before it. */
+  earlierFiles?: FilesOfCalls;
   /** Until when a 429 of the model is waited out, in Unix seconds. */
   patientUntil: number;
 }
@@ -73,15 +83,20 @@ const keepsNothing: Keeper = { checkpoint: () => Promise.resolve(), pace: () => 
 
 export class ResponseWork {
   response: ResponseObject;
-  readonly files: Record<string, WrittenFile[]>;
+  readonly files: FilesOfCalls;
   /** What is being written and called just now, at their places in the output. */
   private message: MessageItem | undefined;
   private calls: CallItem[] = [];
+  /** Calls in the output that are being carried out, or wait for it. */
+  private running: CallItem[] = [];
+  private isEnding = false;
   /** What this turn of the model has finished, at its place in the output. */
   private finished: { index: number; item: OutputItem }[] = [];
   private offered = new Map<string, OfferedTool>();
   private history: ChatMessage[] = [];
   private readonly servers: McpServers;
+  /** What code wrote in the container before. */
+  private containerFiles: WrittenFile[] = [];
   private window: number;
   private resultBytes = 0;
   private usedCalls: number;
@@ -106,9 +121,7 @@ export class ResponseWork {
   /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
   async go(): Promise<void> {
     try {
-      this.history = await chatMessages(this.task.items, this.parts, mcpName);
-      await this.servers.list(this.response.output, (items) => this.add(items));
-      this.offered = offeredTools(this.task.settings.tools, this.servers.lists);
+      await this.begin();
       if (this.task.settings.tools.some(({ type }) => type === 'code_interpreter'))
         this.ports.codeInterpreter?.prepare?.();
       await this.carryOut([...(await this.interrupted()), ...(await this.approved())]);
@@ -118,6 +131,28 @@ export class ResponseWork {
       throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
     } finally {
       await this.servers.close();
+    }
+  }
+
+  /** The tokens of the model's first prompt, counted as far as one can from outside. Throws as {@link go}, before the model is asked. */
+  async inputTokens(): Promise<number> {
+    try {
+      await this.begin();
+      return (await estimatedUsage(await this.request(), '')).prompt_tokens;
+    } finally {
+      await this.servers.close();
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const { items, earlierFiles, settings } = this.task;
+    this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
+    await this.servers.list(this.response.output, (added) => this.add(added));
+    this.offered = offeredTools(settings.tools, this.servers.lists);
+    if (this.offered.has(CODE_INTERPRETER)) {
+      const newest = { order: 'desc' as const, limit: LINKED_FILES };
+      const { data } = await containerFiles(this.ports, this.task.scope, this.containerId, newest);
+      this.containerFiles = data.map(({ id: fileId, path }) => ({ fileId, path })).reverse();
     }
   }
 
@@ -143,10 +178,10 @@ export class ResponseWork {
     return [
       ...finished.map((one): ToldItem => ({ ...one, told: 'whole' })),
       ...(message ? [{ index: message.outputIndex, item: message.item('in_progress'), told: 'begun' as const }] : []),
-      ...calls.map(({ outputIndex: index, item, isShownAtOnce }): ToldItem => ({
+      ...calls.map(({ outputIndex: index, item, isShown }): ToldItem => ({
         index,
         item,
-        told: isShownAtOnce ? 'begun' : 'nothing',
+        told: isShown ? 'begun' : 'nothing',
       })),
       ...(asked ? [{ ...asked, told: 'begun' as const }] : []),
     ];
@@ -165,8 +200,11 @@ export class ResponseWork {
     return this.response.output.length + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
   }
 
+  /** Throws where the response would not fit into a record any more; at its end what does not fit is left out. */
   private add(items: OutputItem[]): void {
-    this.response = { ...this.response, output: [...this.response.output, ...items] };
+    const response = { ...this.response, output: [...this.response.output, ...items] };
+    if (Buffer.byteLength(JSON.stringify(response)) <= MAX_RESPONSE_BYTES) this.response = response;
+    else if (!this.isEnding) throw new InvalidToolCallError('The output of the response grew too large to be stored.');
   }
 
   /** One call of the model and what follows from it; whether the response is over with that. */
@@ -210,9 +248,14 @@ export class ResponseWork {
   }
 
   private async closeOpen(): Promise<void> {
+    this.isEnding = true;
+    for (const call of this.running.splice(0)) {
+      await call.cut();
+      this.replace(call);
+    }
     await this.closeMessage('incomplete');
     for (const call of this.calls) await call.cut();
-    this.addFinished(this.calls.splice(0));
+    this.addFinished(this.calls.splice(0).filter(({ isShown }) => isShown));
   }
 
   // Asking the model
@@ -227,7 +270,7 @@ export class ResponseWork {
         const isBegun = this.message !== undefined || this.calls.length > 0;
         const window =
           isBegun || this.response.truncation === 'disabled' ? undefined : smallerWindow(error, this.window);
-        if (window === undefined) throw error;
+        if (window === undefined) throw isTooLong(error) ? errors.contextTooLong(error.message) : error;
         this.window = window;
       }
     }
@@ -247,12 +290,13 @@ export class ResponseWork {
       steps: await this.ownMessages(),
       tools: tools.map(({ chat }) => chat),
     };
+    const hasCalled = this.whole.some(({ type }) => type.endsWith('_call'));
     const isCut = response.truncation === 'auto';
     const parts = isCut ? ((await truncated(whole, { window: windowRoom(window, left) })) ?? whole) : whole;
     return {
       model: task.settings.model,
       messages: [...parts.instructions, ...parts.history, ...parts.steps],
-      ...this.toolFields(tools),
+      ...toolFields(tools, response, task.settings.tools, hasCalled),
       ...sampling(task.settings),
       ...(left !== undefined && { max_completion_tokens: left }),
     };
@@ -263,29 +307,6 @@ export class ResponseWork {
     const { max_tool_calls: most } = this.response;
     const offered = [...this.offered.values()];
     return most !== null && this.usedCalls >= most ? offered.filter(({ kind }) => kind === 'function') : offered;
-  }
-
-  private toolFields(tools: OfferedTool[]): Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'> {
-    if (tools.length === 0) return {};
-    const choice = this.response.tool_choice;
-    const hasCalled = this.whole.some(({ type }) => type.endsWith('_call'));
-    const fields: ReturnType<ResponseWork['toolFields']> = {
-      tools: tools.map(({ chat }) => chat),
-      ...(!this.response.parallel_tool_calls && choice !== 'none' && { parallel_tool_calls: false }),
-    };
-    if (choice === 'none' || choice === 'auto') return { ...fields, tool_choice: choice };
-    const wanted = wantedTools(choice, this.task.settings.tools);
-    const among = tools.filter(({ tool }) => wanted.includes(tool));
-    const isAllowed = typeof choice === 'object' && choice.type === 'allowed_tools';
-    if (isAllowed) fields.tools = among.map(({ chat }) => chat);
-    // A choice that forces a call holds until one was made: else there would never be an answer.
-    if (hasCalled || among.length === 0) return { ...fields, tool_choice: 'auto' };
-    if (isAllowed || choice === 'required') return { ...fields, tool_choice: isAllowed ? choice.mode : 'required' };
-    const named =
-      'name' in choice && choice.type === 'mcp' && choice.name ? mcpName(choice.server_label, choice.name) : undefined;
-    const only = among.find(({ chat }) => chat.function.name === named) ?? (among.length === 1 ? among[0] : undefined);
-    if (!only) return { ...fields, tools: among.map(({ chat }) => chat), tool_choice: 'required' };
-    return { ...fields, tool_choice: { type: 'function', function: { name: only.chat.function.name } } };
   }
 
   /** What the response did so far, as the model reads it. */
@@ -340,7 +361,7 @@ export class ResponseWork {
 
   private async beginMessage(): Promise<MessageItem> {
     const links = new Map<string, string>();
-    addLinks(links, Object.values(this.files).flat());
+    addLinks(links, [...this.containerFiles, ...Object.values(this.files).flat()]);
     const searches = this.whole.filter((item) => item.type === 'file_search_call');
     const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
     // Text behind the calls of a turn is a message of its own.
@@ -376,7 +397,7 @@ export class ResponseWork {
       if (this.calls.length === 0) this.callOfIndex.clear();
       this.calls.push(call);
       this.callOfIndex.set(piece.index, call);
-      if (offered.kind !== 'function') this.usedCalls += 1;
+      if (call.isServerCall) this.usedCalls += 1;
       await call.begin();
     }
     await call.take(piece.arguments);
@@ -389,8 +410,11 @@ export class ResponseWork {
 
   /** Some local servers give every call the same id, but outputs are handed in by it. */
   private freeCallId(id: string): string {
-    const isTaken = this.calls.some(({ item }) => item.type === 'function_call' && item.call_id === id);
-    return isTaken ? `${id}_${this.calls.length}` : id;
+    const items = [...this.task.items, ...this.response.output, ...this.calls.map(({ item }) => item)];
+    const taken = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+    let free = id;
+    for (let number = 1; taken.has(free); number += 1) free = `${id}_${number}`;
+    return free;
   }
 
   /** Services that do not count leave it to us. */
@@ -399,19 +423,7 @@ export class ResponseWork {
   }
 
   private count({ usage, usageDetails, serviceTier }: Finish): void {
-    const before = this.response.usage;
-    const sum: ResponseUsage = {
-      input_tokens: (before?.input_tokens ?? 0) + (usage?.prompt_tokens ?? 0),
-      input_tokens_details: {
-        cached_tokens: (before?.input_tokens_details.cached_tokens ?? 0) + (usageDetails?.cachedTokens ?? 0),
-        cache_write_tokens: 0,
-      },
-      output_tokens: (before?.output_tokens ?? 0) + (usage?.completion_tokens ?? 0),
-      output_tokens_details: {
-        reasoning_tokens: (before?.output_tokens_details.reasoning_tokens ?? 0) + (usageDetails?.reasoningTokens ?? 0),
-      },
-      total_tokens: (before?.total_tokens ?? 0) + (usage?.total_tokens ?? 0),
-    };
+    const sum = addedUsage(this.response.usage, usage, usageDetails);
     this.response = { ...this.response, usage: sum, ...(serviceTier !== undefined && { service_tier: serviceTier }) };
   }
 
@@ -426,7 +438,7 @@ export class ResponseWork {
     );
     for (const call of open) {
       if (call.item.type !== 'mcp_call') continue;
-      await call.called({ output: null, error: { type: 'mcp_protocol_error', message: INTERRUPTED_CALL } });
+      await call.called({ output: null, error: protocolError(INTERNAL_ERROR, INTERRUPTED_CALL) });
       this.replace(call);
     }
     return open.filter(({ item }) => item.type !== 'mcp_call');
@@ -467,6 +479,7 @@ export class ResponseWork {
       ];
     });
     const first = this.response.output.length;
+    this.usedCalls += calls.length;
     this.add(calls);
     const begun = calls.map((call, index) => new CallItem(call, first + index, this.emit));
     for (const call of begun) await call.begin();
@@ -477,9 +490,11 @@ export class ResponseWork {
   private async carryOut(calls: CallItem[]): Promise<void> {
     if (calls.length === 0) return;
     await this.keeper.checkpoint();
+    this.running = [...calls];
     for (const call of calls) {
       await this.carryOutOne(call);
       this.replace(call);
+      this.running.shift();
     }
     await this.keeper.checkpoint();
   }
@@ -492,7 +507,8 @@ export class ResponseWork {
     }
     if (item.type === 'code_interpreter_call') {
       await call.tell('interpreting');
-      await call.ran(await this.runCode(item));
+      const outputs = await this.runCode(item);
+      await call.ran(outputs, this.files[item.id] ?? []);
     }
     if (item.type === 'mcp_call') {
       const server = this.task.settings.tools.find(
@@ -521,6 +537,7 @@ export class ResponseWork {
       fileId,
       path: path.startsWith('/') ? path : `/mnt/data/${path}`,
     }));
+    await noteContainerFiles(this.ports, this.task.scope, session, this.files[id]);
     const kept = logs.length > MAX_LOG_CHARACTERS ? `${logs.slice(0, MAX_LOG_CHARACTERS).toWellFormed()}…` : logs;
     return [
       ...(kept
@@ -551,6 +568,9 @@ export class ResponseWork {
     return this.resultBytes <= MAX_RESULT_BYTES;
   }
 }
+
+/** Whether the service says that the prompt is longer than its context window. */
+const isTooLong = (error: unknown): error is ModelError => smallerWindow(error, Infinity) !== undefined;
 
 const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
 /** Those that end the response: the caller answers them. */

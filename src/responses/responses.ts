@@ -1,9 +1,10 @@
 /** Responses as callers see them (operations 49 to 52); what moves one is responseWork. */
 import { Readable } from 'node:stream';
-import { ApiError, errors } from '../errors';
+import { ApiError, errors, TooLargeError } from '../errors';
 import { ModelError } from '../models/ports';
 import type { Scope } from '../scope';
 import { orderKey } from '../storage/keys';
+import { pageWithin } from '../storage/pages';
 import { withRetries } from '../storage/optimistic';
 import { ConflictError, type Change, type DueRecord, type PageRequest, type StoredRecord } from '../storage/ports';
 import type { ResponseItem } from '../wire/responseItems';
@@ -12,15 +13,16 @@ import { advanceResponse } from './advanceResponse';
 import type { ResponseReference } from './backgroundRecords';
 import { createBackgroundResponses } from './backgroundResponses';
 import { creation } from './backgroundWrites';
-import { partReader } from './chatItems';
-import { inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
+import { checkParts, partReader } from './chatItems';
+import { containerFile, containerFiles } from './containerFiles';
+import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
 import { conversationItemFinder } from './conversationItems';
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
 import { checkCalls, checkDistinct, storedItems } from './inputItems';
 import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { endHeld, responseEvent, type ResponseSink } from './responseEvents';
+import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
@@ -33,10 +35,13 @@ import {
   type StoredResponse,
   type TurnRecord,
 } from './responseRecords';
+import { packed, readTurn } from './turnRecords';
 import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
 const MAX_INLINE_INPUT = 64 * 1024;
+/** Bytes of instructions, tools and whatever else a response shows of its request. */
+const MAX_SETTINGS = 1024 * 1024;
 
 /** A response that was checked and can be answered. */
 export interface PreparedResponse extends ResponseTask {
@@ -58,7 +63,7 @@ export function createResponses(ports: ResponsesPorts) {
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
-    { takesAnyPrompt = false }: { takesAnyPrompt?: boolean } = {},
+    { takesAnyPrompt = false, signal }: { takesAnyPrompt?: boolean; signal?: AbortSignal } = {},
   ): Promise<PreparedResponse> {
     const settings = await settingsOf(ports, scope, body, takesAnyPrompt);
     const before = body.previous_response_id
@@ -74,15 +79,19 @@ export function createResponses(ports: ResponsesPorts) {
       const items = [...context.items, ...input];
       if (items.length === 0) throw errors.missingParameter('input');
       checkCalls(items, context.isCut);
+      await checkParts(ports, scope, input, signal);
       const at = Math.floor(now() / 1000);
+      const response = newResponse(settings, key, at, place ? conversationIdOf(place.key) : null);
+      if (Buffer.byteLength(JSON.stringify(response)) > MAX_SETTINGS) throw new TooLargeError(MAX_SETTINGS);
       return {
         scope,
         key,
         settings,
-        response: newResponse(settings, key, at, place ? conversationIdOf(place.key) : null),
+        response,
         items,
         input,
         files: {},
+        earlierFiles: context.files,
         previous: before ? { key: before.key, order: before.order } : null,
         conversation,
         patientUntil: 0,
@@ -99,21 +108,26 @@ export function createResponses(ports: ResponsesPorts) {
     place: ConversationPlace | undefined,
   ): Promise<Context> {
     if (before) return readChain(ports, scope, before.key, before.stored);
-    return place ? readConversationContext(ports, place) : { items: [], isCut: false };
+    return place ? readConversationContext(ports, place) : { items: [], files: {}, isCut: false };
   }
 
   const isHead = async (scope: Scope, { chain, turn }: ResponseKey): Promise<boolean> =>
     (await records.get<HeadRecord>(headKey(scope, chain)))?.value.turn === turn;
 
   /**
-   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything; what fails later ends the response as
-   * failed. Rejects with the signal's reason, and then stores nothing.
+   * Answers the response and stores it, unless it is not to be stored. Throws what the model refused before it said anything, as long as the caller can be told so by a
+   * status; what fails later ends the response as failed. Rejects with the signal's reason, and then stores nothing.
    */
-  async function answer(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseObject> {
+  async function answer(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean = () => false,
+  ): Promise<ResponseObject> {
     const { conversation, input } = prepared;
     try {
       const held = endHeld(sink);
-      const { response, files } = await answered(prepared, held.sink, signal);
+      const { response, files } = await answered(prepared, held.sink, signal, isStatusSent);
       if (response.store) await store(prepared, { response, files });
       // Also of a response that is not stored: the caller has named the conversation.
       await conversation?.append(response.status, [...input, ...response.output]);
@@ -124,7 +138,12 @@ export function createResponses(ports: ResponsesPorts) {
     }
   }
 
-  async function answered(prepared: PreparedResponse, sink: ResponseSink, signal: AbortSignal): Promise<ResponseWork> {
+  async function answered(
+    prepared: PreparedResponse,
+    sink: ResponseSink,
+    signal: AbortSignal,
+    isStatusSent: () => boolean,
+  ): Promise<ResponseWork> {
     const parts = partReader(ports, prepared.scope, signal);
     const work = new ResponseWork(ports, prepared, sink, signal, parts);
     await sink(responseEvent('created', work.response));
@@ -133,7 +152,7 @@ export function createResponses(ports: ResponsesPorts) {
       await work.go();
     } catch (error) {
       signal.throwIfAborted();
-      if (!work.hasOutput && (error instanceof ModelError || error instanceof ApiError)) throw error;
+      if (!work.hasOutput && !isStatusSent() && (error instanceof ModelError || error instanceof ApiError)) throw error;
       await work.end('failed', { error: failureOf(error, ports, work.response.id) });
     }
     return work;
@@ -172,7 +191,7 @@ export function createResponses(ports: ResponsesPorts) {
     const due = { add: [...also.due, ...(conversation?.dueChanges.add ?? [])] };
     const head = await records.get<HeadRecord>(headKey(scope, key.chain));
     const changes: Change[] = [
-      { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value },
+      { op: 'create', list: TURNS, id: key.turn, order: orderKey(now(), previous?.order), value: packed(value) },
       ...also.changes,
     ];
     await records
@@ -186,7 +205,7 @@ export function createResponses(ports: ResponsesPorts) {
 
   async function read(scope: Scope, id: string): Promise<StoredResponse> {
     const key = responseKeyOf(id);
-    const found = key && (await records.get<TurnRecord>(turnKey(scope, key)));
+    const found = key && (await readTurn(records, scope, key));
     if (!found || 'deleted' in found.value) throw errors.noResponse(id);
     return found.value;
   }
@@ -210,30 +229,47 @@ export function createResponses(ports: ResponsesPorts) {
     await driven?.finish();
   }
 
-  /** The items of the response's own input, as pages. Throws 400 for a cursor that is none of them. */
+  /**
+   * The items that the response was made of, as pages: what it continues, then its own input. So the service has it: callers show a conversation by the items of its last
+   * response. Throws 400 for a cursor that is none of them.
+   */
   async function inputItems(
     scope: Scope,
     id: string,
-    { order, limit, after, before }: PageRequest,
+    page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
-    const stored = await inputOf(ports, await read(scope, id));
-    const items = order === 'asc' ? stored : stored.toReversed();
-    const placeOf = (cursor: string, param: string): number => {
-      const place = items.findIndex((item) => item.id === cursor);
-      if (place < 0) throw errors.unknownCursor(param, cursor);
-      return place;
-    };
-    const start = after === undefined ? 0 : placeOf(after, 'after') + 1;
-    const end = before === undefined ? items.length : placeOf(before, 'before');
-    const between = items.slice(start, end);
-    // With `before` alone, the page just before it.
-    const page = before !== undefined && after === undefined ? between.slice(-limit) : between.slice(0, limit);
-    return { data: page, hasMore: page.length < between.length };
+    const stored = await read(scope, id);
+    const { items } = await contextBefore(ports, scope, stored);
+    return pageWithin([...items, ...(await inputOf(ports, stored))], page);
+  }
+
+  /** How many tokens the model would read of such a request, tools included. Throws as {@link prepare}, and 424 for an MCP server that does not list its tools. */
+  async function countInput(scope: Scope, body: CreateResponseRequest, signal: AbortSignal): Promise<number> {
+    const prepared = await prepare(scope, body, { signal });
+    try {
+      const work = new ResponseWork(ports, prepared, silent, signal, partReader(ports, scope, signal));
+      return await work.inputTokens();
+    } finally {
+      await prepared.conversation?.release();
+    }
   }
 
   const { cancel, follow } = background;
-  const advance = async (reference: ResponseReference) => advanceResponse(ports, reference);
-  return { prepare, answer, begin, advance, get, cancel, follow, remove, inputItems };
+  return {
+    prepare,
+    answer,
+    begin,
+    advance: async (reference: ResponseReference) => advanceResponse(ports, reference),
+    get,
+    cancel,
+    follow,
+    remove,
+    inputItems,
+    countInput,
+    containerFile: async (scope: Scope, container: string, id: string) => containerFile(ports, scope, container, id),
+    containerFiles: async (scope: Scope, container: string, page: PageRequest) =>
+      containerFiles(ports, scope, container, page),
+  };
 }
 
 const idOf = (conversation: string | { id: string }): string =>

@@ -1,12 +1,16 @@
-/** Responses and items as callers see them: some of it only where they ask for it by `include`. Pure. */
-import type { Includable, OutputItem, ResponseItem } from '../wire/responseItems';
+/** Responses, items and events as callers see them: some of it only where they ask for it by `include`, and in the form of their version. Pure. */
+import type { Includable, OutputItem, ResponseAnnotation, ResponseItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
+import { datedCodeEvent } from './datedEvents';
+import type { ResponseEvent } from './responseEvents';
 
 /** What a caller asked for, and how files of the scope are addressed for him. */
 export interface View {
   include: readonly Includable[];
   /** The URL of the content of a file that code wrote. */
   fileUrl: (containerId: string, fileId: string) => string;
+  /** Azure's version by date (components.md sections 11 and 12), whose names differ here and there from those of openai-2026-08. */
+  isDated: boolean;
 }
 
 export function shownResponse(response: ResponseObject, view: View): ResponseObject {
@@ -25,13 +29,16 @@ export function shownOutput(item: OutputItem, view: View): OutputItem {
       );
       return { ...item, outputs: isWanted ? outputs : null };
     }
+    case 'message':
+      return view.isDated ? { ...item, content: item.content.map(datedPart) } : item;
     default:
       return item;
   }
 }
 
 export function shownItem(item: ResponseItem, view: View): ResponseItem {
-  if (item.type === 'message' && item.role !== 'assistant') {
+  if (item.type === 'message') {
+    if (item.role === 'assistant') return view.isDated ? { ...item, content: item.content.map(datedPart) } : item;
     // Images may be large; who wants them says so.
     const isWanted = view.include.includes('message.input_image.image_url');
     const content = item.content.map((part) =>
@@ -43,6 +50,39 @@ export function shownItem(item: ResponseItem, view: View): ResponseItem {
   }
   return item.type === 'file_search_call' || item.type === 'code_interpreter_call' ? shownOutput(item, view) : item;
 }
+
+/** An event of the response `responseId` as it goes out. */
+export function shownEvent(event: ResponseEvent, view: View, responseId: string): ResponseEvent {
+  const { execution, ...rest } = event;
+  const { item, part, annotation } = rest;
+  const shown: ResponseEvent = {
+    ...(execution && view.isDated ? datedCodeEvent({ ...rest, execution }, responseId) : rest),
+    ...(item && { item: shownOutput(item, view) }),
+  };
+  if (!view.isDated) return shown;
+  return {
+    ...shown,
+    ...(isPart(part) && { part: datedPart(part) }),
+    ...(isAnnotation(annotation) && { annotation: datedAnnotation(annotation) }),
+  };
+}
+
+type Part = Extract<OutputItem, { type: 'message' }>['content'][number];
+
+const isTyped = (value: unknown): value is { type: unknown } =>
+  typeof value === 'object' && value !== null && 'type' in value;
+const isPart = (value: unknown): value is Part => isTyped(value) && value.type === 'output_text';
+const isAnnotation = (value: unknown): value is ResponseAnnotation =>
+  isTyped(value) && value.type === 'container_file_citation';
+
+const datedPart = (part: Part): Part =>
+  part.type === 'output_text' ? { ...part, annotations: part.annotations.map(datedAnnotation) } : part;
+
+/** Dated versions know no containers: what code wrote is a file's path. */
+const datedAnnotation = (annotation: ResponseAnnotation): ResponseAnnotation =>
+  annotation.type === 'container_file_citation'
+    ? { type: 'file_path', file_id: annotation.file_id, index: annotation.start_index }
+    : annotation;
 
 /** The text of all messages, as SDKs put it together; connectors read it from here. */
 export const outputText = ({ output }: ResponseObject): string =>

@@ -1,4 +1,4 @@
-/** What the tools need of the outside: a sandbox that runs code. */
+/** What the tools need of the outside: a sandbox that runs code, and files of the Internet. */
 import type { Readable } from 'node:stream';
 
 /** The sandbox cannot be had now; the message says why and what to do. */
@@ -52,4 +52,18 @@ export interface Sandbox {
   prepare(): void;
   /** Ends what runs, and the sessions that nobody else can go on with. */
   close(): Promise<void>;
+}
+
+/** A file could not be downloaded; the message says why and is fit for the caller. */
+export class DownloadError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DownloadError';
+  }
+}
+
+/** Gets files by addresses that callers name. */
+export interface FileDownload {
+  /** Throws {@link DownloadError}, also for addresses that are not public, or the signal's reason. */
+  get(url: string, signal?: AbortSignal): Promise<{ bytes: Buffer; contentType?: string }>;
 }

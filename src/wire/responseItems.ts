@@ -39,7 +39,7 @@ const inputFile = z
     ({ file_id, file_data, file_url }) => [file_id, file_data, file_url].filter(Boolean).length === 1,
     "needs one of 'file_id', 'file_data' and 'file_url'",
   );
-const logprob = z.object({
+export const logprob = z.object({
   token: z.string(),
   logprob: z.number(),
   bytes: z.array(z.number()).nullish(),

@@ -64,6 +64,27 @@ export const createResponseRequest = z
   .meta({ id: 'createResponse' });
 export type CreateResponseRequest = z.infer<typeof createResponseRequest>;
 
+/** `TokenCountsBody`: what of a request says what the model reads. */
+export const inputTokensRequest = createResponseRequest
+  .pick({
+    model: true,
+    input: true,
+    instructions: true,
+    previous_response_id: true,
+    conversation: true,
+    tools: true,
+    tool_choice: true,
+    parallel_tool_calls: true,
+    reasoning: true,
+    text: true,
+    truncation: true,
+  })
+  .extend({ personality: unsupportedField("Use 'instructions'.") })
+  .meta({ id: 'inputTokensRequest' });
+
+/** `TokenCountsResource`. */
+export const inputTokensObject = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() });
+
 export const responseError = z.object({ code: z.string(), message: z.string() });
 export type ResponseError = z.infer<typeof responseError>;
 

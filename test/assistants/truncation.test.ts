@@ -34,6 +34,22 @@ describe('the prompt', () => {
     expect(textsIn(kept?.history)).toEqual([long('last')]);
   });
 
+  it('loses calls of tools only with what they gave', async () => {
+    const call = (id: string): ChatMessage => ({
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: '{}' } }],
+    });
+    const output = (id: string): ChatMessage => ({ role: 'tool', tool_call_id: id, content: long(id) });
+    const history = [user('first'), call('a'), output('a'), call('b'), output('b')];
+    // There is room for the second output and the first, but not for the first's call.
+    const kept = await truncated(parts(history), { window: 225 });
+    expect(kept?.history).toEqual([user('first'), call('b'), output('b')]);
+    expect(await truncated(parts([user('first'), call('a'), output('a')]), { window: 20 })).toMatchObject({
+      history: [call('a'), output('a')],
+    });
+  });
+
   it('counts instructions, tools and what the run did', async () => {
     const history = [user('first'), user('second'), user('third')];
     const whole = { window: 1000 };

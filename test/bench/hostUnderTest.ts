@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
-import { DIST, peakMemory, processorSeconds, startProcess } from './processes';
+import { DIST, ROOT, peakMemory, processorSeconds, startProcess } from './processes';
 
 const KEY = 'bench-key';
 export const TENANT = 'bench';
@@ -31,12 +31,14 @@ export interface HostSettings {
   env?: Record<string, string>;
   /** Of the client, at most. */
   connections?: number;
+  /** Folder of the functions app; default: the compiled sources. */
+  app?: string;
 }
 
 /** Starts both; `latency` is the upstream's, in milliseconds. */
 export async function openHost(
   latency: number,
-  { dataDir: given, env = {}, connections = 64 }: HostSettings = {},
+  { dataDir: given, env = {}, connections = 64, app = ROOT }: HostSettings = {},
 ): Promise<HostUnderTest> {
   const upstream = await startProcess({
     script: join(DIST, 'test', 'support', 'scriptedUpstream.js'),
@@ -48,6 +50,7 @@ export async function openHost(
   const host = await startProcess({
     script: join(DIST, 'src', 'localHost', 'main.js'),
     pattern: /^Listening on (\S+)$/,
+    cwd: app,
     env: {
       PORT: '0',
       DATA_DIR: dataDir,

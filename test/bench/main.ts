@@ -9,6 +9,7 @@ import { startAzurite } from '../support/azurite';
 import { benchDataSources } from './dataSources';
 import { benchGateway } from './gateway';
 import { openHost, type HostSettings } from './hostUnderTest';
+import { benchPackage } from './package';
 import { benchResponses } from './responses';
 import { percentile, polledRun, prepare, streamedRun } from './runLoad';
 import { benchThreads } from './threads';
@@ -153,6 +154,7 @@ const parts: Record<string, () => Promise<string>> = {
   gateway: benchGateway,
   index: async () => benchVectorIndex(),
   data: benchDataSources,
+  package: benchPackage,
 };
 
 async function main(): Promise<void> {

@@ -90,6 +90,7 @@ test('the settings of a deployment with nothing but the required parameters are 
   expect(config.backends).toMatchObject([{ kind: 'azure', apiKey: undefined }]);
   expect(config.embeddingDeployment).toBe('text-embedding-3-small');
   expect(config.blobTriggerSource).toBe('EventGrid');
+  expect(config.maintenanceSeconds).toBe(30);
   expect([...config.apiKeys.values()]).toEqual(['team-a']);
 });
 

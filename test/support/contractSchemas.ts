@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
+import { containerFileObject } from '../../src/wire/containers';
 import { conversationObject } from '../../src/wire/conversations';
 import { responseItem } from '../../src/wire/responseItems';
+import { inputTokensObject, responseObject } from '../../src/wire/responses';
 import { scheduleObject } from '../../src/wire/schedules';
 import { syncObject } from '../../src/wire/syncs';
 import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
@@ -20,6 +22,9 @@ const THREAD = '/threads/{}';
 const RUN = `${THREAD}/runs/{}`;
 const STORE = '/vector_stores/{}';
 const CONVERSATION = '/conversations/{}';
+
+/** Its tools hold no secrets, other than those of a request. */
+const shownResponse = responseObject.extend({ tools: z.array(z.looseObject({ type: z.string() })) });
 
 /** The operations that answer JSON; those that do not are marked `raw`. */
 const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = [
@@ -86,6 +91,15 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['GET', `${STORE}/file_batches/{}`, fileBatchObject],
   ['POST', `${STORE}/file_batches/{}/cancel`, fileBatchObject],
   ['GET', `${STORE}/file_batches/{}/files`, listOf(vectorStoreFileObject)],
+  ['POST', '/responses', shownResponse],
+  ['POST', '/responses/input_tokens', inputTokensObject],
+  ['GET', '/responses/{}', shownResponse],
+  ['POST', '/responses/{}/cancel', shownResponse],
+  ['DELETE', '/responses/{}', 'raw'],
+  ['GET', '/responses/{}/input_items', listOf(responseItem)],
+  ['GET', '/containers/{}/files', listOf(containerFileObject)],
+  ['GET', '/containers/{}/files/{}', containerFileObject],
+  ['GET', '/containers/{}/files/{}/content', 'raw'],
 ];
 
 const BASE = /^(?:\/api\/projects\/[^/]+(?:\/openai(?:\/v1)?)?|\/openai\/v1|\/openai|\/v1)(?=\/)/;

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import OpenAI, { AzureOpenAI } from 'openai';
 import { storageSettings } from './storage';
@@ -12,12 +12,16 @@ const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
 /** Tests run under Node 24, as npm scripts do. */
 const MAIN = join(ROOT, 'dist', 'src', 'localHost', 'main.js');
 
+const APP = resolve(ROOT, process.env.TEST_APP ?? '.');
+
 export interface HostOptions {
   /** Kept by `kill`, removed by `stop`; a new one by default. */
   dataDir?: string;
   env?: Record<string, string>;
   /** Started instead of the local host's own entry. */
   script?: string;
+  /** Folder of the functions app; by default that of the variable TEST_APP, such as `out/app` after `npm run package`, or else the compiled sources. */
+  app?: string;
 }
 
 export interface Host {
@@ -42,10 +46,10 @@ const KEYS: Record<Tenant, string> = { alpha: 'test-key-alpha', beta: 'test-key-
 const MAX_OUTPUT = 1_000_000;
 
 /** Starts a host on a free port; resolves when it listens. */
-export async function startHost({ dataDir, env = {}, script = MAIN }: HostOptions = {}): Promise<Host> {
+export async function startHost({ dataDir, env = {}, script = MAIN, app = APP }: HostOptions = {}): Promise<Host> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'host-')));
   const child = spawn(process.execPath, [script], {
-    cwd: ROOT,
+    cwd: app,
     env: {
       PATH: process.env.PATH,
       PORT: '0',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { publishedExceptions } from './publishedExceptions';
 
-interface JsonSchema {
+export interface JsonSchema {
   $ref?: string;
   nullable?: boolean;
   enum?: string[];
@@ -139,11 +139,11 @@ function eventSchemaOf(definitions: Record<string, JsonSchema>, event: string): 
   return alternatives(definitions[EVENT]).find(({ properties }) => properties?.event?.enum?.includes(event));
 }
 
-const referencesIn = (schema: unknown): string[] =>
+export const referencesIn = (schema: unknown): string[] =>
   [...JSON.stringify(schema ?? {}).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].flatMap(([, name]) => name ?? []);
 
 /** The schema as JSON Schema has it: references within itself, and null as an alternative. */
-function withOwnReferences(schema: JsonSchema): JsonSchema {
+export function withOwnReferences(schema: JsonSchema): JsonSchema {
   const text = JSON.stringify(schema).replaceAll(REFERENCE, '#/$defs/');
   return JSON.parse(text, (_key, value: JsonSchema | null) => {
     if (typeof value !== 'object' || value?.nullable !== true) return value;

@@ -226,10 +226,10 @@ async function* frames(stream: Readable): AsyncGenerator<Frame<Answer>> {
   }
 }
 
-/** The compiled child; tests run the sources, and then it is where the build before them put it. */
+/** The compiled child; tests run the sources, and then it is where the build before them put it. In the deployed bundle its folder lies beside that of the rest. */
 function childFile(): string {
-  const folder = __filename.endsWith('.ts')
-    ? join(__dirname, '..', '..', '..', 'dist', 'src', 'adapters', 'pyodide')
-    : __dirname;
-  return join(folder, 'child.js');
+  const beside = __filename.endsWith('.ts')
+    ? join(__dirname, '..', '..', '..', 'dist', 'src', 'adapters')
+    : join(__dirname, '..');
+  return join(beside, 'pyodide', 'child.js');
 }
