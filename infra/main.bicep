@@ -565,7 +565,12 @@ module functionApp 'app/functionApp.bicep' = {
       empty(entraAuthority) ? {} : { ENTRA_AUTHORITY: entraAuthority },
       empty(syncContainers) ? {} : { SYNC_CONTAINERS: syncContainers },
       vectorIndex == 'azure_search'
-        ? { AZURE_SEARCH_ENDPOINT: 'https://${searchHost}', AZURE_SEARCH_INDEX: searchIndexName }
+        ? {
+            AZURE_SEARCH_ENDPOINT: 'https://${searchHost}'
+            AZURE_SEARCH_INDEX: searchIndexName
+            // The free plan ends after 1,000 queries a month.
+            AZURE_SEARCH_SEMANTIC_RANKER: searchSemanticRanker == 'standard' ? 'on' : 'off'
+          }
         : {},
       useSessionPool ? { SESSION_POOL_ENDPOINT: sessionPool!.outputs.endpoint } : {},
       useMongoCluster ? { COSMOS_CONNECTION_STRING: mongo!.outputs.reference } : {},

@@ -1,16 +1,41 @@
 /** The client of Blob storage for whatever credential the account is reached by: for the adapters, and for the local host's triggers. */
 import type { TokenCredential } from '@azure/identity';
-import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import {
+  AnonymousCredential,
+  BlobServiceClient,
+  newPipeline,
+  StorageSharedKeyCredential,
+  type RequestPolicyFactory,
+} from '@azure/storage-blob';
 import type { StorageAccount, StorageCredential } from './storageAccount';
 
-/** Nothing is sent yet. `token`: see {@link tokenCredential}. */
-export function blobService({ name, blobUrl, credential }: StorageAccount, token?: TokenCredential): BlobServiceClient {
-  const options = { retryOptions: { maxTries: 5, retryDelayInMs: 200, maxRetryDelayInMs: 6_400 } };
-  if (token) return new BlobServiceClient(blobUrl, token, options);
-  if (credential.kind === 'key') {
-    return new BlobServiceClient(blobUrl, new StorageSharedKeyCredential(name, credential.key), options);
-  }
-  return new BlobServiceClient(`${blobUrl}?${signatureOf(credential)}`, undefined, options);
+/** One sending of a request until its answer begins, in milliseconds: 4 MiB go up in it over a slow line. How long a download then takes is not bounded. */
+const TIMEOUT_MS = 100_000;
+
+/**
+ * Nothing is sent yet. `token`: see {@link tokenCredential}. The library itself would wait without end for a service that accepts a connection and never answers: its
+ * `tryTimeoutInMs` is only told to the service.
+ */
+export function blobService(
+  { name, blobUrl, credential }: StorageAccount,
+  token?: TokenCredential,
+  timeoutMs = TIMEOUT_MS,
+): BlobServiceClient {
+  const key = credential.kind === 'key' ? new StorageSharedKeyCredential(name, credential.key) : undefined;
+  const pipeline = newPipeline(token ?? key ?? new AnonymousCredential(), {
+    retryOptions: { maxTries: 5, retryDelayInMs: 200, maxRetryDelayInMs: 6_400 },
+  });
+  const timeout: RequestPolicyFactory = {
+    create: (next) => ({
+      sendRequest: async (request) => {
+        request.timeout = timeoutMs;
+        return next.sendRequest(request);
+      },
+    }),
+  };
+  pipeline.factories.push(timeout);
+  const signature = signatureOf(credential);
+  return new BlobServiceClient(signature === '' ? blobUrl : `${blobUrl}?${signature}`, pipeline);
 }
 
 /** Of an account that is reached by one, otherwise ''. */

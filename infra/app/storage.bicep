@@ -40,8 +40,8 @@ var appRoleIds = [
   roles['Storage Table Data Contributor']
 ]
 
-// The app makes the others itself (files, failed-uploads, vectors). Events of `uploads` are subscribed to before the app makes it.
-var containerNames = [packageContainerName, 'uploads', 'dead-letters']
+// The app makes the others itself (files, failed-uploads, vectors).
+var containerNames = [packageContainerName, 'dead-letters']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -83,6 +83,13 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
   }
 ]
 
+// Its events are subscribed to before the app would make it.
+resource uploads 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobService
+  name: 'uploads'
+  properties: { publicAccess: 'None' }
+}
+
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
   parent: account
   name: 'default'
@@ -117,8 +124,9 @@ resource appAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource deployerUploads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
-  name: guid(account.id, deployerPrincipalId, roles['Storage Blob Data Contributor'])
-  scope: account
+  name: guid(uploads.id, deployerPrincipalId, roles['Storage Blob Data Contributor'])
+  // Not the account, where the files of all tenants are.
+  scope: uploads
   properties: {
     principalId: deployerPrincipalId
     principalType: deployerPrincipalType

@@ -44,9 +44,13 @@ export function apiKeyLookup({ records, now }: ApiKeyLookupOptions): (key: strin
   return async (key) => {
     if (!isApiKey(key)) return undefined;
     const hash = hashOf(key);
-    const age = now() - readAt;
-    if (age >= MAX_AGE_MS) await read();
-    else if (!known.has(hash) && (reading || now() - askedAt >= UNKNOWN_KEY_MS)) await read();
+    const asked = now();
+    const age = asked - readAt;
+    if (age >= MAX_AGE_MS) {
+      await read();
+      // It may have been under way for long, where the store is slow, and know nothing of what was revoked since.
+      if (asked - readAt >= MAX_AGE_MS) await read();
+    } else if (!known.has(hash) && (reading || now() - askedAt >= UNKNOWN_KEY_MS)) await read();
     // A refresh that fails is tried again by the next request, and told once the keys are too old.
     else if (age >= REFRESH_MS && now() - askedAt >= UNKNOWN_KEY_MS) read().catch(() => undefined);
     const found = known.get(hash);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiKeyLookup, MAX_AGE_MS } from '../../src/identity/apiKeyLookup';
 import { createApiKeys, isApiKey, MAX_KEYS, type ApiKeys } from '../../src/identity/apiKeys';
-import type { Records } from '../../src/storage/ports';
+import type { RecordKey, Records } from '../../src/storage/ports';
 import { openRecords } from '../support/storage';
 
 let directory: string;
@@ -140,5 +140,34 @@ describe('A host', () => {
     await expect(find(key)).rejects.toMatchObject({ status: 503 });
     isUp = true;
     expect(await find(key)).toBeDefined();
+  });
+
+  it('does not go by a read that began before the bound, however slow the store is', async () => {
+    const { key, record } = await keys.create(wanted);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let taken = (): void => undefined;
+    const isTaken = new Promise<void>((resolve) => (taken = resolve));
+    const slow: Records = {
+      ...records,
+      get: async <T>(at: RecordKey) => {
+        reads += 1;
+        const isSlow = reads === 2;
+        const stored = await records.get<T>(at);
+        if (isSlow) taken();
+        if (isSlow) await held;
+        return stored;
+      },
+    };
+    const find = apiKeyLookup({ records: slow, now });
+    await find(key);
+    clock += 4000;
+    expect(await find(key)).toBeDefined();
+    await isTaken;
+    await keys.revoke(record.id);
+    clock += MAX_AGE_MS;
+    const found = find(key);
+    goOn();
+    expect(await found).toBeUndefined();
   });
 });

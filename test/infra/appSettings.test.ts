@@ -57,7 +57,10 @@ const features: { parameters: Record<string, unknown>; adds: string[] }[] = [
   { parameters: { entraPrincipals: '{}' }, adds: ['ENTRA_PRINCIPALS'] },
   { parameters: { entraAuthority: 'https://login.microsoftonline.us' }, adds: ['ENTRA_AUTHORITY'] },
   { parameters: { codeInterpreter: 'session_pool' }, adds: ['SESSION_POOL_ENDPOINT'] },
-  { parameters: { vectorIndex: 'azure_search' }, adds: ['AZURE_SEARCH_ENDPOINT', 'AZURE_SEARCH_INDEX'] },
+  {
+    parameters: { vectorIndex: 'azure_search' },
+    adds: ['AZURE_SEARCH_ENDPOINT', 'AZURE_SEARCH_INDEX', 'AZURE_SEARCH_SEMANTIC_RANKER'],
+  },
   { parameters: { searchDataSourceIndexName: 'docs' }, adds: ['DATA_SOURCES', 'DATA_SOURCE_ALLOWED_HOSTS'] },
   {
     parameters: { useMongoCluster: true, mongoAdministratorPassword: 'p' },
@@ -159,6 +162,16 @@ test('with a virtual network every service that holds data is private and has an
   const endpoints = services.parse(argument('privateEndpoints', 'services'));
   expect(endpoints.map(({ name }) => name)).toEqual(['blob', 'queue', 'table', 'models', 'search', 'mongo']);
   expect(new Set(endpoints.map(({ zone }) => zone)).size).toBe(endpoints.length);
+});
+
+test.each([
+  { searchSemanticRanker: 'standard', ranksByMeaning: true },
+  { searchSemanticRanker: 'free', ranksByMeaning: false },
+  { searchSemanticRanker: 'disabled', ranksByMeaning: false },
+])('vector stores are ranked by meaning where the ranker has no monthly limit: $searchSemanticRanker', (each) => {
+  const { searchSemanticRanker, ranksByMeaning } = each;
+  const { vectorIndex } = readConfig(environmentOf({ vectorIndex: 'azure_search', searchSemanticRanker }));
+  expect(vectorIndex).toMatchObject({ kind: 'azure_search', ranksByMeaning });
 });
 
 test('a resource of Azure OpenAI that is there already is used, and no other made', () => {

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assignedRoles, findingsOf, rolesIn } from './checks';
+import { bicepFile } from './bicepFile';
 import { builtInRoles } from './builtInRoles';
 import { resourceTypes } from './resourceTypes';
+import { membersOf, parseBicep } from './syntaxTree';
 
 const infra = join(__dirname, '../../infra');
 const bicepIn = (folder: string) =>
@@ -20,6 +22,15 @@ test('every role of roles.json is assigned, and the table of built-in roles has 
   const roles = Object.keys(rolesIn(join(infra, 'roles.json'))).sort();
   expect([...assignedRoles(files)].sort()).toEqual(roles);
   expect(Object.keys(builtInRoles).sort()).toEqual(roles);
+});
+
+test('whoever deploys gets a role on the container of uploads alone, and not on the account with everybody’s files', () => {
+  const path = join(infra, 'app/storage.bicep');
+  const scopes = [...parseBicep([path]).values()]
+    .flatMap((tree) => [...bicepFile(path, tree).resources.values()])
+    .filter(({ reference, value }) => /roleAssignments@/.test(reference) && value.text.includes('deployerPrincipalId'))
+    .map(({ body }) => membersOf(body).get('scope')?.text);
+  expect(scopes).toEqual(['uploads']);
 });
 
 test('the list of resource types has none that is not used, and names a source for each', () => {

@@ -38,6 +38,57 @@ test('only the deployment may ask for tokens of Azure, and no workflow may write
   }
 });
 
+/** Variables of main.parameters.json, by whether their parameter is a secret. */
+function templateVariables(): { plain: string[]; secret: string[] } {
+  const secure = new Set([...read('infra/main.bicep').matchAll(/@secure\(\)\s+param (\w+)/g)].map(([, name]) => name));
+  const { parameters } = z
+    .object({ parameters: z.record(z.string(), z.object({ value: z.string() })) })
+    .parse(JSON.parse(read('infra/main.parameters.json')));
+  const all = Object.entries(parameters).map(([name, { value }]) => ({
+    variable: /^\$\{(\w+)/.exec(value)?.[1] ?? '',
+    isSecret: secure.has(name),
+  }));
+  const named = (isSecret: boolean) => all.filter((each) => each.isSecret === isSecret).map(({ variable }) => variable);
+  return { plain: named(false), secret: named(true) };
+}
+
+test('a deployment by the workflow takes every parameter of the templates, so that none goes back to its default', () => {
+  const { plain, secret } = templateVariables();
+  expect(secret).toContain('API_KEYS');
+  const environment = z.record(z.string(), z.string());
+  const { deploy } = z
+    .object({
+      jobs: z.object({
+        deploy: z.object({
+          env: environment,
+          steps: z.array(z.object({ run: z.string().optional(), env: environment.optional() })),
+        }),
+      }),
+    })
+    .parse(parse(read('.github/workflows/deploy.yml'))).jobs;
+  const provision = deploy.steps.find(({ run }) => run?.startsWith('azd provision'));
+  // azd finds out by itself who deploys.
+  const fixed = ['AZURE_PRINCIPAL_ID', 'AZURE_PRINCIPAL_TYPE'];
+  for (const name of plain.filter((each) => !fixed.includes(each)))
+    expect(deploy.env[name]).toBe(`\${{ vars.${name} }}`);
+  expect(provision?.env).toEqual(Object.fromEntries(secret.map((name) => [name, `\${{ secrets.${name} }}`])));
+  expect(Object.values(deploy.env).filter((value) => value.includes('secrets.'))).toEqual([]);
+
+  const { pipeline } = z
+    .object({ pipeline: z.object({ variables: z.array(z.string()), secrets: z.array(z.string()) }) })
+    .parse(parse(read('azure.yaml')));
+  const byItself = [...fixed, 'AZURE_ENV_NAME', 'AZURE_LOCATION'];
+  expect(pipeline.variables).toEqual(plain.filter((name) => !byItself.includes(name)));
+  expect(pipeline.secrets).toEqual(secret);
+});
+
+test('the credential that docs/deploy.md makes is that of the environment in which the workflow deploys', () => {
+  const { environment } = z
+    .object({ jobs: z.object({ deploy: z.object({ environment: z.string() }) }) })
+    .parse(parse(read('.github/workflows/deploy.yml'))).jobs.deploy;
+  expect(read('docs/deploy.md')).toContain(`:environment:${environment}"`);
+});
+
 test('the scripts that workflows, azure.yaml and the image run are those of package.json', () => {
   const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(read('package.json')));
   const texts = [

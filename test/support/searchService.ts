@@ -23,7 +23,7 @@ export interface SearchService extends RestServer {
   /** Taken one by one by the next writes: that status for every second document. */
   documentFaults: number[];
   /** Used up: queries are answered without it. */
-  semanticRanker: 'on' | 'used up';
+  semanticRanker: 'on' | 'used up' | 'refused';
 }
 
 interface Stored {
@@ -281,6 +281,7 @@ function byMeaning(
   if (!semantic?.configurations.some(({ name }) => name === asked.semanticConfiguration)) {
     refuse(400, `Unknown semantic configuration '${asked.semanticConfiguration}'.`);
   }
+  if (ranker === 'refused') refuse(402, 'The quota of semantic queries is used up.');
   if (ranker === 'used up') return found;
   const words = (asked.search ?? '').toLowerCase().split(/\s+/);
   const first = found.slice(0, 50).map((each) => {

@@ -13,6 +13,7 @@ import {
   type ChunkDocument,
   type SearchDocument,
 } from './chunkDocuments';
+import { hasStatus } from '../azureStorage/clients';
 import { SEMANTIC_CONFIGURATION, vectorField } from './indexDefinition';
 
 /** What of a query reaches the full-text search; terms beyond make it slow and no better. */
@@ -24,6 +25,8 @@ const MORE_CANDIDATES = 2_000;
 const PAGE = 1_000;
 /** The semantic ranker takes the first so many: https://learn.microsoft.com/azure/search/semantic-search-overview. */
 const RANKED_BY_MEANING = 50;
+/** Answers where its queries of the month are used up, as the free plan's 1,000 are; the service's documentation names no one of them. */
+const QUOTA_USED_UP = [402, 403, 429];
 /** Its best score. */
 const BEST_MEANING = 4;
 /** The BM25 of a chunk that counts as half close: a few words of the query that are rare among all chunks. */
@@ -145,24 +148,39 @@ async function matching(
   asked: number,
   ranksByMeaning: boolean,
 ): Promise<Way> {
-  if (ranksByMeaning) {
-    const scored = await firstOf(client, text, RANKED_BY_MEANING, () => ({
-      filter,
-      searchFields: ['text'],
-      queryType: 'semantic',
-      // Without the ranker, as when its quota is used up, the words count.
-      semanticSearchOptions: { configurationName: SEMANTIC_CONFIGURATION, errorMode: 'partial' },
-    }));
-    const found = scored.flatMap(({ document, meaning }) =>
+  const scoredByMeaning = ranksByMeaning ? await meant(client, text, filter) : undefined;
+  if (scoredByMeaning) {
+    const found = scoredByMeaning.flatMap(({ document, meaning }) =>
       meaning === undefined ? [] : [{ document, closeness: Math.min(1, meaning / BEST_MEANING) }],
     );
-    if (found.length > 0 || scored.length === 0) {
+    if (found.length > 0 || scoredByMeaning.length === 0) {
       return { found, weight: weights.text, isCut: found.length >= RANKED_BY_MEANING };
     }
   }
   const scored = await firstOf(client, text, asked, () => ({ filter, searchFields: ['text'], searchMode: 'any' }));
   const found = scored.map(({ document, score }) => ({ document, closeness: score / (score + HALF_CLOSE_BM25) }));
   return { found, weight: weights.text, isCut: found.length >= asked };
+}
+
+/** What the semantic ranker makes of the first that full text finds; undefined where it takes no query: then the words count. */
+async function meant(
+  client: SearchClient<SearchDocument>,
+  text: string,
+  filter: string,
+): Promise<Scored[] | undefined> {
+  try {
+    return await firstOf(client, text, RANKED_BY_MEANING, () => ({
+      filter,
+      searchFields: ['text'],
+      queryType: 'semantic',
+      // Where the ranker is late or has too much to do, the answer comes without its scores.
+      semanticSearchOptions: { configurationName: SEMANTIC_CONFIGURATION, errorMode: 'partial' },
+    }));
+  } catch (error) {
+    // A quota that is used up is an error of the whole query. Who may not search at all is told by the query of the words.
+    if (QUOTA_USED_UP.some((status) => hasStatus(error, status))) return undefined;
+    throw error;
+  }
 }
 
 interface Scored {

@@ -53,10 +53,20 @@ export function readArguments(argv: string[], now: number): KeysCommand {
 }
 
 function parse(argv: string[]) {
+  const parsed = parsedArguments(argv);
+  const names = parsed.tokens.flatMap((token) => (token.kind === 'option' ? token.name : []));
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  // The last would count: a key for another tenant than the one that was looked at.
+  if (twice) throw new UsageError(`--${twice} is given twice.`);
+  return parsed;
+}
+
+function parsedArguments(argv: string[]) {
   try {
     return parseArgs({
       args: argv,
       allowPositionals: true,
+      tokens: true,
       options: {
         tenant: { type: 'string' },
         role: { type: 'string' },
@@ -88,4 +98,9 @@ function readExpiry(given: string | undefined, now: number): number | null {
   return Math.floor(at / 1000);
 }
 
-const dateOf = (text: string): number => (/^\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : NaN);
+/** NaN for what is no date: the 31st of February would count as one of March. */
+function dateOf(text: string): number {
+  const day = /^(\d{4}-\d{2}-\d{2})(T[\d:.]+Z)?$/.exec(text)?.[1];
+  const isDay = day !== undefined && new Date(Date.parse(day) || 0).toISOString().startsWith(day);
+  return isDay ? Date.parse(text) : NaN;
+}

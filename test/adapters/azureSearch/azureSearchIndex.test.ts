@@ -200,20 +200,23 @@ describe('azureSearchIndex', () => {
   });
 
   describe('with the semantic ranker', () => {
-    it('orders what full text found by meaning, and by words where the ranker is used up', async () => {
-      const index = open('meaning', { ranksByMeaning: true });
-      const texts = ['whale whale whale whale', 'whale of a song', 'song of birds'];
-      const chunks = texts.map((text, ordinal) => chunk('f', ordinal, text));
-      await index.replaceFiles(store, ['f'], chunks, vectorsOf(chunks));
-      const search = { text: 'whale song', vector: vector(1, 0), weights: byWords, limit: 2 };
-      const [first] = await index.search(store, search);
-      expect(first).toMatchObject({ text: 'whale of a song', score: 1 });
-      service.semanticRanker = 'used up';
-      const found = await index.search(store, search);
-      service.semanticRanker = 'on';
-      expect(found).toHaveLength(2);
-      expect(found[0]?.score).toBeLessThan(0.5);
-    });
+    it.each(['used up', 'refused'] as const)(
+      'orders what full text found by meaning, and by words where the ranker is %s',
+      async (state) => {
+        const index = open(`meaning-${state.replace(' ', '-')}`, { ranksByMeaning: true });
+        const texts = ['whale whale whale whale', 'whale of a song', 'song of birds'];
+        const chunks = texts.map((text, ordinal) => chunk('f', ordinal, text));
+        await index.replaceFiles(store, ['f'], chunks, vectorsOf(chunks));
+        const search = { text: 'whale song', vector: vector(1, 0), weights: byWords, limit: 2 };
+        const [first] = await index.search(store, search);
+        expect(first).toMatchObject({ text: 'whale of a song', score: 1 });
+        service.semanticRanker = state;
+        const found = await index.search(store, search);
+        service.semanticRanker = 'on';
+        expect(found).toHaveLength(2);
+        expect(found[0]?.score).toBeLessThan(0.5);
+      },
+    );
 
     it('is added to an index that was made without it', async () => {
       await open('added').replaceFiles(store, ['f'], chunksOf('f', 1), [vector(1, 0)]);

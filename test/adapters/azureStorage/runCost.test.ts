@@ -1,8 +1,11 @@
 /** What a run costs in requests to the storage account, counted by a proxy before each of its services. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistantWithThread, storeWithFile, weather } from '../../support/assistantFixtures';
 import { connectionStringTo, startAzurite, type Azurite } from '../../support/azurite';
 import { startHost, type Host } from '../../support/host';
+import { eventually } from '../../support/polling';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../../support/scriptedUpstream';
 import { startStorageProxy, type Exchange, type StorageProxy } from '../../support/storageProxy';
 
@@ -61,6 +64,44 @@ async function cost(name: string, work: () => Promise<unknown>): Promise<Record<
   console.info(`${name}: ${JSON.stringify(counts)}`);
   return counts;
 }
+
+/** Reads, writes and requests for blobs of a row of the table in docs/deploy.md. */
+function documented(what: string): number[] {
+  const text = readFileSync(join(__dirname, '../../../docs/deploy.md'), 'utf8');
+  const row = text.split(/\r?\n/).find((line) => line.startsWith(`| ${what} |`));
+  if (!row) throw new Error(`docs/deploy.md has no row '${what}'.`);
+  return row.split('|').slice(2, 5).map(Number);
+}
+
+it('is what docs/deploy.md reckons with', async () => {
+  const client = host.openai();
+  const { messages, runs } = client.beta.threads;
+  const { assistant, thread } = await assistantWithThread(client);
+  const assistant_id = assistant.id;
+  const question = { role: 'user' as const, content: 'How?' };
+  const streamed = async () => runs.stream(thread.id, { assistant_id }).finalRun();
+  await streamed(); // caches and connections
+  const polled = async () => {
+    const { id } = await runs.create(thread.id, { assistant_id });
+    // Its due record goes with its end; to look at the run meanwhile would count.
+    await eventually('the end of the run', async () =>
+      proxies.table.exchanges.find(
+        ({ method, path }) => method === 'DELETE' && decodeURIComponent(path).includes('!due!'),
+      ),
+    );
+    expect((await runs.retrieve(id, { thread_id: thread.id })).status).toBe('completed');
+  };
+  const works: [string, () => Promise<unknown>][] = [
+    ['thread with a message', async () => client.beta.threads.create({ messages: [question] })],
+    ['another message', async () => messages.create(thread.id, question)],
+    ['run, polled, with one look at it', polled],
+    ['run, streamed', streamed],
+  ];
+  for (const [what, work] of works) {
+    const { get = 0, query = 0, batch = 0, due = 0, blob = 0 } = await cost(what, work);
+    expect([what, get + query, batch + due, blob]).toEqual([what, ...documented(what)]);
+  }
+}, 60_000);
 
 it('stays within its bound, streamed and polled, with functions and with a search', async () => {
   const client = host.openai();

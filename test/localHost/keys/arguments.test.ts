@@ -12,6 +12,7 @@ it('reads the tenant, the role and when a key expires', () => {
   });
   expect(create('--expires', '12h')).toMatchObject({ expiresAt: NOW / 1000 + DAY / 2 });
   expect(create('--expires', '2027-06-30')).toMatchObject({ expiresAt: Date.UTC(2027, 5, 30) / 1000 });
+  expect(create('--expires', '2028-02-29T12:00:00Z')).toMatchObject({ expiresAt: Date.UTC(2028, 1, 29, 12) / 1000 });
 });
 
 it('reads the other commands', () => {
@@ -29,6 +30,9 @@ it.each([
   [['create', '--tenant', 'a', '--expires', '2026-11-26'], '--expires takes 90d'],
   [['create', '--tenant', 'a', '--expires', '2027-02-31x'], '--expires takes 90d'],
   [['create', '--tenant', 'a', '--expires', 'soon'], '--expires takes 90d'],
+  [['create', '--tenant', 'a', '--expires', '2027-02-31'], '--expires takes 90d'],
+  [['create', '--tenant', 'a', '--expires', '2027-13-01'], '--expires takes 90d'],
+  [['create', '--tenant', 'a', '--tenant', 'b'], '--tenant is given twice.'],
   [['create', '--tenant', 'a', 'b'], "'b' is not expected."],
   [['list', '--role', 'user'], '--role has no meaning for this command.'],
   [['revoke'], 'revoke needs the id of a key'],
