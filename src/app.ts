@@ -399,6 +399,9 @@ async function build(config: Config): Promise<Services> {
     close: async () =>
       closeAll([
         () => handOver.end(),
+        // What they still hold goes into the records.
+        () => usage.close(),
+        () => audit.close(),
         // Before what work still uses: that it was closed must not be written as the work's outcome.
         () => records.close(),
         async () => sandbox?.close(),
@@ -408,8 +411,6 @@ async function build(config: Config): Promise<Services> {
         () => guard.close(),
         () => parser.close(),
         () => local.close(),
-        () => usage.close(),
-        () => audit.close(),
         () => index.close(),
       ]),
     advance,
