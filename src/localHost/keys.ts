@@ -1,27 +1,7 @@
 /** `npm run keys`: makes, lists and revokes API keys while the hosts run. */
-import { ConfigError } from '../config';
-import { ApiError } from '../errors';
+import { runCommand, tell, UsageError } from './commandLine';
 import { applyLocalSettings } from './hostSettings';
-import { HELP, readArguments, UsageError, type KeysCommand } from './keys/arguments';
-
-const DONE = 0;
-const FAILED = 1;
-const WRONG_USAGE = 2;
-
-async function main(): Promise<number> {
-  try {
-    const command = readArguments(process.argv.slice(2), Date.now());
-    if (command.name === 'help') process.stdout.write(HELP);
-    else await run(command);
-    return DONE;
-  } catch (error) {
-    const isPlain = error instanceof ConfigError || error instanceof ApiError || error instanceof UsageError;
-    process.stderr.write(`${isPlain ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
-    if (!(error instanceof UsageError)) return FAILED;
-    process.stderr.write(`\n${HELP}`);
-    return WRONG_USAGE;
-  }
-}
+import { HELP, readArguments, type KeysCommand } from './keys/arguments';
 
 async function run(command: Exclude<KeysCommand, { name: 'help' }>): Promise<void> {
   await applyLocalSettings(process.cwd(), process.env);
@@ -61,11 +41,7 @@ async function run(command: Exclude<KeysCommand, { name: 'help' }>): Promise<voi
   }
 }
 
-const tell = (line: string): void => void process.stderr.write(`${line}\n`);
-
 const dateOf = (seconds: number | null): string =>
   seconds === null ? 'never' : new Date(seconds * 1000).toISOString().replace(/\.000Z$/, 'Z');
 
-void main().then((code) => {
-  process.exitCode = code;
-});
+void runCommand<Exclude<KeysCommand, { name: 'help' }>>(HELP, readArguments, run);

@@ -1,38 +1,11 @@
 /** `npm run tenant`: exports or deletes one tenant's data, or shows its usage, while the hosts run. */
 import { createInterface } from 'node:readline/promises';
-import { ConfigError } from '../config';
-import { ApiError } from '../errors';
+import { runCommand, tell } from './commandLine';
 import { applyLocalSettings } from './hostSettings';
-import { HELP, readArguments, UsageError, type TenantCommand } from './tenant/arguments';
-
-const DONE = 0;
-const FAILED = 1;
-const WRONG_USAGE = 2;
-
-/** Faults that one line tells. */
-const plain = new Set(['ExportError', 'TenantInUseError', 'NotConfirmedError']);
+import { HELP, readArguments, type TenantCommand } from './tenant/arguments';
 
 class NotConfirmedError extends Error {
   override readonly name = 'NotConfirmedError';
-}
-
-async function main(): Promise<number> {
-  try {
-    const command = readArguments(process.argv.slice(2), Date.now());
-    if (command.name === 'help') process.stdout.write(HELP);
-    else await run(command);
-    return DONE;
-  } catch (error) {
-    const isPlain =
-      error instanceof ConfigError ||
-      error instanceof ApiError ||
-      error instanceof UsageError ||
-      (error instanceof Error && plain.has(error.name));
-    process.stderr.write(`${isPlain ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
-    if (!(error instanceof UsageError)) return FAILED;
-    process.stderr.write(`\n${HELP}`);
-    return WRONG_USAGE;
-  }
 }
 
 async function run(command: Exclude<TenantCommand, { name: 'help' }>): Promise<void> {
@@ -82,8 +55,8 @@ async function confirm(tenant: string): Promise<void> {
   if (answer.trim() !== tenant) throw new NotConfirmedError('Nothing was deleted.');
 }
 
-const tell = (line: string): void => void process.stderr.write(`${line}\n`);
-
-void main().then((code) => {
-  process.exitCode = code;
-});
+void runCommand<Exclude<TenantCommand, { name: 'help' }>>(HELP, readArguments, run, [
+  'ExportError',
+  'TenantInUseError',
+  'NotConfirmedError',
+]);

@@ -1,11 +1,6 @@
 /** The command line of `npm run keys`. */
-import { parseArgs } from 'node:util';
 import { TENANT_NAME, type Role } from '../../principal';
-
-/** The command line is wrong. The message is one line that says what it takes. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import { parseOptions, refuseOptions, UsageError } from '../commandLine';
 
 export type KeysCommand =
   | { name: 'create'; tenant: string; role: Role; /** Unix seconds. */ expiresAt: number | null }
@@ -28,7 +23,7 @@ create writes the key to standard output, once and nowhere else, and what belong
 
 /** Reads the arguments. Throws {@link UsageError}. @param now Unix milliseconds. */
 export function readArguments(argv: string[], now: number): KeysCommand {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = parseOptions(argv, OPTIONS);
   const [name, id] = positionals;
   if (values.help) return { name: 'help' };
   const { tenant } = values;
@@ -41,10 +36,10 @@ export function readArguments(argv: string[], now: number): KeysCommand {
       if (tenant === undefined) throw new UsageError('create needs --tenant.');
       return { name, tenant, role: readRole(values.role), expiresAt: readExpiry(values.expires, now) };
     case 'list':
-      refuse(values, 'role', 'expires');
+      refuseOptions(values, 'role', 'expires');
       return { name, tenant };
     case 'revoke':
-      refuse(values, 'role', 'expires', 'tenant');
+      refuseOptions(values, 'role', 'expires', 'tenant');
       if (!id) throw new UsageError('revoke needs the id of a key; list shows them.');
       return { name, id };
     default:
@@ -52,37 +47,12 @@ export function readArguments(argv: string[], now: number): KeysCommand {
   }
 }
 
-function parse(argv: string[]) {
-  const parsed = parsedArguments(argv);
-  const names = parsed.tokens.flatMap((token) => (token.kind === 'option' ? token.name : []));
-  const twice = names.find((name, place) => names.indexOf(name) !== place);
-  // The last would count: a key for another tenant than the one that was looked at.
-  if (twice) throw new UsageError(`--${twice} is given twice.`);
-  return parsed;
-}
-
-function parsedArguments(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      tokens: true,
-      options: {
-        tenant: { type: 'string' },
-        role: { type: 'string' },
-        expires: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function refuse<K extends string>(values: Partial<Record<K, unknown>>, ...names: K[]): void {
-  const given = names.find((name) => values[name] !== undefined);
-  if (given) throw new UsageError(`--${given} has no meaning for this command.`);
-}
+const OPTIONS = {
+  tenant: { type: 'string' },
+  role: { type: 'string' },
+  expires: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
 
 function readRole(given = 'contributor'): Role {
   if (given !== 'user' && given !== 'contributor') throw new UsageError('--role takes user or contributor.');

@@ -1,11 +1,6 @@
 /** The command line of `npm run tenant`. */
-import { parseArgs } from 'node:util';
 import { TENANT_NAME } from '../../principal';
-
-/** The command line is wrong. The message is one line that says what it takes. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import { parseOptions, refuseOptions, UsageError } from '../commandLine';
 
 export type TenantCommand =
   | { name: 'export'; tenant: string; folder: string }
@@ -31,7 +26,7 @@ const MAX_DAYS = 366;
 
 /** Reads the arguments. Throws {@link UsageError}. @param now Unix milliseconds. */
 export function readArguments(argv: string[], now: number): TenantCommand {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = parseOptions(argv, OPTIONS);
   if (values.help) return { name: 'help' };
   const [name] = positionals;
   if (positionals.length > 1) throw new UsageError(`'${positionals.at(-1)}' is not expected.`);
@@ -42,41 +37,26 @@ export function readArguments(argv: string[], now: number): TenantCommand {
   if (!TENANT_NAME.test(tenant)) throw new UsageError('--tenant takes 1 to 64 letters, digits, _ or -.');
   switch (name) {
     case 'export':
-      refuse(values, 'yes', 'from', 'until');
+      refuseOptions(values, 'yes', 'from', 'until');
       if (!to) throw new UsageError('export needs --to.');
       return { name, tenant, folder: to };
     case 'delete':
-      refuse(values, 'to', 'from', 'until');
+      refuseOptions(values, 'to', 'from', 'until');
       return { name, tenant, isConfirmed: values.yes === true };
     case 'usage':
-      refuse(values, 'to', 'yes');
+      refuseOptions(values, 'to', 'yes');
       return { name, tenant, ...daysOf(values, now) };
   }
 }
 
-function parse(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        tenant: { type: 'string' },
-        to: { type: 'string' },
-        yes: { type: 'boolean' },
-        from: { type: 'string' },
-        until: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function refuse<K extends string>(values: Partial<Record<K, unknown>>, ...names: K[]): void {
-  const given = names.find((name) => values[name] !== undefined);
-  if (given) throw new UsageError(`--${given} has no meaning for this command.`);
-}
+const OPTIONS = {
+  tenant: { type: 'string' },
+  to: { type: 'string' },
+  yes: { type: 'boolean' },
+  from: { type: 'string' },
+  until: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
 
 function daysOf({ from, until }: { from?: string; until?: string }, now: number): { start: string; end: string } {
   const end = until === undefined ? now : dayOf('until', until);

@@ -1,4 +1,5 @@
-import { readArguments, UsageError } from '../../../src/localHost/tenant/arguments';
+import { UsageError } from '../../../src/localHost/commandLine';
+import { readArguments } from '../../../src/localHost/tenant/arguments';
 
 const now = Date.parse('2026-11-26T13:00:00Z');
 const read = (...argv: string[]) => readArguments(argv, now);
@@ -27,6 +28,7 @@ it.each([
   [['export', '--tenant', 'a', '--to', 'x', '--yes'], '--yes has no meaning'],
   [['delete', '--tenant', 'a/b'], '--tenant takes'],
   [['delete', '--tenant', 'a', 'b'], "'b' is not expected"],
+  [['delete', '--tenant', 'a', '--tenant', 'b'], '--tenant is given twice.'],
   [['delete', '--tenant', 'a', '--from', '2026-01-01'], '--from has no meaning'],
   [['usage', '--tenant', 'a', '--from', 'monday'], '--from takes a date'],
   [['usage', '--tenant', 'a', '--from', '2026-02-01', '--until', '2026-01-01'], '--from must be a day'],
