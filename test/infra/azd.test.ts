@@ -102,7 +102,7 @@ test('the subscription leads to the blob trigger of the package and its containe
   const { parameters } = bicep('infra/app/blobSubscription.bicep');
   expect(plainText(parameters.get('functionName')?.default)).toBe(/app\.storageBlob\('(\w+)'/.exec(source)?.[1]);
   const container = plainText(parameters.get('containerName')?.default);
-  expect(container).toBe(/const UPLOADS = '(\w+)'/.exec(read('src/app.ts'))?.[1]);
+  expect(container).toBe(/const UPLOADS = '(\w+)'/.exec(read('src/retrieval/uploadFailures.ts'))?.[1]);
   expect(read('infra/app/storage.bicep')).toContain(`'${container}'`);
 });
 
