@@ -3,6 +3,7 @@
  * conversations of its project.
  */
 import { z } from 'zod';
+import { services } from '../app';
 import { errors } from '../errors';
 import type { Operation } from '../http/operation';
 
@@ -10,12 +11,17 @@ const ENDPOINT = '/agents/{agent_name}/endpoint/protocols/openai';
 const params = z.object({ agent_name: z.string().min(1) });
 const body = z.record(z.string(), z.unknown());
 
-/** At the agent's address. What is stored belongs to the project, so the name leads there and no further. */
+/** At the address of an agent that is there. What is stored belongs to the project, so the name leads there and no further. */
 const atAgent = ({ number: _number, ...known }: Operation): Operation => ({
   ...known,
   path: ENDPOINT + known.path,
   summary: `${known.summary} by an agent's address`,
   params: known.params.extend(params.shape),
+  handle: async (call) => {
+    const { agent_name: name } = params.parse(call.params);
+    await (await services()).agents.resolve(call.scope, { name });
+    return known.handle(call);
+  },
   instead: () => {
     const other = known.instead?.();
     return other && atAgent(other);
