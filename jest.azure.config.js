@@ -1,7 +1,8 @@
 const base = require('./jest.config.js');
 
 const wire = [
-  'agents', 'assistants', 'conversations', 'examples', 'fileBatches', 'files', 'messages', 'races', 'refusals', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'schedules', 'search',
+  'agents', 'assistants', 'backgroundResponses', 'conversations', 'examples', 'fileBatches', 'files', 'messages', 'olderRuns', 'races', 'refusals', 'responseFiles', 'responseFunctions',
+  'responseMcp', 'responses', 'responseSearch', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'schedules', 'search',
   'threads', 'toolOutputs', 'truncation', 'vectorStores',
 ]; // prettier-ignore
 
