@@ -2,7 +2,7 @@
 import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type { ResponseItem } from '../wire/responseItems';
+import type { InputPart, OutputText, Refusal, ResponseItem } from '../wire/responseItems';
 import type { FilesOfCalls } from './chatItems';
 import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
@@ -11,7 +11,8 @@ import { responseKeyOf, type ResponseKey } from './responseIds';
 import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
 import { readTurn } from './turnRecords';
 
-const PAGE = 100;
+/** Responses read at once: a longer page is fewer waits for the store. */
+const PAGE = 250;
 /** Of a longer conversation only the newest responses are read. */
 const MAX_TURNS = 2_000;
 /** Of all items together, as JSON: more than any model reads, and little enough for the memory. */
@@ -55,7 +56,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     conversation = value.conversation;
     if ('deleted' in value) return;
     const items = [...(await inputOf(ports, value)), ...value.response.output];
-    bytes += JSON.stringify(items).length;
+    bytes += items.reduce((sum, item) => sum + sizeOf(item), 0);
     newestFirst.push(items);
     Object.assign(files, value.files);
   };
@@ -94,6 +95,29 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
   const { key, order } = conversation;
   const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
   return { items: [...before.items, ...items], files, isCut: before.isCut };
+}
+
+/** Of an item beside its texts, about. */
+const ITEM_BYTES = 200;
+
+/** About the bytes of the item; messages, of which there are most, are not written out for it. */
+function sizeOf(item: ResponseItem): number {
+  if (item.type !== 'message') return JSON.stringify(item).length;
+  const parts: (InputPart | OutputText | Refusal)[] = item.content;
+  return parts.reduce((sum, part) => sum + partSize(part), ITEM_BYTES);
+}
+
+function partSize(part: InputPart | OutputText | Refusal): number {
+  switch (part.type) {
+    case 'input_image':
+      return part.image_url?.length ?? 0;
+    case 'input_file':
+      return part.file_data?.length ?? 0;
+    case 'refusal':
+      return part.refusal.length;
+    default:
+      return part.text.length;
+  }
 }
 
 /** The items of a conversation, the newest that fit. */
