@@ -10,12 +10,14 @@ import { faultsOf } from '../recovery/loadFaults';
 import { storeWithFile } from '../support/assistantFixtures';
 import { startHost, type Host } from '../support/host';
 import { soon } from '../support/polling';
-import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
+import { reply, startScriptedUpstream, type RecordedRequest } from '../support/scriptedUpstream';
 
 const RUNS = 50;
 const FILES = 200;
 /** Model calls after which the deployment comes, and after which the crash. */
 const CALLS_BEFORE = { deployment: 30, crash: 20 };
+
+const animal = (number: number): string => `Animal ${number} sleeps.`;
 
 /** Polled, streamed, with outputs to hand in, cancelled; every other client of a stream leaves. */
 const plan = (number: number): Plan => ({ ...planOf(number), leaves: number % 2 === 0 });
@@ -25,9 +27,13 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
   const upstream = await startScriptedUpstream();
   const model = plannedModel(seededRandom(seed));
   const random = seededRandom(seed + 1);
-  upstream.on((body, request) =>
-    request.kind === 'embeddings' ? reply.slow(300 + random() * 700) : model.handler(body, request),
-  );
+  // The last file waits for the deployment, so that it surely comes in the midst of the batch.
+  const waits = ({ raw, headers }: RecordedRequest) =>
+    headers.authorization === 'Bearer before' && raw.includes(animal(FILES - 1));
+  upstream.on((body, request) => {
+    if (request.kind !== 'embeddings') return model.handler(body, request);
+    return waits(request) ? reply.hang() : reply.slow(300 + random() * 700);
+  });
   const dataDir = await mkdtemp(join(tmpdir(), 'deployment-'));
   let host: Host | undefined;
   let port = '0';
@@ -57,7 +63,7 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
     // Told at the end; until then a client that fails must not end the process.
     load.catch(() => undefined);
     await upstream.until(() => upstream.calls.chat >= CALLS_BEFORE.deployment);
-    expect(await host.terminate()).toBe(0);
+expect(await host.terminate()).toBe(0);
     expect(underWay(dataDir)).toEqual(expect.arrayContaining(['assistantRun', 'fileBatch']));
 
     host = await start('deployed', changed);
@@ -90,7 +96,7 @@ async function upload({ files }: OpenAI): Promise<string[]> {
   for (let start = 0; start < FILES; start += 20) {
     const made = Array.from({ length: 20 }, async (_, place) =>
       files.create({
-        file: new File([`Animal ${start + place} sleeps.`], `${start + place}.txt`),
+        file: new File([animal(start + place)], `${start + place}.txt`),
         purpose: 'assistants',
       }),
     );

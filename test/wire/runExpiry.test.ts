@@ -6,7 +6,7 @@ let upstream: ScriptedUpstream;
 let host: Host;
 beforeAll(async () => {
   upstream = await startScriptedUpstream();
-  host = await startHost({ env: { OPENAI_BASE_URL: upstream.url, RUN_EXPIRES_SECONDS: '2' } });
+  host = await startHost({ env: { OPENAI_BASE_URL: upstream.url, RUN_EXPIRES_SECONDS: '4' } });
 });
 afterAll(async () => {
   await host.stop();
@@ -38,7 +38,7 @@ it.each([
 ])('a %s run whose tool outputs never come has expired when its thread is looked at later', async (_kind, stream) => {
   const { client, thread, run } = await waitingRun(stream);
   // Nobody polls until well after the expiry.
-  await new Promise((resolve) => setTimeout(resolve, 4500));
+  await new Promise((resolve) => setTimeout(resolve, 6500));
   const after = await client.beta.threads.runs.retrieve(run.id, { thread_id: thread.id });
   expect(after.status).toBe('expired');
   const steps = await client.beta.threads.runs.steps.list(run.id, { thread_id: thread.id });
