@@ -21,6 +21,17 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the work found its object: false where it ended with 404, what else it throws is thrown. */
+export async function isFound(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return false;
+    throw error;
+  }
+}
+
 /** `param` is where the request names the object, if its path does not. */
 const notFound =
   (kind: string) =>

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BlobTooLargeError, type Blobs } from '../storage/ports';
+import { unlessAbsent } from '../unlessAbsent';
 
 /** Files that are being written; what a crash leaves of them is removed when it is this old, in milliseconds. */
 const temporaryName = /^\.[0-9a-f-]{36}\.part$/;
@@ -142,18 +143,6 @@ async function syncDirectory(path: string): Promise<void> {
 async function fileStats(path: string): Promise<Stats | undefined> {
   const stats = await unlessAbsent(stat(path));
   return stats?.isFile() ? stats : undefined;
-}
-
-/** What is asked of a path, or undefined if nothing is there. */
-async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    // Not `instanceof Error`: under jest, the file system's errors are of another realm.
-    const code = typeof error === 'object' && error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }
 
 /** The entries below the folder, none where there is no folder. */

@@ -2,6 +2,7 @@
 import { opendir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobSourceError, type BlobSource, type SourceBlob } from '../retrieval/blobSource';
+import { unlessAbsent } from '../unlessAbsent';
 
 const PAGE = 500;
 
@@ -50,16 +51,5 @@ async function* filesBelow(folder: string, path: string, prefix: string): AsyncG
       const stats = await unlessAbsent(stat(join(folder, entry.name), { bigint: true }));
       if (stats?.isFile()) yield { name, etag: `${stats.mtimeNs}-${stats.size}` };
     }
-  }
-}
-
-async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    // Not `instanceof Error`: under jest, the file system's errors are of another realm.
-    const code = typeof error === 'object' && error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { SourceError } from '../dataSources/ports';
 import { McpError, type McpServer } from '../responses/mcpPort';
+import { unlessAborted } from '../unlessAborted';
 import type { OutgoingGuard } from './outgoingGuard';
 
 /** An operation that is under way. The library does not hand its requests what they belong to, so they find it in their asynchronous context. */
@@ -62,14 +63,6 @@ export async function runExchange<T>(
     // A stream that the server left open behind its answer.
     stop.abort();
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 /** What a request is answered whose stream ended before the server had answered it. */

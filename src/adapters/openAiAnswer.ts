@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { GatewayAnswer } from '../models/gateway';
 import type { UpstreamError } from '../models/upstream';
+import { tokenUsage } from '../tokenUsage';
 import { readText } from './answerBody';
 import { connectionFailure, refusalOf } from './openAiErrors';
 
@@ -21,6 +22,12 @@ export async function refusal(
 /** What an error from reading an answer's body means: the signal's reason, an UpstreamError, or the error itself. */
 export function answerFailure(error: unknown, setting: string, signal?: AbortSignal): unknown {
   return signal?.aborted ? signal.reason : connectionFailure(error, setting);
+}
+
+/** Tells the gateway what the answer took, where it says so in its `usage`. */
+export function settleUsage(answer: GatewayAnswer, given: unknown): void {
+  const usage = tokenUsage(given);
+  if (usage) answer.settleUsage(usage);
 }
 
 /** After a whole answer the connection goes back to the pool, given that the end comes soon; otherwise it is closed. */

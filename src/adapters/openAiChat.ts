@@ -3,8 +3,7 @@ import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
 import { chatAdaptations } from './chatAdaptations';
 import { chatCompletionEvents } from './chatCompletionEvents';
-import { tokenUsage } from '../tokenUsage';
-import { answerFailure, refusal, release } from './openAiAnswer';
+import { answerFailure, refusal, release, settleUsage } from './openAiAnswer';
 import { refusalInside } from './openAiErrors';
 
 const headers = new Headers({ 'content-type': 'application/json', accept: 'text/event-stream' });
@@ -80,8 +79,7 @@ async function* eventsOf(
     for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
       signal?.throwIfAborted();
       isFinished = event.type === 'finish';
-      const usage = event.type === 'finish' ? tokenUsage(event.usage) : undefined;
-      if (usage) answer.settleUsage(usage);
+      if (event.type === 'finish') settleUsage(answer, event.usage);
       yield event;
     }
   } catch (error) {

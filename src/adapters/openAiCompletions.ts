@@ -6,9 +6,8 @@ import type { Completion, CompletionBody, CompletionChunk, Completions } from '.
 import { parseJson, readJson } from './answerBody';
 import { chatAdaptations } from './chatAdaptations';
 import { serverSentEvents } from './chatCompletionEvents';
-import { answerFailure, refusal, release } from './openAiAnswer';
+import { answerFailure, refusal, release, settleUsage } from './openAiAnswer';
 import { malformed, refusalInside } from './openAiErrors';
-import { tokenUsage } from '../tokenUsage';
 
 /** Largest whole answer; pictures and sounds are not asked for. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -155,10 +154,4 @@ const acceptOf = (stream: object): string => ('stream' in stream ? 'text/event-s
 function mostTokens({ max_tokens, max_completion_tokens, n }: CompletionBody): number {
   const most = max_completion_tokens ?? max_tokens;
   return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
-}
-
-/** Tells the gateway what the answer took, where it says so. */
-function settleUsage(answer: GatewayAnswer, given: unknown): void {
-  const usage = tokenUsage(given);
-  if (usage) answer.settleUsage(usage);
 }

@@ -2,11 +2,10 @@
 import type { Gateway } from '../models/gateway';
 import { ModelError, type EmbeddingModel } from '../models/ports';
 import { systemClock, type Clock } from '../models/retry';
-import { tokenUsage } from '../tokenUsage';
 import { UpstreamError } from '../models/upstream';
 import { readJson } from './answerBody';
 import { embeddingBatches, readEmbeddings, type EmbeddingBatch } from './embeddingBatches';
-import { answerFailure, refusal } from './openAiAnswer';
+import { answerFailure, refusal, settleUsage } from './openAiAnswer';
 import { malformed, refusalInside } from './openAiErrors';
 
 /** 256 vectors of 3,072 numbers written out are about 20 MB. */
@@ -113,8 +112,7 @@ async function embedBatch(
       try {
         const value = await readJson(answer.body, MAX_EMBEDDINGS_BYTES);
         const vectors = readEmbeddings(value, batch.texts.length, inside);
-        const usage = typeof value === 'object' && value !== null && 'usage' in value && tokenUsage(value.usage);
-        if (usage) answer.settleUsage(usage);
+        if (typeof value === 'object' && value !== null && 'usage' in value) settleUsage(answer, value.usage);
         return vectors;
       } catch (error) {
         throw answerFailure(error, answer.setting, signal);

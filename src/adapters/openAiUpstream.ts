@@ -4,6 +4,7 @@ import type { TokenCredential } from '@azure/identity';
 import { Agent } from 'undici';
 import type { ModelBackend } from '../modelBackends';
 import { UpstreamError, type Upstream, type UpstreamCall } from '../models/upstream';
+import { unlessAborted } from '../unlessAborted';
 import { azureToken } from './azureToken';
 import { connectionFailure } from './openAiErrors';
 
@@ -48,7 +49,7 @@ export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
       try {
         signal?.throwIfAborted();
         const { origin, path, credentials } = targetOf(backend);
-        const credential = typeof credentials === 'function' ? await orAborted(credentials(), signal) : credentials;
+        const credential = typeof credentials === 'function' ? await unlessAborted(credentials(), signal) : credentials;
         const sent = connections.request({
           origin,
           path: withQuery(path + pathOf(backend, operation, model), query),
@@ -61,7 +62,7 @@ export function openAiUpstream(options: OpenAiUpstreamOptions = {}): Upstream {
           signal,
         });
         // Undici alone would wait for the connection before it gives up.
-        const answer = await orAborted(sent, signal);
+        const answer = await unlessAborted(sent, signal);
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
         throw signal?.aborted ? signal.reason : connectionFailure(error, backend.settings.address);
@@ -128,25 +129,4 @@ function credentialsOf(backend: ModelBackend, token: () => Promise<string>): Tar
       throw new UpstreamError('unavailable', message, undefined, { cause, status: 503, reached: false });
     }
   };
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-async function orAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (!signal) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const settled = () => signal.removeEventListener('abort', abort);
-    promise.then(
-      (value) => {
-        settled();
-        resolve(value);
-      },
-      (error: unknown) => {
-        settled();
-        reject(error);
-      },
-    );
-  });
 }

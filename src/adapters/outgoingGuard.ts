@@ -68,8 +68,6 @@ export interface OutgoingGuard {
    * the head and of each pause, and redirects are answers as others are. Who follows one asks here again.
    */
   stream(request: OutgoingRequest): Promise<OutgoingStream>;
-  /** {@link OutgoingGuard.send} in the form that libraries take. */
-  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -208,18 +206,6 @@ export function createOutgoingGuard(options: OutgoingGuardOptions): OutgoingGuar
     takesIdentityTokens: (url) =>
       isAllowedHost(allowedHosts, url.hostname, portOf(url)) &&
       (url.protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)),
-    async fetch(input, init) {
-      const request = new Request(input, init);
-      const { status, headers, body } = await send({
-        url: new URL(request.url),
-        method: request.method,
-        headers: Object.fromEntries(request.headers),
-        body: request.body ? new Uint8Array(await request.arrayBuffer()) : undefined,
-        signal: request.signal,
-      });
-      const mayHaveBody = status !== 204 && status !== 205;
-      return new Response(mayHaveBody ? new Uint8Array(body) : null, { status, headers });
-    },
     close: () => connections.destroy(),
   };
 }

@@ -2,7 +2,7 @@
  * The files that an assistant of the older form has by `file_ids`. For code_interpreter they are files of its tool resources; for file_search a vector store of the
  * assistant's own follows the list, made for the first search; without either tool they are only attached.
  */
-import { ApiError, errors } from '../errors';
+import { errors, isFound } from '../errors';
 import type { Scope } from '../scope';
 import { MAX_ASSISTANT_FILES, type AssistantObject, type AssistantTool } from '../wire/assistants';
 import type { AssistantsPorts, BeginIngestion } from './ports';
@@ -133,7 +133,7 @@ export async function usableStore(
   { files_store: id }: AssistantRecord,
 ): Promise<string | undefined> {
   if (id === undefined) return undefined;
-  return (await unlessGone(vectorStores.check(scope, [id], 'file_ids'))) ? id : undefined;
+  return (await isFound(vectorStores.check(scope, [id], 'file_ids'))) ? id : undefined;
 }
 
 /** Deletes the store; one that is gone already is fine. */
@@ -142,16 +142,5 @@ export async function removeStore(
   scope: Scope,
   id: string,
 ): Promise<void> {
-  await unlessGone(vectorStores.remove(scope, id));
-}
-
-/** Whether the work found its object. */
-async function unlessGone(work: Promise<void>): Promise<boolean> {
-  try {
-    await work;
-    return true;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return false;
-    throw error;
-  }
+  await isFound(vectorStores.remove(scope, id));
 }

@@ -1,5 +1,5 @@
 /** Threads that have not been used for long. */
-import { ApiError } from '../errors';
+import { isFound } from '../errors';
 import type { Scope } from '../scope';
 import { timeOf } from '../storage/keys';
 import type { Records } from '../storage/ports';
@@ -26,8 +26,6 @@ export async function removeUnusedThread(
     const page = await records.list(threadPartition(scope, id), list, { order: 'desc', limit: 1 });
     if (page.records.some(({ order }) => timeOf(order) >= before)) return;
   }
-  await threads.remove(scope, id).catch((error: unknown) => {
-    // Its owner came first.
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-  });
+  // Its owner may have come first.
+  await isFound(threads.remove(scope, id));
 }

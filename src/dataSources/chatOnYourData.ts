@@ -137,33 +137,44 @@ export function createChatOnYourData(ports: ChatOnYourDataPorts): ChatOnYourData
     }
   }
 
+  /** What the model makes of what is found, or `unanswered` where it is not to be asked. */
+  async function answered<T>(
+    request: GroundedRequest,
+    signal: AbortSignal,
+    unanswered: (grounding: Grounding) => T,
+    ask: (body: CompletionBody, grounding: Grounding) => Promise<T>,
+  ): Promise<T> {
+    const findings = await find(request, signal);
+    return isUnanswered(request, findings)
+      ? unanswered(groundingOf(findings, [], request.configuration.parameters.include_contexts))
+      : asked(request, findings, ask);
+  }
+
   return {
     async whole(request, signal) {
-      return told(request, signal, async () => {
-        const { body, scope, configuration } = request;
-        const findings = await find(request, signal);
-        if (isUnanswered(request, findings)) {
-          const grounding = groundingOf(findings, [], configuration.parameters.include_contexts);
-          return groundedCompletion(unansweredCompletion(body), grounding);
-        }
-        return asked(request, findings, async (sent, grounding) =>
-          groundedCompletion(await completions.whole(sent, signal, scope.tenant), grounding),
-        );
-      });
+      const { body, scope } = request;
+      return told(request, signal, async () =>
+        answered(
+          request,
+          signal,
+          (grounding) => groundedCompletion(unansweredCompletion(body), grounding),
+          async (sent, grounding) => groundedCompletion(await completions.whole(sent, signal, scope.tenant), grounding),
+        ),
+      );
     },
     async *chunks(request, includeUsage, signal) {
-      const { body, scope, configuration } = request;
-      const begun = await told(request, signal, async () => {
-        const findings = await find(request, signal);
-        if (isUnanswered(request, findings)) {
-          const grounding = groundingOf(findings, [], configuration.parameters.include_contexts);
-          return { chunks: unansweredChunks(body), grounding };
-        }
-        return asked(request, findings, async (sent, grounding) => {
-          const chunks = completions.chunks(sent, signal, scope.tenant);
-          return { first: await chunks.next(), chunks, grounding };
-        });
-      });
+      const { body, scope } = request;
+      const begun = await told(request, signal, async () =>
+        answered<Begun & { grounding: Grounding }>(
+          request,
+          signal,
+          (grounding) => ({ chunks: unansweredChunks(body), grounding }),
+          async (sent, grounding) => {
+            const chunks = completions.chunks(sent, signal, scope.tenant);
+            return { first: await chunks.next(), chunks, grounding };
+          },
+        ),
+      );
       const answer = groundedChunks(fromFirst(begun), begun.grounding, includeUsage);
       try {
         for (;;) {

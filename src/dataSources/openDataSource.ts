@@ -2,6 +2,7 @@
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { DataSourceConfiguration, SourceType } from '../wire/dataSources';
+import { unlessAborted } from '../unlessAborted';
 import type { DataSource, DataSourceOpeners, OpenDataSource } from './ports';
 
 /** The opened source. Throws 400 `unsupported` for a type that nothing opens, what the opener throws, and the signal's reason. */
@@ -12,16 +13,8 @@ export async function openDataSource(
   signal: AbortSignal,
 ): Promise<DataSource> {
   signal.throwIfAborted();
-  const settled = new AbortController();
   // What opens a source may be asked for by several callers, so that one who leaves only stops waiting.
-  const left = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
-  });
-  try {
-    return await Promise.race([openedByType(openers, configuration, scope), left]);
-  } finally {
-    settled.abort();
-  }
+  return unlessAborted(openedByType(openers, configuration, scope), signal);
 }
 
 async function openedByType(

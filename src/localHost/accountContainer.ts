@@ -1,7 +1,8 @@
 /** A container of a storage account, which several hosts may watch. */
 import { buffer } from 'node:stream/consumers';
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { AccountReceipts, hasStatus } from './accountReceipts';
+import { hasStatus } from '../azureStatus';
+import { AccountReceipts } from './accountReceipts';
 import type { BlobContainer, TriggerBlob } from './blobContainer';
 
 /** The largest page of the service. */

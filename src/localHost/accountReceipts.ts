@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { BlobServiceClient, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import { z } from 'zod';
+import { hasStatus } from '../azureStatus';
 import type { Claim, ClaimAnswer } from './blobContainer';
 import type { BlobReceipt } from './hostStore';
 
@@ -101,14 +102,4 @@ async function read(file: BlockBlobClient): Promise<BlobReceipt | undefined> {
     if (hasStatus(error, 404)) return undefined;
     throw error;
   }
-}
-
-/** Whether the service answered with one of those HTTP statuses. */
-export function hasStatus(error: unknown, ...statuses: number[]): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'statusCode' in error &&
-    statuses.some((status) => error.statusCode === status)
-  );
 }

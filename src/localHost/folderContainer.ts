@@ -3,6 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { mkdir, opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { unlessAbsent } from '../unlessAbsent';
 import type { BlobContainer, TriggerBlob } from './blobContainer';
 
 /** Every file below the folder, links to files included; not those whose last segment begins with a dot. `start` makes the folder. */
@@ -28,7 +29,7 @@ export function folderContainer(folder: string): BlobContainer {
 }
 
 async function* filesBelow(folder: string, prefix = ''): AsyncGenerator<TriggerBlob> {
-  const directory = await ignoringAbsence(opendir(folder));
+  const directory = await unlessAbsent(opendir(folder));
   if (!directory) return;
   for await (const entry of directory) {
     const path = join(folder, entry.name);
@@ -41,7 +42,7 @@ async function* filesBelow(folder: string, prefix = ''): AsyncGenerator<TriggerB
 }
 
 async function findFile(path: string, name: string): Promise<TriggerBlob | undefined> {
-  const stats: BigIntStats | undefined = await ignoringAbsence(stat(path, { bigint: true }));
+  const stats: BigIntStats | undefined = await unlessAbsent(stat(path, { bigint: true }));
   if (!stats?.isFile()) return undefined;
   return {
     name,
@@ -54,14 +55,4 @@ async function findFile(path: string, name: string): Promise<TriggerBlob | undef
     type: 'BlockBlob',
     metadata: {},
   };
-}
-
-async function ignoringAbsence<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }

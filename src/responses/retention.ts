@@ -1,5 +1,5 @@
 /** Responses and conversations that have not been used for long. */
-import { ApiError } from '../errors';
+import { isFound } from '../errors';
 import type { Scope } from '../scope';
 import { timeOf } from '../storage/keys';
 import type { Blobs, Records } from '../storage/ports';
@@ -35,8 +35,6 @@ export async function removeUnusedConversation(
   if (!found) return;
   const { conversation, lease, last_order: last } = found.value;
   if (conversation.created_at * 1000 >= before || timeOf(last) >= before || (lease?.until ?? 0) >= before) return;
-  await conversations.remove(scope, conversationIdOf(key)).catch((error: unknown) => {
-    // Its owner came first.
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-  });
+  // Its owner may have come first.
+  await isFound(conversations.remove(scope, conversationIdOf(key)));
 }

@@ -1,5 +1,5 @@
 /** Which vector stores a file was added to, so that the deletion of the file finds them. */
-import { ApiError } from '../errors';
+import { isFound } from '../errors';
 import type { Scope } from '../scope';
 import { orderKey, partitionOf } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
@@ -52,13 +52,7 @@ export async function leaveStores(
   for (;;) {
     const { records: entries } = await records.list(partition, fileId, { order: 'asc', limit: MAX_CHANGES });
     if (entries.length === 0) return;
-    for (const { id } of entries) {
-      try {
-        await remove(id);
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 404) throw error;
-      }
-    }
+    for (const { id } of entries) await isFound(remove(id));
     await records.write(
       partition,
       entries.map(({ id }) => ({ op: 'delete', list: fileId, id })),

@@ -1,5 +1,5 @@
 /** Makes a vector store hold the blobs of a container: a portion of what differs at a time. Safe to repeat, after a crash too. */
-import { ApiError } from '../errors';
+import { ApiError, isFound } from '../errors';
 import type { Change } from '../storage/ports';
 import { MAX_CHANGES } from '../storage/ports';
 import { orderKey } from '../storage/keys';
@@ -54,7 +54,7 @@ export function createMirror(
     const known = await mirroredBlobs(reference);
     const { differing, gone } = await compare(sync, run, reference, known);
     for (const blob of gone.slice(0, PORTION_BLOBS)) {
-      await withoutMissing(async () => removeFile(reference.scope, blob.id));
+      await isFound(removeFile(reference.scope, blob.id));
       if (!blob.failed_in) run.removed += 1;
     }
     const changes: Change[] = gone.slice(0, PORTION_BLOBS).map(({ id }) => ({ op: 'delete', list: MIRRORED, id }));
@@ -153,11 +153,3 @@ export function createMirror(
 
 const isOfTheBlob = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.status < 500 && error.status !== 409;
-
-async function withoutMissing(remove: () => Promise<unknown>): Promise<void> {
-  try {
-    await remove();
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-  }
-}

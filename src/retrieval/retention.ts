@@ -1,5 +1,5 @@
 /** Files and vector stores that have not been used for long, and what else a store leaves outside its partition. */
-import { ApiError } from '../errors';
+import { isFound } from '../errors';
 import type { Scope } from '../scope';
 import { GLOBAL_PARTITION, timeOf } from '../storage/keys';
 import { UnknownCursorError, type RecordPage } from '../storage/ports';
@@ -19,17 +19,6 @@ const PAGE = 50;
 
 type Ports = Pick<RetrievalPorts, 'records'>;
 
-/** False where there was nothing to remove. */
-async function isRemoved(removal: Promise<unknown>): Promise<boolean> {
-  try {
-    await removal;
-    return true;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return false;
-    throw error;
-  }
-}
-
 const isStoreInUse = (store: StoreRecord, before: number): boolean =>
   store.file_counts.in_progress > 0 || store.last_active_at * 1000 >= before;
 
@@ -43,7 +32,7 @@ export async function removeUnusedStore(
 ): Promise<void> {
   const found = await records.get<StoreRecord>(storeKey(scope, id));
   if (!found || isStoreInUse(found.value, before)) return;
-  await isRemoved(vectorStores.remove(scope, id));
+  await isFound(vectorStores.remove(scope, id));
 }
 
 /**
@@ -70,7 +59,7 @@ export async function removeUnusedFiles(
     if (timeOf(order) >= before) return undefined;
     const isKept = value.created_at * 1000 >= before || (await isInUse({ records }, scope, id, before));
     // One that has expired is the sweep's.
-    if (isKept || !(await isRemoved(removeFile(scope, id)))) lastKept = id;
+    if (isKept || !(await isFound(removeFile(scope, id)))) lastKept = id;
   }
   return page.hasMore ? lastKept : undefined;
 }

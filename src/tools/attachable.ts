@@ -1,7 +1,7 @@
 /** Files and vector stores as assistants, threads and messages name them, over retrieval. */
 import type { AttachableFiles } from '../agentLoop/ports';
 import type { AttachableVectorStores } from '../assistants/ports';
-import { ApiError } from '../errors';
+import { ApiError, isFound } from '../errors';
 import type { KeptHere } from '../responses/upstreamResponses';
 import type { Retrieval } from '../retrieval/retrieval';
 
@@ -24,11 +24,7 @@ export function attachableVectorStores({ vectorStores, vectorStoreFiles }: Retri
     },
     addFiles: async (scope, storeId, fileIds) => vectorStoreFiles.addAll(scope, storeId, fileIds),
     async removeFile(scope, storeId, fileId) {
-      try {
-        await vectorStoreFiles.remove(scope, storeId, fileId);
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 404) throw error;
-      }
+      await isFound(vectorStoreFiles.remove(scope, storeId, fileId));
     },
     noteUse: async (scope, storeId) => vectorStores.noteUse(scope, storeId),
     async remove(scope, storeId) {
@@ -61,14 +57,6 @@ export function attachableFiles({ files }: Retrieval): AttachableFiles {
 export function keptHere({ files, vectorStores }: Retrieval): KeptHere {
   return {
     isFile: async (scope, id) => (await files.findAll(scope, [id])).has(id),
-    async isVectorStore(scope, id) {
-      try {
-        await vectorStores.check(scope, [id]);
-        return true;
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) return false;
-        throw error;
-      }
-    },
+    isVectorStore: async (scope, id) => isFound(vectorStores.check(scope, [id])),
   };
 }

@@ -119,10 +119,19 @@ const EXTENSIONS: Record<string, string> = {
 
 /** The file's name in its address; one by its type where that has none, since the name tells the parser what it is. */
 function nameIn(url: string, contentType = ''): string {
-  const last = url ? decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '') : '';
+  const last = url ? decodedSegment(new URL(url).pathname.split('/').at(-1) ?? '') : '';
   if (/\.\w{1,8}$/.test(last)) return last;
   const extension = EXTENSIONS[contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''] ?? 'txt';
   return `${last || 'file'}.${extension}`;
+}
+
+function decodedSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    // A percent sign that encodes nothing stands for itself.
+    return segment;
+  }
 }
 
 const keyOf = ({ tenant, project }: Scope, { file_id, file_data, file_url, filename }: Part): string =>
@@ -142,11 +151,13 @@ function textCache(now: () => number) {
   return {
     get(key: string): FileText | undefined {
       const found = texts.get(key);
-      if (!found) return undefined;
+      if (!found || found.until <= now()) {
+        drop(key);
+        return undefined;
+      }
       texts.delete(key);
-      if (found.until > now()) texts.set(key, found);
-      else characters -= found.read.text.length;
-      return texts.get(key)?.read;
+      texts.set(key, found);
+      return found.read;
     },
     set(key: string, read: FileText): void {
       drop(key);

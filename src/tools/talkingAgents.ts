@@ -8,7 +8,7 @@ import { driveRun, type Advance } from '../assistants/driveRun';
 import type { RunReference } from '../assistants/threadRecords';
 import type { Runs } from '../assistants/runs';
 import type { Threads } from '../assistants/threads';
-import { ApiError, errors } from '../errors';
+import { errors, isFound } from '../errors';
 import { citedResponse } from '../responses/citedResponse';
 import { silent } from '../responses/responseEvents';
 import type { Responses } from '../responses/responses';
@@ -98,12 +98,5 @@ async function giveUp({ runs, advance }: TalkingAgentsPorts, reference: RunRefer
 
 /** The id, or null where what it names was deleted: the conversation then begins anew. */
 async function ifThere(id: string | null, read: (id: string) => Promise<unknown>): Promise<string | null> {
-  if (id === null) return null;
-  try {
-    await read(id);
-    return id;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  }
+  return id !== null && (await isFound(read(id))) ? id : null;
 }

@@ -217,7 +217,6 @@ describe('calls', () => {
     for (const target of ['http://169.254.169.254/latest/meta-data/', `http://127.0.0.1:${port}/`]) {
       const url = `http://127.0.0.1:${port}/to/${encodeURIComponent(target)}`;
       expect(await kindOf(get(guard, url))).toBe('refused_address');
-      expect(await kindOf(guard.fetch(url))).toBe('refused_address');
     }
   });
 
@@ -286,13 +285,14 @@ describe('calls', () => {
     await expect(call).rejects.toThrow('OTHER_HOSTS');
   });
 
-  it('have the form of fetch for libraries, and ask for nothing packed', async () => {
-    const answer = await guardOf('127.0.0.1').fetch(`http://127.0.0.1:${port}/`, {
+  it('ask for nothing packed', async () => {
+    const { body } = await guardOf('127.0.0.1').send({
+      url: new URL(`http://127.0.0.1:${port}/`),
       method: 'POST',
       headers: { 'x-own': 'yes', 'accept-encoding': 'gzip' },
       body: '{}',
     });
-    expect(await answer.json()).toMatchObject({
+    expect(JSON.parse(body.toString())).toMatchObject({
       method: 'POST',
       headers: { 'x-own': 'yes', 'accept-encoding': 'identity' },
     });

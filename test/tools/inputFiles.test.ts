@@ -71,6 +71,13 @@ it('fetches a file, names it by its address or by its type, and asks again after
 });
 
 it.each([
+  ['/a%20b.md', 'a b.md'],
+  ['/100%.md', '100%.md'],
+])('names the file at %s as %s', async (path, filename) => {
+  await expect(reader().read(scope, byUrl(base + path), 'input')).resolves.toMatchObject({ filename });
+});
+
+it.each([
   ['/moved', 'redirects'],
   ['/missing.txt', '404'],
 ])('refuses %s', async (path, reason) => {

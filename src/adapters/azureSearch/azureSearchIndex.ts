@@ -33,7 +33,7 @@ import {
 } from './chunkDocuments';
 import { deleteDocuments, uploadDocuments } from './documentWrites';
 import { indexDefinition, type IndexDefinition } from './indexDefinition';
-import { searchChunks } from './searchChunks';
+import { searchChunks, storeSizes } from './searchChunks';
 
 /** Documents of one answer, the most that the service gives. */
 const PAGE = 1_000;
@@ -88,6 +88,7 @@ export function azureSearchIndex(options: AzureSearchOptions): VectorIndex {
 
 class AzureSearchIndex implements VectorIndex {
   #lastGeneration = 0;
+  readonly #sizes = storeSizes();
 
   constructor(
     readonly client: SearchClient<SearchDocument>,
@@ -119,6 +120,7 @@ class AzureSearchIndex implements VectorIndex {
     const { found, nearest } = await searchChunks(this.client, store, search, {
       hasVectors,
       ranksByMeaning: this.ranksByMeaning,
+      sizes: this.#sizes,
       currentGenerations: async (files) =>
         currentGenerations(await this.#read(all(ofStore(store), ofFiles(files)), VERSION_FIELDS, versionDocument)),
     });

@@ -1,7 +1,7 @@
 /** Writes of documents: in requests as large as the service takes, and again what it did not take at once. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { IndexDocumentsBatch, type SearchClient } from '@azure/search-documents';
-import { hasStatus } from '../azureStorage/clients';
+import type { IndexDocumentsResult, SearchClient } from '@azure/search-documents';
+import { hasStatus } from '../../azureStatus';
 import type { SearchDocument } from './chunkDocuments';
 
 /** Most that one request may hold: https://learn.microsoft.com/azure/search/search-limits-quotas-capacity. */
@@ -15,30 +15,18 @@ const PASSING = [409, 422, 429, 503];
 /** Writes the documents, each whole. Throws when the service refuses one. */
 export async function uploadDocuments(
   client: SearchClient<SearchDocument>,
-  documents: SearchDocument[],
+  documents: Iterable<SearchDocument>,
 ): Promise<void> {
-  for (const batch of batchesOf(documents)) await send(client, batch, (part) => uploads(part));
+  for (const batch of batchesOf(documents)) await send(batch, async (part) => client.uploadDocuments(part));
 }
 
 /** Removes the documents with those ids, which need not be there. */
 export async function deleteDocuments(client: SearchClient<SearchDocument>, ids: string[]): Promise<void> {
   const documents = ids.map((id) => ({ id }));
-  for (const batch of batchesOf(documents)) await send(client, batch, (part) => deletions(part));
+  for (const batch of batchesOf(documents)) await send(batch, async (part) => client.deleteDocuments(part));
 }
 
-function uploads(documents: SearchDocument[]): IndexDocumentsBatch<SearchDocument> {
-  const batch = new IndexDocumentsBatch<SearchDocument>();
-  batch.upload(documents);
-  return batch;
-}
-
-function deletions(documents: SearchDocument[]): IndexDocumentsBatch<SearchDocument> {
-  const batch = new IndexDocumentsBatch<SearchDocument>();
-  batch.delete(documents);
-  return batch;
-}
-
-function* batchesOf(documents: SearchDocument[]): Generator<SearchDocument[]> {
+function* batchesOf(documents: Iterable<SearchDocument>): Generator<SearchDocument[]> {
   let batch: SearchDocument[] = [];
   let bytes = 0;
   for (const document of documents) {
@@ -55,20 +43,19 @@ function* batchesOf(documents: SearchDocument[]): Generator<SearchDocument[]> {
 }
 
 async function send(
-  client: SearchClient<SearchDocument>,
   documents: SearchDocument[],
-  actions: (documents: SearchDocument[]) => IndexDocumentsBatch<SearchDocument>,
+  write: (documents: SearchDocument[]) => Promise<IndexDocumentsResult>,
 ): Promise<void> {
   let left = documents;
   for (let attempt = 1; ; attempt += 1) {
     let results;
     try {
-      ({ results } = await client.indexDocuments(actions(left)));
+      ({ results } = await write(left));
     } catch (error) {
       if (!hasStatus(error, 413) || left.length === 1) throw error;
       const half = Math.ceil(left.length / 2);
-      await send(client, left.slice(0, half), actions);
-      return send(client, left.slice(half), actions);
+      await send(left.slice(0, half), write);
+      return send(left.slice(half), write);
     }
     const failed = results.filter(({ succeeded }) => !succeeded);
     if (failed.length === 0) return;

@@ -1,6 +1,7 @@
 /** The index of all vector stores as Azure AI Search has it: made on first use, and given a field more for vectors of another length. */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { SearchField, SearchIndex, SearchIndexClient } from '@azure/search-documents';
-import { hasStatus } from '../azureStorage/clients';
+import { hasStatus } from '../../azureStatus';
 
 /** Ranks by meaning where it is asked for. */
 export const SEMANTIC_CONFIGURATION = 'chunks';
@@ -63,9 +64,9 @@ export function indexDefinition(client: SearchIndexClient, name: string, ranksBy
         return await write(index, dimensions);
       } catch (error) {
         // Another instance made it, or gave it another field, in between: the service then refuses to take that field away.
-        const raced = [400, 409, 412].some((status) => hasStatus(error, status));
+        const raced = hasStatus(error, 400, 409, 412);
         if (attempt === MAX_ATTEMPTS || !raced) throw error;
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 100 * 2 ** attempt));
+        await wait(Math.random() * 100 * 2 ** attempt);
       }
     }
   }

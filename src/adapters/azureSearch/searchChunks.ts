@@ -13,7 +13,8 @@ import {
   type ChunkDocument,
   type SearchDocument,
 } from './chunkDocuments';
-import { hasStatus } from '../azureStorage/clients';
+import { hasStatus } from '../../azureStatus';
+import { KeptAnswers } from '../recentlyUsed';
 import { SEMANTIC_CONFIGURATION, vectorField } from './indexDefinition';
 
 /** What of a query reaches the full-text search; terms beyond make it slow and no better. */
@@ -41,6 +42,8 @@ export interface SearchMeans {
   /** Whether there are vectors of that length at all, and they count. */
   hasVectors: boolean;
   ranksByMeaning: boolean;
+  /** By store. */
+  sizes: KeptAnswers<number>;
   /** The newest complete generation of each file. */
   currentGenerations: (files: string[]) => Promise<Map<string, number>>;
 }
@@ -67,7 +70,7 @@ export async function searchChunks(
   const asked = candidates(search.limit, means.hasVectors && text !== undefined);
   const filter = search.fileIds ? all(ofStore(store), ofFiles(search.fileIds.map(fileField))) : ofStore(store);
   const [byVector, byText] = await Promise.all([
-    means.hasVectors ? nearest(client, store, search, filter, asked) : undefined,
+    means.hasVectors ? nearest(client, store, search, filter, asked, means.sizes) : undefined,
     text !== undefined ? matching(client, search, text, filter, asked, means.ranksByMeaning) : undefined,
   ]);
   const ways = await ofCurrentGenerations(
@@ -118,8 +121,10 @@ async function nearest(
   { vector, weights }: ChunkSearch,
   filter: string,
   asked: number,
+  sizes: SearchMeans['sizes'],
 ): Promise<Way> {
-  const exhaustive = (await sizeOf(client, store)) <= EXACT_CHUNKS;
+  const size = await sizes.get(JSON.stringify([store.tenant, store.id]), async () => readSize(client, store));
+  const exhaustive = size <= EXACT_CHUNKS;
   const scored = await firstOf(client, undefined, asked, (most) => ({
     filter,
     vectorSearchOptions: {
@@ -178,7 +183,7 @@ async function meant(
     }));
   } catch (error) {
     // A quota that is used up is an error of the whole query. Who may not search at all is told by the query of the words.
-    if (QUOTA_USED_UP.some((status) => hasStatus(error, status))) return undefined;
+    if (hasStatus(error, ...QUOTA_USED_UP)) return undefined;
     throw error;
   }
 }
@@ -222,21 +227,11 @@ function queryText(query: string): string | undefined {
   return /[\p{L}\p{N}]/u.test(text) ? text : undefined;
 }
 
-const sizes = new WeakMap<SearchClient<SearchDocument>, Map<string, { at: number; size: Promise<number> }>>();
+/** About how many chunks the stores have, for searches to keep. */
+export const storeSizes = (): KeptAnswers<number> =>
+  new KeptAnswers({ most: MAX_SIZES, milliseconds: SIZE_MS, now: Date.now });
 
-/** About how many chunks a store has. */
-async function sizeOf(client: SearchClient<SearchDocument>, store: IndexedStore): Promise<number> {
-  const known = sizes.get(client) ?? new Map<string, { at: number; size: Promise<number> }>();
-  sizes.set(client, known);
-  const key = JSON.stringify([store.tenant, store.id]);
-  const held = known.get(key);
-  if (held && Date.now() < held.at + SIZE_MS) return held.size;
-  const size = client
-    .search('*', { filter: ofStore(store), select: ['id'], top: 0, includeTotalCount: true })
-    .then(({ count }) => count ?? 0);
-  known.delete(key);
-  known.set(key, { at: Date.now(), size });
-  for (const oldest of known.keys()) if (known.size > MAX_SIZES) known.delete(oldest);
-  size.catch(() => known.delete(key));
-  return size;
+async function readSize(client: SearchClient<SearchDocument>, store: IndexedStore): Promise<number> {
+  const asked = { filter: ofStore(store), select: ['id'], top: 0, includeTotalCount: true };
+  return (await client.search('*', asked)).count ?? 0;
 }

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import { BlobTooLargeError, type Blobs } from '../../storage/ports';
 import type { StorageAccount } from '../../storageAccount';
-import { hasStatus, onFirstUse, storageClients } from './clients';
+import { hasStatus } from '../../azureStatus';
+import { onFirstUse, storageClients } from './clients';
 
 /** Bytes that are sent at once, and all that an upload keeps in memory. A blob takes 50,000 blocks. */
 const BLOCK_BYTES = 4 * 1024 * 1024;

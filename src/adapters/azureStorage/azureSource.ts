@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream';
 import { BlobSourceError, type BlobSource } from '../../retrieval/blobSource';
 import type { StorageAccount } from '../../storageAccount';
-import { hasStatus, storageClients } from './clients';
+import { hasStatus } from '../../azureStatus';
+import { storageClients } from './clients';
 
 const PAGE = 1000;
 

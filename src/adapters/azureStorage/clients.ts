@@ -67,7 +67,3 @@ export function onFirstUse(create: () => Promise<unknown>): () => Promise<void> 
     return made;
   };
 }
-
-/** Whether the service answered with that HTTP status. */
-export const hasStatus = (error: unknown, status: number): boolean =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { odata, type TableClient } from '@azure/data-tables';
 import { encodeDueData } from '../../storage/encoding';
 import type { DueChanges, DueRecord } from '../../storage/ports';
-import { hasStatus } from './clients';
+import { hasStatus } from '../../azureStatus';
 import { AFTER_SEPARATOR, checkedKey, escaped } from './keys';
 import { takeRows } from './rows';
 

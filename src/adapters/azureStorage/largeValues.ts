@@ -1,7 +1,8 @@
 /** Values that no row holds, each as a blob of its own that is written once. */
 import { randomUUID } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import { hasStatus, onFirstUse } from './clients';
+import { hasStatus } from '../../azureStatus';
+import { onFirstUse } from './clients';
 
 /** The large values of records, in a container of theirs. */
 export class LargeValues {

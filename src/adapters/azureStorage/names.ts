@@ -1,7 +1,7 @@
 /** Names of the table's partitions, and of the lists of one: rows are asked for behind the last name that was seen, and what lies between is not read. */
 import { odata, type TableClient } from '@azure/data-tables';
 import { AFTER_SEPARATOR, escaped, fits, listOf, unescaped, VALUES } from './keys';
-import { takeRows } from './rows';
+import { takeRows, type Row } from './rows';
 
 /** Rows of one answer; small partitions come many at once. */
 const ROWS = 1000;
@@ -17,22 +17,13 @@ export async function readPartitions(
   after: string | undefined,
   limit: number,
 ): Promise<string[]> {
-  const end = escaped(prefix) + END;
-  const found: string[] = [];
-  let from = escaped(prefix);
-  let isFirst = true;
-  if (after !== undefined && escaped(after) >= from) [from, isFirst] = [escaped(after), false];
-  while (found.length < limit) {
-    const begin = isFirst ? odata`PartitionKey ge ${from || START}` : odata`PartitionKey gt ${from}`;
-    const filter = `${begin} and ${odata`PartitionKey lt ${end}`}`;
-    const rows = await takeRows(table, filter, ROWS, ['PartitionKey', 'RowKey']);
-    const keys = [...new Set(rows.map(({ partitionKey }) => partitionKey))];
-    found.push(...keys.map(unescaped));
-    const last = keys.at(-1);
-    if (last === undefined || rows.length < ROWS) break;
-    [from, isFirst] = [last, false];
-  }
-  return found.slice(0, limit);
+  const begin = escaped(prefix);
+  const below = odata`PartitionKey lt ${begin + END}`;
+  const behind = (key: string) => `${odata`PartitionKey gt ${key}`} and ${below}`;
+  const isBehind = after !== undefined && escaped(after) >= begin;
+  const first = isBehind ? behind(escaped(after)) : `${odata`PartitionKey ge ${begin || START}`} and ${below}`;
+  const keys = await readNames(table, limit, first, ({ partitionKey }) => partitionKey, behind);
+  return keys.map(unescaped);
 }
 
 /** Lists of the partition, behind `after`. */
@@ -43,18 +34,30 @@ export async function readLists(
   limit: number,
 ): Promise<string[]> {
   const partitionKey = escaped(partition);
+  if (!fits(partitionKey)) return [];
+  const from = (rowKey: string) =>
+    odata`PartitionKey eq ${partitionKey} and RowKey ge ${rowKey} and RowKey lt ${VALUES + END}`;
+  const behind = (list: string) => from(VALUES + escaped(list) + AFTER_SEPARATOR);
+  const first = after === undefined ? from(VALUES) : behind(after);
+  return readNames(table, limit, first, ({ rowKey }) => listOf(rowKey), behind);
+}
+
+/** The names that rows have, in order: of those that `first` selects, and then of those behind the last name that was seen. */
+async function readNames(
+  table: TableClient,
+  limit: number,
+  first: string,
+  nameOf: (row: Row) => string,
+  behind: (name: string) => string,
+): Promise<string[]> {
   const found: string[] = [];
-  if (!fits(partitionKey)) return found;
-  const behind = (list: string) => VALUES + escaped(list) + AFTER_SEPARATOR;
-  let from = after === undefined ? VALUES : behind(after);
-  while (found.length < limit) {
-    const filter = odata`PartitionKey eq ${partitionKey} and RowKey ge ${from} and RowKey lt ${VALUES + END}`;
+  for (let filter = first; found.length < limit;) {
     const rows = await takeRows(table, filter, ROWS, ['PartitionKey', 'RowKey']);
-    const lists = [...new Set(rows.map(({ rowKey }) => listOf(rowKey)))];
-    found.push(...lists);
-    const last = lists.at(-1);
+    const names = [...new Set(rows.map(nameOf))];
+    found.push(...names);
+    const last = names.at(-1);
     if (last === undefined || rows.length < ROWS) break;
-    from = behind(last);
+    filter = behind(last);
   }
   return found.slice(0, limit);
 }

@@ -1,5 +1,4 @@
 /** Azure AI Search as a source: every query type, by the REST API's definition as the vendor's library speaks it. */
-import { createHash } from 'node:crypto';
 import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import type { SearchField, SearchIndex, SearchOptions, SimpleField, VectorQuery } from '@azure/search-documents';
 import { SourceError, type DataSource, type ScoreScale, type SourceQuery } from '../../dataSources/ports';
@@ -9,12 +8,12 @@ import { azureSearchClients, type AzureSearchClients, type SearchDocument } from
 import {
   askedFields,
   documentsOf,
-  guessedFields,
-  mappedFields,
+  queriedFields,
   type DocumentFields,
   type FoundRecord,
+  type IndexFields,
 } from './documentFields';
-import { KeptAnswers, RecentlyUsed } from './recentlyUsed';
+import { hashedKey, KeptAnswers, RecentlyUsed } from '../recentlyUsed';
 import { paramOf, sourceFailure } from './sourceCalls';
 
 /** Clients that are kept, one an endpoint and credential; identities likewise. */
@@ -64,9 +63,7 @@ export function azureSearch(
 
   return async ({ parameters }) => {
     const { endpoint, authentication } = parameters;
-    const key = createHash('sha256')
-      .update(JSON.stringify([endpoint, authentication]))
-      .digest('hex');
+    const key = hashedKey(endpoint, authentication);
     const { clients, definitions } = opened.get(key, () => ({
       clients: azureSearchClients(guard, endpoint, authentication, identity),
       definitions: new KeptAnswers({ most: MAX_DEFINITIONS_EACH, milliseconds: DEFINITION_LIFE_MS, now }),
@@ -98,20 +95,10 @@ const isSemantic = ({ query_type }: Parameters): boolean => /semantic/.test(quer
 async function planOf(parameters: Parameters, definition: () => Promise<SearchIndex>): Promise<Plan> {
   const { fields_mapping: mapping, embedding_dependency: dependency } = parameters;
   const images = searchesVectors(parameters) ? (mapping?.image_vector_fields ?? []) : [];
-  let vectors = searchesVectors(parameters) ? mapping?.vector_fields : [];
-  if (!vectors && images.length > 0) vectors = [];
-  const content = mapping?.content_fields;
-  let fields = mappedFields(mapping, content ?? []);
-  if (!content || !vectors) {
-    const index = await definition();
-    const names = retrievableFields(index, () => true);
-    vectors ??= vectorFields(index);
-    if (!content) {
-      const texts = retrievableFields(index, ({ type, searchable }) => isText(type) && searchable !== false);
-      const guessed = guessedFields(names, texts, mapping?.content_fields_separator);
-      fields = mapping ? { ...fields, content: guessed.content } : guessed;
-    }
-  }
+  const mappedVectors = searchesVectors(parameters)
+    ? (mapping?.vector_fields ?? (images.length > 0 ? [] : undefined))
+    : [];
+  const { fields, vectors } = await queriedFields(mapping, mappedVectors, async () => indexFields(await definition()));
   if (fields.content.length === 0) {
     throw invalid('fields_mapping.content_fields', 'The index has no text that can be read; name its content fields.');
   }
@@ -155,6 +142,12 @@ function retrievableFields({ fields }: SearchIndex, wanted: (field: SimpleField)
     .filter((field) => answered(field) && wanted(field))
     .map(({ name }) => name);
 }
+
+const indexFields = (index: SearchIndex): IndexFields => ({
+  names: retrievableFields(index, () => true),
+  texts: retrievableFields(index, ({ type, searchable }) => isText(type) && searchable !== false),
+  vectors: vectorFields(index),
+});
 
 const vectorFields = ({ fields }: SearchIndex): string[] =>
   fields

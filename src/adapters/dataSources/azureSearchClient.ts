@@ -5,7 +5,7 @@ import { createHttpHeaders, type HttpClient, type PipelinePolicy } from '@azure/
 import { SourceError } from '../../dataSources/ports';
 import type { ParametersOf } from '../../wire/dataSources';
 import type { OutgoingGuard } from '../outgoingGuard';
-import { RecentlyUsed } from './recentlyUsed';
+import { RecentlyUsed } from '../recentlyUsed';
 import { callService, paramOf, type CalledService } from './sourceCalls';
 
 export type SearchAuthentication = ParametersOf<'azure_search'>['authentication'];

@@ -2,11 +2,12 @@
 import { Double, type Collection, type MongoClient } from 'mongodb';
 import { SourceError, type DataSource, type SourceQuery } from '../../dataSources/ports';
 import type { ConfigurationOf, ParametersOf } from '../../wire/dataSources';
+import { similarityOf } from './documentFields';
 import { parseMongoUri } from './mongoAddress';
 import type { MongoClients } from './mongoClients';
 import { bestOf, checkFields, projectionOf, readDocuments, type FoundDocument } from './mongoDocuments';
 import { mongoFailure, type MongoSourceNames } from './mongoErrors';
-import { KeptAnswers } from './recentlyUsed';
+import { KeptAnswers } from '../recentlyUsed';
 import { paramOf } from './sourceCalls';
 
 /** Collections of one client whose indexes are remembered. */
@@ -61,7 +62,7 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
           const collection = client.db(database_name).collection(container_name);
           const indexes = await usedIndexes(client, collection, query);
           const lists = await Promise.all(indexes.map((index) => searchField(collection, index, query, stop)));
-          return bestOf(lists, fields_mapping, query.limit);
+          return bestOf(names.source, lists, fields_mapping, query.limit);
         });
       } catch (error) {
         signal.throwIfAborted();
@@ -84,7 +85,8 @@ function openCosmosDb(parameters: ParametersOf<'azure_cosmos_db'>, clients: Mong
     const cursor = collection.aggregate(pipeline, { signal, batchSize: limit + 1 });
     const found = await readDocuments(cursor, fields_mapping, limit);
     return found.map((document) => {
-      const score = similarityOf(document.score, similarity);
+      // The service gives the cosine, the inner product, or with L2 the distance: the last is turned as Atlas does.
+      const score = similarityOf(document.score, similarity === 'L2');
       return score === document.score ? document : { ...document, score, originalScore: document.score };
     });
   }
@@ -152,9 +154,3 @@ function vectorIndexesIn(indexes: Record<string, unknown>[]): VectorIndex[] {
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
-/** The service gives the cosine, the inner product, or with L2 the distance: the last is turned as Atlas does. */
-function similarityOf(score: number, similarity: string): number {
-  const similar = similarity === 'L2' ? 1 / (1 + Math.max(0, score)) : score;
-  return Math.min(1, Math.max(0, similar));
-}

@@ -14,7 +14,7 @@ export interface DocumentFields {
 }
 
 /** `fields_mapping` as all sources have it. */
-export interface FieldsMapping {
+interface FieldsMapping {
   content_fields_separator?: string;
   title_field?: string;
   url_field?: string;
@@ -30,6 +30,33 @@ export function mappedFields(mapping: FieldsMapping | undefined, content: readon
     url: mapping?.url_field,
     filepath: mapping?.filepath_field,
   };
+}
+
+/** What an index says of its own fields. */
+export interface IndexFields {
+  names: readonly string[];
+  /** Those that may be content. */
+  texts: readonly string[];
+  vectors: readonly string[];
+}
+
+/**
+ * The fields that a query reads, and the vector fields that it searches: those of the mapping, and for what that does not say those of the index, which is read only then.
+ *
+ * @param vectors Those of the mapping; undefined: all of the index.
+ */
+export async function queriedFields(
+  mapping: (FieldsMapping & { content_fields?: readonly string[] }) | undefined,
+  vectors: readonly string[] | undefined,
+  read: () => Promise<IndexFields>,
+): Promise<{ fields: DocumentFields; vectors: readonly string[] }> {
+  const content = mapping?.content_fields;
+  const mapped = mappedFields(mapping, content ?? []);
+  if (content && vectors) return { fields: mapped, vectors };
+  const index = await read();
+  const guessed = guessedFields(index.names, index.texts, mapping?.content_fields_separator);
+  const fields = mapping ? { ...mapped, content: content ?? guessed.content } : guessed;
+  return { fields, vectors: vectors ?? index.vectors };
 }
 
 /** The fields of an index without a mapping: told apart by their names, the rest of the `texts` is content. */
@@ -64,16 +91,31 @@ export function documentsOf(
   records: readonly FoundRecord[],
   fields: DocumentFields,
 ): SourceDocument[] {
-  const documents = records.map((record) => documentOf(record, fields));
-  if (documents.length > 0 && documents.every(({ content }) => content === '')) {
-    throw new SourceError(
-      'invalid',
-      `No document that ${service} found has text in ${fields.content.join(', ')}; name the fields that hold it.`,
-      paramOf('fields_mapping.content_fields'),
-    );
-  }
-  return documents.filter(({ content }) => content !== '');
+  return withContent(
+    service,
+    records.map((record) => documentOf(record, fields)),
+    fields.content,
+  );
 }
+
+/** Those that have text. Throws {@link SourceError} `invalid` where none has. */
+export function withContent<Document extends SourceDocument>(
+  service: string,
+  documents: readonly Document[],
+  contentFields: readonly string[],
+): Document[] {
+  const filled = documents.filter(({ content }) => content !== '');
+  if (filled.length > 0 || documents.length === 0) return filled;
+  throw new SourceError(
+    'invalid',
+    `No document that ${service} found has text in ${contentFields.join(', ')}; name the fields that hold it.`,
+    paramOf('fields_mapping.content_fields'),
+  );
+}
+
+/** A distance, or a similarity that may lie outside, as a similarity between 0 and 1. */
+export const similarityOf = (score: number, isDistance: boolean): number =>
+  isDistance ? 1 / (1 + Math.max(0, score)) : Math.min(1, Math.max(0, score));
 
 function documentOf(
   { fields: record, score, originalScore, rerankScore }: FoundRecord,

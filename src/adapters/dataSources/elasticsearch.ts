@@ -1,5 +1,4 @@
 /** Elasticsearch as a source: full text and nearest neighbours, by the vendor's library. */
-import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import {
@@ -16,8 +15,8 @@ import {
 import { SourceError, type DataSource } from '../../dataSources/ports';
 import type { ConfigurationOf, ParametersOf } from '../../wire/dataSources';
 import type { OutgoingGuard } from '../outgoingGuard';
-import { askedFields, documentsOf, guessedFields, mappedFields, type DocumentFields } from './documentFields';
-import { KeptAnswers, RecentlyUsed } from './recentlyUsed';
+import { askedFields, documentsOf, queriedFields, type DocumentFields, type IndexFields } from './documentFields';
+import { hashedKey, KeptAnswers, RecentlyUsed } from '../recentlyUsed';
 import { callService, paramOf, sourceFailure, type CalledService } from './sourceCalls';
 
 /** Clients that are kept, one an endpoint and credential. */
@@ -54,9 +53,7 @@ export function elasticsearch(options: {
   const opened = new RecentlyUsed<Opened>(MAX_CLIENTS);
   return async ({ parameters }) => {
     const { endpoint, authentication } = parameters;
-    const key = createHash('sha256')
-      .update(JSON.stringify([endpoint, authentication]))
-      .digest('hex');
+    const key = hashedKey(endpoint, authentication);
     const { username, password, search, hash } = new URL(endpoint);
     if (username || password || search || hash)
       throw invalid('endpoint', 'the endpoint must hold no user, password or query; credentials go in authentication.');
@@ -123,24 +120,15 @@ const plainHeaders = (headers: IncomingHttpHeaders): Record<string, string> =>
 
 async function planOf(parameters: Parameters, { client, service, mappings }: Opened): Promise<Plan> {
   const { index_name: index, fields_mapping: mapping, query_type, embedding_dependency: dependency } = parameters;
-  let vectors = query_type === 'vector' ? mapping?.vector_fields : [];
-  const content = mapping?.content_fields;
-  let fields = mappedFields(mapping, content ?? []);
-  if (!content || !vectors) {
-    let types: FieldType[];
+  const read = async () => Object.values(await client.indices.getMapping({ index })).map((each) => each.mappings);
+  const mappedVectors = query_type === 'vector' ? mapping?.vector_fields : [];
+  const { fields, vectors } = await queriedFields(mapping, mappedVectors, async () => {
     try {
-      const read = async () => Object.values(await client.indices.getMapping({ index })).map((each) => each.mappings);
-      types = (await mappings.get(index, read)).flatMap(({ properties }) => fieldTypes(properties));
+      return indexFields(await mappings.get(index, read));
     } catch (error) {
       throw sourceFailure(error, service);
     }
-    vectors ??= namesOf(types, /^dense_vector$/);
-    if (!content) {
-      const texts = namesOf(types, /^(text|match_only_text|search_as_you_type)$/);
-      const guessed = guessedFields(namesOf(types, /text|keyword|wildcard/), texts, mapping?.content_fields_separator);
-      fields = mapping ? { ...fields, content: guessed.content } : guessed;
-    }
-  }
+  });
   if (fields.content.length === 0) {
     throw invalid('fields_mapping.content_fields', `the index ${index} has no text fields; name its content fields.`);
   }
@@ -167,6 +155,15 @@ interface FieldType {
 const namesOf = (types: readonly FieldType[], wanted: RegExp): string[] => [
   ...new Set(types.filter(({ type }) => wanted.test(type)).map(({ name }) => name)),
 ];
+
+function indexFields(mappings: readonly estypes.MappingTypeMapping[]): IndexFields {
+  const types = mappings.flatMap(({ properties }) => fieldTypes(properties));
+  return {
+    names: namesOf(types, /text|keyword|wildcard/),
+    texts: namesOf(types, /^(text|match_only_text|search_as_you_type)$/),
+    vectors: namesOf(types, /^dense_vector$/),
+  };
+}
 
 function fieldTypes(properties: estypes.MappingTypeMapping['properties'], prefix = ''): FieldType[] {
   return Object.entries(properties ?? {}).flatMap(([name, property]) => [

@@ -2,11 +2,11 @@
  * Connections to MongoDB deployments that callers name: one client for each address and credential, kept while it is used. Every server
  * is checked by the outgoing guard before the driver may connect to it, also those that a deployment itself names.
  */
-import { createHash } from 'node:crypto';
 import { promises as dns } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { MongoClient, type Document } from 'mongodb';
 import { SourceError } from '../../dataSources/ports';
+import { hashedKey } from '../recentlyUsed';
 import { MAX_MEMBERS, parseMongoHost, type MongoAddress, type MongoHost } from './mongoAddress';
 
 /** Of the outgoing guard, what a driver with connections of its own needs. */
@@ -116,8 +116,7 @@ export function createMongoClients(options: MongoClientsOptions): MongoClients {
 
   function acquire(target: MongoTarget): [string, Entry] {
     const { address, credential, appName } = target;
-    const identity = JSON.stringify([address.uri, credential?.username, credential?.password, appName]);
-    const key = createHash('sha256').update(identity).digest('base64');
+    const key = hashedKey(address.uri, credential, appName);
     let entry = entries.get(key);
     if (!entry) {
       makeRoom();

@@ -58,7 +58,7 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
             fields_mapping.vector_fields.map((path) => searchField(collection, path, query, stop)),
           );
           if (lists.flat().length === 0) await checkIndex(collection, stop);
-          return bestOf(lists, fields_mapping, query.limit);
+          return bestOf(names.source, lists, fields_mapping, query.limit);
         });
       } catch (error) {
         signal.throwIfAborted();
@@ -73,7 +73,7 @@ function openMongoDb(parameters: ParametersOf<'mongo_db'>, clients: MongoClients
       path,
       // Whole numbers would be sent as integers, and the vector must be of one type.
       queryVector: Array.from(vector ?? [], (value) => new Double(value)),
-      numCandidates: Math.min(Math.max(limit * CANDIDATES_PER_RESULT, limit), MAX_CANDIDATES),
+      numCandidates: Math.min(limit * CANDIDATES_PER_RESULT, MAX_CANDIDATES),
       limit: Math.min(limit, MAX_CANDIDATES),
     };
     const pipeline = [{ $vectorSearch: stage }, projectionOf(fields_mapping, 'vectorSearchScore')];

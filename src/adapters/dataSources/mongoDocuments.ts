@@ -2,6 +2,7 @@
 import { BSON, type AggregationCursor, type Document } from 'mongodb';
 import { SourceError, type SourceDocument } from '../../dataSources/ports';
 import type { ParametersOf } from '../../wire/dataSources';
+import { withContent } from './documentFields';
 import { paramOf } from './sourceCalls';
 
 export type MongoFields = ParametersOf<'mongo_db' | 'azure_cosmos_db'>['fields_mapping'];
@@ -69,15 +70,9 @@ export async function readDocuments(
  * What several vector fields found, each document once with its best score, best first. Throws {@link SourceError} `invalid` where no
  * document has any of the content fields.
  */
-export function bestOf(lists: FoundDocument[][], fields: MongoFields, limit: number): SourceDocument[] {
-  const all = lists.flat();
-  if (all.length > 0 && all.every(({ content }) => content === '')) {
-    const message = `No document that was found has text in ${fields.content_fields.join(', ')}; name the fields that hold it.`;
-    throw new SourceError('invalid', message, paramOf('fields_mapping.content_fields'));
-  }
+export function bestOf(source: string, lists: FoundDocument[][], fields: MongoFields, limit: number): SourceDocument[] {
   const best = new Map<string, FoundDocument>();
-  for (const found of all) {
-    if (found.content === '') continue;
+  for (const found of withContent(source, lists.flat(), fields.content_fields)) {
     const known = best.get(found.key);
     if (!known || found.score > known.score) best.set(found.key, found);
   }

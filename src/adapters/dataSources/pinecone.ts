@@ -1,12 +1,11 @@
 /** Pinecone as a source: nearest neighbours in an index, whose host its control plane tells. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createHash } from 'node:crypto';
 import { Pinecone } from '@pinecone-database/pinecone';
 import { SourceError, type DataSource } from '../../dataSources/ports';
 import type { ConfigurationOf } from '../../wire/dataSources';
 import type { OutgoingGuard } from '../outgoingGuard';
-import { documentsOf, mappedFields } from './documentFields';
-import { KeptAnswers, RecentlyUsed } from './recentlyUsed';
+import { documentsOf, mappedFields, similarityOf } from './documentFields';
+import { hashedKey, KeptAnswers, RecentlyUsed } from '../recentlyUsed';
 import { fetchFrom, paramOf, sourceFailure, type CalledService } from './sourceCalls';
 
 /** Clients that are kept, one an API key. */
@@ -46,8 +45,7 @@ export function pinecone(
   const opened = new RecentlyUsed<Opened>(MAX_CLIENTS);
   return async ({ parameters }) => {
     const { index_name: name, environment, authentication, fields_mapping: mapping } = parameters;
-    const key = createHash('sha256').update(authentication.key).digest('hex');
-    const { service, client, indexes } = opened.get(key, () => open(options, authentication.key));
+    const { service, client, indexes } = opened.get(hashedKey(authentication), () => open(options, authentication.key));
     let index: IndexModel;
     try {
       index = await indexes.get(name, () => client.describeIndex(name));
@@ -70,7 +68,8 @@ export function pinecone(
           const { matches } = await signals.run(signal, () => client.index({ name, host: index.host }).query(query));
           const records = matches.map(({ metadata, score = 0 }) => ({
             fields: metadata,
-            score: similarityOf(dense.metric, score),
+            // The euclidean score is the squared distance.
+            score: similarityOf(score, dense.metric === 'euclidean'),
             originalScore: score,
           }));
           return documentsOf(service.name, records, fields);
@@ -124,7 +123,3 @@ function denseVectorsOf({ name, schema }: IndexModel): DenseVectors {
   }
   throw invalid('index_name', `the index ${name} has no dense vectors.`);
 }
-
-/** Between 0 and 1, higher is better; Pinecone's euclidean score is the squared distance. */
-const similarityOf = (metric: string, score: number): number =>
-  metric === 'euclidean' ? 1 / (1 + Math.max(0, score)) : Math.min(1, Math.max(0, score));

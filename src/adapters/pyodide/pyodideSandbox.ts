@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { SandboxUnavailableError, type Sandbox } from '../../tools/ports';
+import { unlessAborted } from '../../unlessAborted';
 import { DATA_FOLDER, WHEEL_FOLDER } from './cell';
 import { PythonEndedError, PythonProcess, type ProcessLimits } from './pythonProcess';
 
@@ -248,17 +249,6 @@ function opener(
   { path, bytes }: { path: string; bytes: number },
 ): () => Promise<Readable> {
   return async () => Readable.from(python?.read(path, bytes) ?? []);
-}
-
-/** What is awaited, or the signal's reason as soon as it is aborted. */
-async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return awaited;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-    awaited.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 async function endProcess(starting: Promise<PythonProcess>): Promise<void> {

@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, request as send, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { SandboxUnavailableError } from '../../tools/ports';
+import { readText } from '../answerBody';
 
 const API_VERSION = '2025-10-02-preview';
 const MAX_ATTEMPTS = 5;
@@ -154,11 +155,9 @@ export function poolClient(endpoint: string, token: () => Promise<string>): Pool
       if (error instanceof PoolTimeoutError || error instanceof SandboxUnavailableError) throw error;
       // A connection that was never made has sent nothing.
       const isRepeatable = call.repeatsAfter(500) || wasRefused(error);
-      if (isRepeatable && attempt < MAX_ATTEMPTS) return undefined;
-      if (call.repeatsAfter(500) || wasRefused(error)) {
-        throw new SandboxUnavailableError('The code interpreter cannot be reached.', { cause: error });
-      }
-      throw new PoolError(502, 'the connection broke');
+      if (!isRepeatable) throw new PoolError(502, 'the connection broke');
+      if (attempt < MAX_ATTEMPTS) return undefined;
+      throw new SandboxUnavailableError('The code interpreter cannot be reached.', { cause: error });
     }
   }
 
@@ -177,8 +176,8 @@ export function poolClient(endpoint: string, token: () => Promise<string>): Pool
         outputStreamsMaxLength: MAX_OUTPUT_CHARACTERS,
         returnJupyterFormatExecutionResult: true,
       };
-      let call: Call = { method: 'POST', path: '/executions', session, repeatsAfter, milliseconds, signal };
-      call.body = json(request);
+      const body = json(request);
+      let call: Call = { method: 'POST', path: '/executions', session, body, repeatsAfter, milliseconds, signal };
       for (;;) {
         const state = executionIn(await textOf(await answerOf(call)));
         if (!/^(NotStarted|Running)$/i.test(state.status)) return executionOf(state);
@@ -277,15 +276,9 @@ function refusal(status: number, text: string): Error {
 }
 
 async function textOf({ body }: Dispatcher.ResponseData): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    const part = Buffer.from(piece);
-    bytes += part.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new PoolError(502, 'the answer is too long');
-    pieces.push(part);
-  }
-  return Buffer.concat(pieces).toString();
+  const { text, complete } = await readText(body, MAX_ANSWER_BYTES);
+  if (!complete) throw new PoolError(502, 'the answer is too long');
+  return text;
 }
 
 async function* formOf(boundary: string, name: string, content: Readable): AsyncGenerator<Buffer> {

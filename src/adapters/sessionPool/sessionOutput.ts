@@ -13,7 +13,6 @@ const image = z.object({
 });
 
 /** Colours of notebooks' tracebacks. */
-
 const COLOURS = /\u001b\[[\d;]*m/g;
 
 /** Standard output, standard error, and the value or why it failed; the service tells nothing of the order between them. */
@@ -21,10 +20,8 @@ export function outputOf({ stdout, stderr, value, failure }: Execution): string 
   const parts = [stdout, stderr.replace(COLOURS, ''), textOf(value)];
   const told = failure?.replace(COLOURS, '');
   // The traceback says it already.
-  if (told !== undefined && !parts.some((part) => part.includes(told.trim()))) {
-    const isTraced = /^Traceback |\n.*Error\b/m.test(parts[1] ?? '');
-    if (!isTraced) parts.push(told);
-  }
+  const isTraced = /^Traceback |\n.*Error\b/m.test(parts[1] ?? '');
+  if (told !== undefined && !isTraced && !parts.some((part) => part.includes(told.trim()))) parts.push(told);
   return parts.map((part) => (part === '' || part.endsWith('\n') ? part : `${part}\n`)).join('');
 }
 

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { SandboxUnavailableError, type Sandbox, type SandboxFile, type WrittenFile } from '../../tools/ports';
+import { unlessAborted } from '../../unlessAborted';
 import { poolClient, PoolError, PoolTimeoutError, type Execution, type PoolClient } from './poolClient';
 import {
   beginAnswer,
@@ -218,7 +219,7 @@ class SessionPoolSandbox implements Sandbox {
     };
     this.#waiting += 1;
     try {
-      await unlessAborted(before, signal);
+      if (before) await unlessAborted(before, signal);
       this.#closing.signal.throwIfAborted();
       return release;
     } catch (error) {
@@ -273,14 +274,4 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((done) => (resolve = done));
   return { promise, resolve };
-}
-
-async function unlessAborted(awaited: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
-  if (!awaited) return;
-  if (!signal) return awaited;
-  await new Promise<void>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-    void awaited.then(resolve).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

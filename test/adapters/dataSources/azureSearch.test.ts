@@ -1,12 +1,10 @@
 import { createServer, type Server } from 'node:http';
-import { readAllowedHosts } from '../../../src/allowedHosts';
 import { azureSearch } from '../../../src/adapters/dataSources/azureSearch';
-import { createOutgoingGuard, type OutgoingGuard } from '../../../src/adapters/outgoingGuard';
-import type { DataSource } from '../../../src/dataSources/ports';
-import { dataSource, type ConfigurationOf } from '../../../src/wire/dataSources';
+import type { OutgoingGuard } from '../../../src/adapters/outgoingGuard';
 import { startAzureSearch, type AzureSearchServer } from '../../sources/azureSearch';
 import { refusalOf } from '../../sources/outcome';
-import { wordVector } from '../../support/wordVectors';
+import { configurationOf as parsedConfiguration } from './configurations';
+import { ask, expectRefusal, expectToLeave, forgetRequests, guardOf, mapping } from './restFixtures';
 
 let server: AzureSearchServer;
 let guard: OutgoingGuard;
@@ -18,7 +16,7 @@ const RESOURCE_ID = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Manag
 
 beforeAll(async () => {
   server = await startAzureSearch();
-  guard = createOutgoingGuard({ allowedHosts: readAllowedHosts(new URL(server.url).host), callTimeout: 2_000 });
+  guard = guardOf(server);
   identityServer = createServer((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://identity');
     identityRequests.push(searchParams);
@@ -49,41 +47,20 @@ afterAll(async () => {
   await new Promise((resolve) => identityServer.close(resolve));
 });
 
-beforeEach(() => {
-  server.requests.length = 0;
-  server.faults.length = 0;
-});
+beforeEach(() => forgetRequests(server));
 
-const mapping = {
-  content_fields: ['content'],
-  title_field: 'title',
-  url_field: 'url',
-  filepath_field: 'filepath',
-  vector_fields: ['contentvector'],
-};
 const deployment = { type: 'deployment_name', deployment_name: 'words' };
 
-function configurationOf(parameters: Record<string, unknown>): ConfigurationOf<'azure_search'> {
-  const parsed = dataSource.parse({
-    type: 'azure_search',
-    parameters: {
-      endpoint: server.url,
-      index_name: server.indexName,
-      authentication: { type: 'api_key', key: server.adminKey },
-      ...parameters,
-    },
+const configurationOf = (parameters: Record<string, unknown>) =>
+  parsedConfiguration('azure_search', {
+    endpoint: server.url,
+    index_name: server.indexName,
+    authentication: { type: 'api_key', key: server.adminKey },
+    ...parameters,
   });
-  if (parsed.type !== 'azure_search') throw new Error('The type changed.');
-  return parsed;
-}
 
 const opener = () => azureSearch({ guard });
 const open = (parameters: Record<string, unknown>) => opener()(configurationOf(parameters));
-
-async function ask(source: DataSource, text: string, limit = 3) {
-  const vector = source.wantsVector ? wordVector(text) : undefined;
-  return source.search({ text, vector, limit }, new AbortController().signal);
-}
 
 // Everything that the tables of components.md sections 6.3 to 6.5 let azure_search combine.
 const queryTypes = ['simple', 'semantic', 'vector', 'vector_simple_hybrid', 'vector_semantic_hybrid'];
@@ -295,11 +272,7 @@ describe('refusals', () => {
       'characters',
     ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
-    const refusal = await refusalOf(search({ ...simple, ...parameters }));
-    expect(refusal).toMatchObject({ kind, param: param && `data_sources[0].parameters.${param}` });
-    expect(refusal.message).toContain('Azure AI Search');
-    expect(refusal.message).toContain(words);
-    expect(refusal.message).not.toContain('wrong-secret');
+    await expectRefusal(search({ ...simple, ...parameters }), [kind, param, 'Azure AI Search', words]);
   });
 
   it('tell of a wrong dimension, with both numbers', async () => {
@@ -344,15 +317,7 @@ describe('refusals', () => {
     expect(message).toContain('bad request with key ***');
   });
 
-  it('end with the reason of the signal', async () => {
-    server.faults.push('hang');
-    const stop = new AbortController();
-    const source = await open(simple);
-    const call = source.search({ text: 'milk', limit: 1 }, stop.signal);
-    const reason = new Error('the caller left');
-    stop.abort(reason);
-    await expect(call).rejects.toBe(reason);
-  });
+  it('end with the reason of the signal', async () => expectToLeave(await open(simple), server));
 
   it('keep other addresses of this machine from being reached', async () => {
     const refusal = await refusalOf(search({ ...simple, endpoint: 'http://127.0.0.1:1/' }));

@@ -1,7 +1,18 @@
 import { cosmosDb } from '../../../src/adapters/dataSources/cosmosDb';
 import type { DataSource } from '../../../src/dataSources/ports';
-import { dataSource, type ParametersOf } from '../../../src/wire/dataSources';
-import { CONTENT, PASSWORD, about, combinations, corpus, mongoBench, sourceError } from './mongoFixtures';
+import type { ParametersOf } from '../../../src/wire/dataSources';
+import { configurationOf } from './configurations';
+import {
+  CONTENT,
+  PASSWORD,
+  about,
+  combinations,
+  corpus,
+  mappedFields,
+  mongoBench,
+  peaks,
+  sourceError,
+} from './mongoFixtures';
 
 type Parameters = ParametersOf<'azure_cosmos_db'>;
 const never = new AbortController().signal;
@@ -37,9 +48,7 @@ async function opened(changes: Partial<Parameters> = {}, clients = bench.clients
     ...changes,
   };
   // Through the schema, as a request would come.
-  const configuration = dataSource.parse({ type: 'azure_cosmos_db', parameters });
-  if (configuration.type !== 'azure_cosmos_db') throw new Error('Another type.');
-  return cosmosDb(clients)(configuration);
+  return cosmosDb(clients)(configurationOf('azure_cosmos_db', parameters));
 }
 
 const search = async (changes: Partial<Parameters> = {}, limit = 3, vector = about.sea) =>
@@ -125,14 +134,7 @@ describe('the matrix', () => {
       },
     ],
     content_fields: [['content'], CONTENT],
-    content_fields_separator: [undefined, ' | '],
-    title_field: [undefined, 'title'],
-    url_field: [undefined, 'link'],
-    filepath_field: [undefined, 'file'],
-    index: [
-      { index_name: 'vectors', vector_fields: ['vector'] },
-      { index_name: 'titles', vector_fields: ['deep.titleVector'] },
-    ],
+    ...mappedFields,
   });
 
   it(`maps fields under every authentication, vectorization and mapping: ${cases.length} combinations`, async () => {
@@ -148,15 +150,7 @@ describe('the matrix', () => {
         about.mountains,
       );
       const content = ['Snow lies on high mountains.', 'More of Peaks.'].slice(0, fields.content_fields.length);
-      expect(found).toEqual([
-        {
-          content: content.join(fields.content_fields_separator ?? '\n'),
-          title: fields.title_field && 'Peaks',
-          url: fields.url_field && 'https://example.com/2',
-          filepath: fields.filepath_field && 'Peaks.md',
-          score: expect.any(Number),
-        },
-      ]);
+      expect(found).toEqual([peaks(content, fields)]);
     }
     console.info(`azure_cosmos_db: ${cases.length} combinations of authentication, vectorization and fields`);
   });

@@ -1,18 +1,17 @@
-import { readAllowedHosts } from '../../../src/allowedHosts';
 import { elasticsearch } from '../../../src/adapters/dataSources/elasticsearch';
-import { createOutgoingGuard, type OutgoingGuard } from '../../../src/adapters/outgoingGuard';
-import type { DataSource } from '../../../src/dataSources/ports';
-import { dataSource, type ConfigurationOf } from '../../../src/wire/dataSources';
+import type { OutgoingGuard } from '../../../src/adapters/outgoingGuard';
 import { startElasticsearch, type ElasticsearchServer } from '../../sources/elasticsearch';
 import { refusalOf } from '../../sources/outcome';
 import { wordVector } from '../../support/wordVectors';
+import { configurationOf as parsedConfiguration } from './configurations';
+import { ask, expectRefusal, expectToLeave, forgetRequests, guardOf, mapping } from './restFixtures';
 
 let server: ElasticsearchServer;
 let guard: OutgoingGuard;
 
 beforeAll(async () => {
   server = await startElasticsearch();
-  guard = createOutgoingGuard({ allowedHosts: readAllowedHosts(new URL(server.url).host), callTimeout: 2_000 });
+  guard = guardOf(server);
 });
 
 afterAll(async () => {
@@ -20,40 +19,18 @@ afterAll(async () => {
   await server.close();
 });
 
-beforeEach(() => {
-  server.requests.length = 0;
-  server.faults.length = 0;
-});
+beforeEach(() => forgetRequests(server));
 
-const mapping = {
-  content_fields: ['content'],
-  title_field: 'title',
-  url_field: 'url',
-  filepath_field: 'filepath',
-  vector_fields: ['contentvector'],
-};
-
-function configurationOf(parameters: Record<string, unknown>): ConfigurationOf<'elasticsearch'> {
-  const parsed = dataSource.parse({
-    type: 'elasticsearch',
-    parameters: {
-      endpoint: server.url,
-      index_name: server.indexName,
-      authentication: { type: 'encoded_api_key', encoded_api_key: server.encodedApiKey },
-      ...parameters,
-    },
+const configurationOf = (parameters: Record<string, unknown>) =>
+  parsedConfiguration('elasticsearch', {
+    endpoint: server.url,
+    index_name: server.indexName,
+    authentication: { type: 'encoded_api_key', encoded_api_key: server.encodedApiKey },
+    ...parameters,
   });
-  if (parsed.type !== 'elasticsearch') throw new Error('The type changed.');
-  return parsed;
-}
 
 const opener = () => elasticsearch({ guard });
 const open = (parameters: Record<string, unknown>) => opener()(configurationOf(parameters));
-
-async function ask(source: DataSource, text: string, limit = 3) {
-  const vector = source.wantsVector ? wordVector(text) : undefined;
-  return source.search({ text, vector, limit }, new AbortController().signal);
-}
 
 // Everything that the tables of components.md sections 6.3 to 6.5 let elasticsearch combine.
 const queryTypes = ['simple', 'vector'];
@@ -205,11 +182,7 @@ describe('refusals', () => {
       'characters',
     ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
-    const refusal = await refusalOf(search(parameters));
-    expect(refusal).toMatchObject({ kind, param: param && `data_sources[0].parameters.${param}` });
-    expect(refusal.message).toContain('Elasticsearch');
-    expect(refusal.message).toContain(words);
-    expect(refusal.message).not.toContain('wrong-secret');
+    await expectRefusal(search(parameters), [kind, param, 'Elasticsearch', words]);
   });
 
   it('tell of a wrong dimension, with both numbers', async () => {
@@ -265,15 +238,7 @@ describe('refusals', () => {
     expect(message).toContain('no use for *** here');
   });
 
-  it('end with the reason of the signal', async () => {
-    server.faults.push('hang');
-    const stop = new AbortController();
-    const source = await open({ fields_mapping: mapping });
-    const call = source.search({ text: 'milk', limit: 1 }, stop.signal);
-    const reason = new Error('the caller left');
-    stop.abort(reason);
-    await expect(call).rejects.toBe(reason);
-  });
+  it('end with the reason of the signal', async () => expectToLeave(await open({ fields_mapping: mapping }), server));
 
   it('keep other addresses of this machine from being reached', async () => {
     const refusal = await refusalOf(search({ endpoint: 'http://localhost:1/' }));

@@ -1,8 +1,19 @@
 import { mongoDb } from '../../../src/adapters/dataSources/mongoDb';
 import type { DataSource } from '../../../src/dataSources/ports';
-import { dataSource, type ParametersOf } from '../../../src/wire/dataSources';
+import type { ParametersOf } from '../../../src/wire/dataSources';
 import { startMongoServer } from '../../sources/mongoServer';
-import { CONTENT, PASSWORD, about, combinations, corpus, mongoBench, sourceError } from './mongoFixtures';
+import { configurationOf } from './configurations';
+import {
+  CONTENT,
+  PASSWORD,
+  about,
+  combinations,
+  corpus,
+  mappedFields,
+  mongoBench,
+  peaks,
+  sourceError,
+} from './mongoFixtures';
 
 type Parameters = ParametersOf<'mongo_db'>;
 const never = new AbortController().signal;
@@ -27,9 +38,7 @@ const parametersOf = (changes: Partial<Parameters> = {}): Parameters => ({
 
 /** Through the schema, as a request would come. */
 async function opened(changes: Partial<Parameters> = {}, clients = bench.clients): Promise<DataSource> {
-  const configuration = dataSource.parse({ type: 'mongo_db', parameters: parametersOf(changes) });
-  if (configuration.type !== 'mongo_db') throw new Error('Another type.');
-  return mongoDb(clients)(configuration);
+  return mongoDb(clients)(configurationOf('mongo_db', parametersOf(changes)));
 }
 
 const search = async (changes: Partial<Parameters>, limit = 3, vector = about.sea, signal = never) =>
@@ -123,14 +132,7 @@ describe('the matrix', () => {
       },
     ],
     content_fields: [['content'], CONTENT, ['content', 'missing', 'tags']],
-    content_fields_separator: [undefined, ' | '],
-    title_field: [undefined, 'title'],
-    url_field: [undefined, 'link'],
-    filepath_field: [undefined, 'file'],
-    index: [
-      { index_name: 'vectors', vector_fields: ['vector'] },
-      { index_name: 'titles', vector_fields: ['deep.titleVector'] },
-    ],
+    ...mappedFields,
   });
 
   it(`maps fields under every authentication, vectorization and mapping: ${cases.length} combinations`, async () => {
@@ -153,15 +155,7 @@ describe('the matrix', () => {
       const content = fields.content_fields.flatMap(
         (name) => Object.entries(parts).find(([key]) => key === name)?.[1] ?? [],
       );
-      expect(found).toEqual([
-        {
-          content: content.join(fields.content_fields_separator ?? '\n'),
-          title: fields.title_field && 'Peaks',
-          url: fields.url_field && 'https://example.com/2',
-          filepath: fields.filepath_field && 'Peaks.md',
-          score: expect.any(Number),
-        },
-      ]);
+      expect(found).toEqual([peaks(content, fields)]);
     }
     console.info(`mongo_db: ${cases.length} combinations of authentication, vectorization and fields`);
   });

@@ -115,6 +115,29 @@ export async function sourceError(search: Promise<unknown>): Promise<SourceError
   return error;
 }
 
+/** What a mapping may name of the corpus beside its content, and the indexes that may find it. */
+export const mappedFields = {
+  content_fields_separator: [undefined, ' | '],
+  title_field: [undefined, 'title'],
+  url_field: [undefined, 'link'],
+  filepath_field: [undefined, 'file'],
+  index: [
+    { index_name: 'vectors', vector_fields: ['vector'] },
+    { index_name: 'titles', vector_fields: ['deep.titleVector'] },
+  ],
+};
+
+type MappedFields = { [Name in keyof typeof mappedFields]: (typeof mappedFields)[Name][number] };
+
+/** The page on peaks as the mapping gives it. */
+export const peaks = (content: string[], fields: Omit<MappedFields, 'index'>) => ({
+  content: content.join(fields.content_fields_separator ?? '\n'),
+  title: fields.title_field && 'Peaks',
+  url: fields.url_field && 'https://example.com/2',
+  filepath: fields.filepath_field && 'Peaks.md',
+  score: expect.any(Number),
+});
+
 /** Every combination of the members' values. */
 export function combinations<Values extends Record<string, readonly unknown[]>>(
   values: Values,

@@ -1,18 +1,16 @@
-import { readAllowedHosts } from '../../../src/allowedHosts';
 import { pinecone } from '../../../src/adapters/dataSources/pinecone';
-import { createOutgoingGuard, type OutgoingGuard } from '../../../src/adapters/outgoingGuard';
-import type { DataSource } from '../../../src/dataSources/ports';
-import { dataSource, type ConfigurationOf } from '../../../src/wire/dataSources';
+import type { OutgoingGuard } from '../../../src/adapters/outgoingGuard';
 import { refusalOf } from '../../sources/outcome';
 import { startPinecone, type PineconeServer } from '../../sources/pinecone';
-import { wordVector } from '../../support/wordVectors';
+import { configurationOf as parsedConfiguration } from './configurations';
+import { ask, expectRefusal, expectToLeave, forgetRequests, guardOf } from './restFixtures';
 
 let server: PineconeServer;
 let guard: OutgoingGuard;
 
 beforeAll(async () => {
   server = await startPinecone();
-  guard = createOutgoingGuard({ allowedHosts: readAllowedHosts(new URL(server.url).host), callTimeout: 2_000 });
+  guard = guardOf(server);
 });
 
 afterAll(async () => {
@@ -20,10 +18,7 @@ afterAll(async () => {
   await server.close();
 });
 
-beforeEach(() => {
-  server.requests.length = 0;
-  server.faults.length = 0;
-});
+beforeEach(() => forgetRequests(server));
 
 const mapping = {
   content_fields: ['title', 'content'],
@@ -33,26 +28,18 @@ const mapping = {
   filepath_field: 'filepath',
 };
 
-function configurationOf(parameters: Record<string, unknown>): ConfigurationOf<'pinecone'> {
-  const parsed = dataSource.parse({
-    type: 'pinecone',
-    parameters: {
-      environment: server.environment,
-      index_name: server.indexName,
-      authentication: { type: 'api_key', key: server.apiKey },
-      fields_mapping: mapping,
-      embedding_dependency: { type: 'deployment_name', deployment_name: 'words' },
-      ...parameters,
-    },
+const configurationOf = (parameters: Record<string, unknown>) =>
+  parsedConfiguration('pinecone', {
+    environment: server.environment,
+    index_name: server.indexName,
+    authentication: { type: 'api_key', key: server.apiKey },
+    fields_mapping: mapping,
+    embedding_dependency: { type: 'deployment_name', deployment_name: 'words' },
+    ...parameters,
   });
-  if (parsed.type !== 'pinecone') throw new Error('The type changed.');
-  return parsed;
-}
 
 const opener = () => pinecone({ guard, controllerHost: server.url });
 const open = (parameters: Record<string, unknown> = {}) => opener()(configurationOf(parameters));
-const ask = (source: DataSource, text: string, limit = 3) =>
-  source.search({ text, vector: wordVector(text), limit }, new AbortController().signal);
 
 // Pinecone takes one authentication and one vectorization; what differs is the index and how its environment is called.
 const matrix = ['library', 'library-euclidean'].flatMap((index) =>
@@ -147,11 +134,7 @@ describe('refusals', () => {
       'characters',
     ],
   ])('tell of %s', async (_what, parameters, kind, param, words) => {
-    const refusal = await refusalOf(search(parameters));
-    expect(refusal).toMatchObject({ kind, param: `data_sources[0].parameters.${param}` });
-    expect(refusal.message).toContain('Pinecone');
-    expect(refusal.message).toContain(words);
-    expect(refusal.message).not.toContain('wrong-secret');
+    await expectRefusal(search(parameters), [kind, param, 'Pinecone', words]);
   });
 
   it('tell of a wrong dimension, with both numbers', async () => {
@@ -184,13 +167,5 @@ describe('refusals', () => {
     expect((await refusalOf(open())).kind).toBe('timeout');
   });
 
-  it('end with the reason of the signal', async () => {
-    const source = await open();
-    server.faults.push('hang');
-    const stop = new AbortController();
-    const call = source.search({ text: 'milk', vector: wordVector('milk'), limit: 1 }, stop.signal);
-    const reason = new Error('the caller left');
-    stop.abort(reason);
-    await expect(call).rejects.toBe(reason);
-  });
+  it('end with the reason of the signal', async () => expectToLeave(await open(), server));
 });

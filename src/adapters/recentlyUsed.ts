@@ -1,3 +1,10 @@
+/** What is kept for callers, within bounds. */
+import { createHash } from 'node:crypto';
+
+/** A key made of values that may be secret. */
+export const hashedKey = (...values: unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(values)).digest('base64');
+
 /** A map of bounded size: what was not used for longest goes first. */
 export class RecentlyUsed<Value> {
   readonly #entries = new Map<string, Value>();

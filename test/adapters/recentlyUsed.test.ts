@@ -1,4 +1,4 @@
-import { KeptAnswers, RecentlyUsed } from '../../../src/adapters/dataSources/recentlyUsed';
+import { KeptAnswers, RecentlyUsed } from '../../src/adapters/recentlyUsed';
 
 describe('RecentlyUsed', () => {
   it('keeps what was used last and makes the rest anew', () => {
