@@ -32,7 +32,8 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, readStateSettings, type Config } from './config';
+import { closeAll } from './closeAll';
+import { ConfigError, readConfig, type Config } from './config';
 import { auditLine, type AuditEvent } from './auditEvent';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
@@ -47,8 +48,8 @@ import type { EdgeSettings } from './http/family';
 import { accessTokens } from './identity/accessTokens';
 import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
-import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
-import { openRecords, openStorage, type LogFault } from './openStorage';
+import { isApiKey } from './identity/apiKeys';
+import { openStorage, type LogFault } from './openStorage';
 import type { Principal } from './principal';
 import type { SourceType } from './wire/dataSources';
 import { readModelBackends, type ModelBackend } from './modelBackends';
@@ -177,12 +178,6 @@ function auditOf(place: Config['audit']): EdgeSettings['audit'] {
 function auditInstead(event: AuditEvent, error: unknown): void {
   console.error('An event of the audit could not be stored; it is the next line:', error);
   console.error(auditLine(event));
-}
-
-/** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
-export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
-  const records = await openRecords(readStateSettings(env), logFault);
-  return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
 }
 
 /** The container's name in the account, or that of its folder. */
@@ -415,13 +410,6 @@ async function build(config: Config): Promise<Services> {
       ]),
     advance,
   };
-}
-
-/** One after the other. One that fails does not keep the others open. */
-export async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
-  const faults: unknown[] = [];
-  for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
-  if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
 }
 
 function scheduledRuns(runs: Runs): ScheduledRuns {
