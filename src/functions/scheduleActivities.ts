@@ -11,7 +11,7 @@ import {
   type ScheduleTick,
 } from '../orchestrations/schedule';
 import type { ScheduleReference } from '../schedules/scheduleRecords';
-import { startOrchestration, startRun } from './orchestrationStart';
+import { raiseEvent, startOrchestration, startRun } from './orchestrationStart';
 
 export function registerScheduleActivities(): void {
   df.app.orchestration(SCHEDULE, schedule);
@@ -40,10 +40,5 @@ export async function startSchedule(
 
 /** Wakes the orchestration of a schedule that was deleted, which ends it. Without the event it ends when it looks at the record next. */
 export async function endSchedule(invocation: InvocationContext, scheduleId: string): Promise<void> {
-  try {
-    await df.getClient(invocation).raiseEvent(scheduleId, SCHEDULE_CHANGED, {});
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Schedule ${scheduleId} was not woken: ${reason}`);
-  }
+  await raiseEvent(invocation, scheduleId, SCHEDULE_CHANGED);
 }
