@@ -159,9 +159,7 @@ export const settingNames: readonly string[] = [
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = withoutEmpty(env);
-  const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) =>
-    given[name]?.startsWith('@Microsoft.KeyVault('),
-  );
+  const unresolved = settingNames.find((name) => given[name]?.startsWith('@Microsoft.KeyVault('));
   if (unresolved) {
     throw new ConfigError(
       unresolved,
