@@ -2,6 +2,7 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
+import { inLogScope } from '../log';
 import {
   SCHEDULE,
   schedule,
@@ -15,7 +16,11 @@ import { raiseEvent, startOrchestration, startRun } from './orchestrationStart';
 
 export function registerScheduleActivities(): void {
   df.app.orchestration(SCHEDULE, schedule);
-  df.app.activity(TICK_SCHEDULE, { extraInputs: [df.input.durableClient()], handler: tick });
+  df.app.activity(TICK_SCHEDULE, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (input: ScheduleInput, invocation: InvocationContext) =>
+      inLogScope(invocation, { tenant: input.tenant }, async () => tick(input, invocation)),
+  });
 }
 
 async function tick(

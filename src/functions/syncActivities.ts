@@ -2,6 +2,7 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
+import { inLogScope } from '../log';
 import { SYNC, sync, SYNC_CHANGED, TICK_SYNC, type SyncInput } from '../orchestrations/sync';
 import type { Tick } from '../orchestrations/ticking';
 import type { SyncReference } from '../retrieval/syncRecords';
@@ -10,7 +11,11 @@ import { raiseEvent, startOrchestration } from './orchestrationStart';
 
 export function registerSyncActivities(): void {
   df.app.orchestration(SYNC, sync);
-  df.app.activity(TICK_SYNC, { extraInputs: [df.input.durableClient()], handler: tick });
+  df.app.activity(TICK_SYNC, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (input: SyncInput, invocation: InvocationContext) =>
+      inLogScope(invocation, { tenant: input.tenant }, async () => tick(input, invocation)),
+  });
 }
 
 async function tick({ tenant, project, syncId }: SyncInput, invocation: InvocationContext): Promise<Tick> {
