@@ -3,11 +3,12 @@
 import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-if (!isBuiltin('node:sqlite')) {
+if (isBuiltin('node:sqlite')) {
+  const { start } = await import('../dist/src/localHost/start.js');
+  start(fileURLToPath(new URL('..', import.meta.url)));
+} else {
   console.error(
     `The state is kept by node:sqlite, which Node ${process.versions.node} lacks: use Node 22.13 or later.`,
   );
-  process.exit(1);
+  process.exitCode = 1;
 }
-const { start } = await import('../dist/src/localHost/start.js');
-start(fileURLToPath(new URL('..', import.meta.url)));

@@ -5,11 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { azureToken } from './adapters/azureToken';
 import { deploymentEmbeddings } from './adapters/dataSources/deploymentEmbeddings';
-import type { MongoClients } from './adapters/dataSources/mongoClients';
-import { botKeys } from './adapters/botKeys';
-import { entraKeys } from './adapters/entraKeys';
 import { embeddingEndpoint } from './adapters/embeddingEndpoint';
-import { createOutgoingGuard, type OutgoingGuard } from './adapters/outgoingGuard';
+import { createOutgoingGuard } from './adapters/outgoingGuard';
 import { fileDownload } from './adapters/fileDownload';
 import { createMcpClients } from './adapters/mcpClient';
 import { documentParser } from './adapters/documentParser';
@@ -32,25 +29,19 @@ import { createRuns, type Runs } from './assistants/runs';
 import type { RunSink } from './assistants/runSink';
 import type { RunReference } from './assistants/threadRecords';
 import { createThreads, type Threads } from './assistants/threads';
-import { ConfigError, readConfig, readStateSettings, type Config } from './config';
-import { auditLine, type AuditEvent } from './auditEvent';
+import { closeAll } from './closeAll';
+import { readConfig, type Config } from './config';
+import { auditInstead } from './auditEvent';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
 import type { ResponsesPorts } from './responses/ports';
 import { createChatOnYourData, type ChatOnYourData } from './dataSources/chatOnYourData';
-import type { DataSourceOpeners, OpenDataSource } from './dataSources/ports';
-import { late, type Late } from './late';
 import { addLogFields, logFault, logState, outsideLogScope } from './log';
-import { createAuthentication } from './http/authentication';
-import type { EdgeSettings } from './http/family';
-import { accessTokens } from './identity/accessTokens';
-import { channelTokens } from './identity/channelTokens';
 import { apiKeyLookup } from './identity/apiKeyLookup';
-import { createApiKeys, isApiKey, type ApiKeys } from './identity/apiKeys';
-import { openRecords, openStorage, type LogFault } from './openStorage';
+import { openDataSources } from './openDataSources';
+import { openStorage, type LogFault } from './openStorage';
 import type { Principal } from './principal';
-import type { SourceType } from './wire/dataSources';
 import { readModelBackends, type ModelBackend } from './modelBackends';
 import { createGateway, type Gateway } from './models/gateway';
 import { completionsRouter, modelRouter } from './models/modelRouter';
@@ -60,7 +51,6 @@ import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels }
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
-import { UPLOADS } from './retrieval/uploadFailures';
 import type { ScheduledRuns } from './schedules/ports';
 import { createSchedules, type Schedules } from './schedules/schedules';
 import { HandOver } from './storage/handOver';
@@ -78,7 +68,6 @@ import { fileSearchTool } from './tools/fileSearch';
 import { inputFiles } from './tools/inputFiles';
 import { talkingAgents } from './tools/talkingAgents';
 import type { Sandbox } from './tools/ports';
-import { vectorStoreSource } from './tools/vectorStoreSource';
 
 /** Length of the built-in embeddings' vectors. */
 const LOCAL_DIMENSIONS = 512;
@@ -133,78 +122,6 @@ let config: Config | undefined;
 export function settings(): Config {
   config ??= readConfig();
   return config;
-}
-
-let edge: EdgeSettings | undefined;
-
-/** What the edge needs of the settings. Throws {@link ConfigError}. */
-export function edgeSettings(): EdgeSettings {
-  edge ??= buildEdge(settings());
-  return edge;
-}
-
-function buildEdge({ apiKeys, entra, bot, maxBodyBytes, audit }: Config): EdgeSettings {
-  const now = Date.now;
-  const ofToken = entra && accessTokens({ settings: entra, keys: entraKeys({ ...entra, now, logFault }), now });
-  const credentials = {
-    apiKeys,
-    ofKey: async (key: string) => (isApiKey(key) ? (await services()).ofApiKey(key) : undefined),
-    ofToken,
-    challenge: entra
-      ? `Bearer authorization_uri="${entra.authority}/${entra.tenantId}/oauth2/authorize", resource_id="${entra.audiences[0] ?? ''}"`
-      : 'Bearer realm="azure-openai-functions"',
-  };
-  const authenticate = createAuthentication(credentials);
-  const ofChannel =
-    bot && channelTokens({ settings: bot, keys: botKeys({ ...bot, now, logFault }), now, otherwise: ofToken });
-  const authenticateChannel = ofChannel ? createAuthentication({ ...credentials, ofToken: ofChannel }) : authenticate;
-  return { authenticate, authenticateChannel, maxBodyBytes, audit: auditOf(audit) };
-}
-
-/** What the edge tells of operations that change something. The store may be what fails: then the log has the event. */
-function auditOf(place: Config['audit']): EdgeSettings['audit'] {
-  if (place === 'off') return undefined;
-  if (place === 'log') return (event, invocation) => Promise.resolve(invocation.log(auditLine(event)));
-  return async (event) => {
-    try {
-      await (await services()).audit.write(event);
-    } catch (error) {
-      auditInstead(event, error);
-    }
-  };
-}
-
-function auditInstead(event: AuditEvent, error: unknown): void {
-  console.error('An event of the audit could not be stored; it is the next line:', error);
-  console.error(auditLine(event));
-}
-
-/** What makes and revokes keys, on the store of the settings and without the rest of the app. Throws {@link ConfigError}. */
-export async function openApiKeys(env: NodeJS.ProcessEnv): Promise<ApiKeys & { close: () => Promise<void> }> {
-  const records = await openRecords(readStateSettings(env), logFault);
-  return { ...createApiKeys({ records, now: Date.now }), close: async () => records.close() };
-}
-
-/** The container's name in the account, or that of its folder. */
-export const uploadContainer = (storage: Config['storage']): string =>
-  storage.kind === 'azure' ? storage.prefix + UPLOADS : UPLOADS;
-
-/** What the blob trigger watches, and how its host learns of new blobs. */
-export interface UploadTrigger {
-  container: string;
-  source: Config['blobTriggerSource'];
-}
-
-/** What the registration of triggers takes from the settings. It must not throw: with a wrong setting every request says which. */
-export function triggerSettings(): { uploads: UploadTrigger; maintenanceSeconds: number } {
-  try {
-    const { storage, blobTriggerSource, maintenanceSeconds } = settings();
-    return { uploads: { container: uploadContainer(storage), source: blobTriggerSource }, maintenanceSeconds };
-  } catch (error) {
-    if (error instanceof ConfigError)
-      return { uploads: { container: UPLOADS, source: 'polling' }, maintenanceSeconds: 60 };
-    throw error;
-  }
 }
 
 let built: Promise<Services> | undefined;
@@ -346,9 +263,7 @@ async function build(config: Config): Promise<Services> {
     logFault,
   });
   const guard = createOutgoingGuard({ allowedHosts: config.dataSourceAllowedHosts });
-  const mongoClients = late(async () =>
-    (await import('./adapters/dataSources/mongoClients.js')).createMongoClients({ guard, logFault }),
-  );
+  const dataSources = openDataSources({ ...config, retrieval, guard, logFault });
   return {
     storage: { records, blobs, index },
     activities,
@@ -366,7 +281,7 @@ async function build(config: Config): Promise<Services> {
     conversations,
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
-      openers: dataSourceOpeners(config, retrieval, guard, mongoClients),
+      openers: dataSources.openers,
       chat,
       completions: completionsRouter([
         extractiveCompletions(localChat, localModels.completions),
@@ -405,7 +320,7 @@ async function build(config: Config): Promise<Services> {
         // Before what work still uses: that it was closed must not be written as the work's outcome.
         () => records.close(),
         async () => sandbox?.close(),
-        () => mongoClients.ifMade(async (clients) => clients.close()),
+        () => dataSources.close(),
         () => mcpClients.close(),
         () => download.close(),
         () => guard.close(),
@@ -417,13 +332,6 @@ async function build(config: Config): Promise<Services> {
   };
 }
 
-/** One after the other. One that fails does not keep the others open. */
-export async function closeAll(closings: (() => Promise<void>)[]): Promise<void> {
-  const faults: unknown[] = [];
-  for (const close of closings) await close().catch((fault: unknown) => faults.push(fault));
-  if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed.');
-}
-
 function scheduledRuns(runs: Runs): ScheduledRuns {
   return {
     check: async (scope, body, threadId) => runs.check(scope, body, threadId),
@@ -432,34 +340,6 @@ function scheduledRuns(runs: Runs): ScheduledRuns {
         ? runs.createWithThread(scope, body, { threadId, runId })
         : runs.create(scope, threadId, body, { runId }),
   };
-}
-
-/** The sources of chat on your data by their types; each type's library is loaded when a source of it is first opened. */
-const dataSourceOpeners = (
-  { pineconeControllerHost }: Config,
-  retrieval: Retrieval,
-  guard: OutgoingGuard,
-  mongoClients: Late<MongoClients>,
-): DataSourceOpeners => ({
-  azure_search: openedLate(async () => (await import('./adapters/dataSources/azureSearch.js')).azureSearch({ guard })),
-  azure_cosmos_db: openedLate(async () =>
-    (await import('./adapters/dataSources/cosmosDb.js')).cosmosDb(await mongoClients.get()),
-  ),
-  elasticsearch: openedLate(async () =>
-    (await import('./adapters/dataSources/elasticsearch.js')).elasticsearch({ guard }),
-  ),
-  mongo_db: openedLate(async () =>
-    (await import('./adapters/dataSources/mongoDb.js')).mongoDb(await mongoClients.get()),
-  ),
-  pinecone: openedLate(async () =>
-    (await import('./adapters/dataSources/pinecone.js')).pinecone({ guard, controllerHost: pineconeControllerHost }),
-  ),
-  vector_store: vectorStoreSource(retrieval),
-});
-
-function openedLate<Type extends SourceType>(load: () => Promise<OpenDataSource<Type>>): OpenDataSource<Type> {
-  const opener = late(load);
-  return async (configuration, scope) => (await opener.get())(configuration, scope);
 }
 
 /** What runs code; undefined where nothing does. */

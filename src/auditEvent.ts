@@ -19,3 +19,9 @@ export interface AuditEvent {
 
 /** The event as a line of a log. `log` is what to look for. */
 export const auditLine = (event: AuditEvent): string => JSON.stringify({ log: 'audit', ...event });
+
+/** Tells the log of an event that could not be stored, so that none is lost in silence. */
+export function auditInstead(event: AuditEvent, error: unknown): void {
+  console.error('An event of the audit could not be stored; it is the next line:', error);
+  console.error(auditLine(event));
+}

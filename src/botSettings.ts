@@ -1,6 +1,7 @@
 /** The settings of a bot of the Azure Bot Service: whose tokens come with activities, and whom they let in. */
 import { ConfigError } from './configError';
 import { TENANT_NAME } from './principal';
+import { trustedAddress } from './trustedAddress';
 
 export interface BotSettings {
   /** The application id of the bot's registration: the audience of its channels' tokens. */
@@ -33,13 +34,8 @@ export function readBot(env: Record<string, string | undefined>): BotSettings | 
   return { appId, tenant, project, metadataUrl: readMetadataUrl(env.BOT_METADATA_URL) };
 }
 
-/** Keys that come over plain HTTP are no proof, except from this machine itself. */
 function readMetadataUrl(given = METADATA_URL): string {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  const isSafe =
-    url?.protocol === 'https:' || /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(url?.origin ?? '');
-  if (!url || !isSafe || url.username) {
-    throw new ConfigError('BOT_METADATA_URL', `must be an https address, such as ${METADATA_URL}.`);
-  }
+  const url = trustedAddress(given);
+  if (!url) throw new ConfigError('BOT_METADATA_URL', `must be an https address, such as ${METADATA_URL}.`);
   return url.href;
 }

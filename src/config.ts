@@ -12,6 +12,8 @@ import { readDataSources, type NamedDataSources } from './dataSourceSettings';
 import { nameAt, readModelBackends, serviceUrl, type ModelBackend, type TenantLimits } from './modelBackends';
 import { TENANT_NAME } from './principal';
 import { readRetentionDays, type RetentionDays } from './retentionSettings';
+import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
+import { TENANT_CONTAINERS } from './storage/blobContainers';
 import { readStorage, type StorageSettings } from './storageAccount';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/settings';
 import { readVectorIndex, vectorIndexSettings, type VectorIndexSettings } from './vectorIndexSettings';
@@ -159,9 +161,7 @@ export const settingNames: readonly string[] = [
 /** Reads and checks every setting. Throws {@link ConfigError} for the first that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = withoutEmpty(env);
-  const unresolved = [...Object.keys(settings.shape), ...Object.keys(vectorIndexSettings.shape)].find((name) =>
-    given[name]?.startsWith('@Microsoft.KeyVault('),
-  );
+  const unresolved = settingNames.find((name) => given[name]?.startsWith('@Microsoft.KeyVault('));
   if (unresolved) {
     throw new ConfigError(
       unresolved,
@@ -171,9 +171,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = checked(settings, given);
   const { backends, tenantLimits } = readModelBackends(values.MODEL_BACKENDS, values, env);
   checkEmbeddings(values.EMBEDDING_DEPLOYMENT, backends);
+  const storage = readStorage(given);
   return {
     dataDir: values.DATA_DIR,
-    storage: readStorage(given),
+    storage,
     apiKeys: readKeys(values.API_KEYS, given.ENTRA_TENANT_ID !== undefined),
     entra: readEntra(given),
     bot: readBot(given),
@@ -185,7 +186,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     embeddingTextWeight: values.EMBEDDING_TEXT_WEIGHT,
     queryRewriteDeployment: values.QUERY_REWRITE_DEPLOYMENT,
     blobTriggerSource: values.BLOB_TRIGGER_SOURCE,
-    syncContainers: readSyncContainers(values.SYNC_CONTAINERS),
+    syncContainers: readSyncContainers(values.SYNC_CONTAINERS, storage),
     runExpiresSeconds: values.RUN_EXPIRES_SECONDS,
     maintenanceSeconds: Number(values.MAINTENANCE_SECONDS),
     vectorIndex: readVectorIndex(given),
@@ -256,21 +257,35 @@ function readLocalModelServers(value: string | undefined, env: NodeJS.ProcessEnv
   });
 }
 
-/** Containers of the package itself, which hold the files of all tenants. */
-const ownContainers = ['files', 'uploads', 'failed-uploads'];
+/** Containers of the package itself, which hold what all tenants have. */
+const blobContainers = [...TENANT_CONTAINERS, UPLOADS, FAILED_UPLOADS];
+
+/** In an account there are those of records and vectors too, and those of the Functions host, with its keys. */
+function isOwnContainer(container: string, storage: StorageSettings): boolean {
+  if (blobContainers.includes(container)) return true;
+  if (storage.kind === 'embedded') return false;
+  const own = [...blobContainers, 'records', 'vectors'].map((name) => storage.prefix + name);
+  return own.includes(container) || container.startsWith('azure-webjobs-');
+}
 
 /** `container,tenant:container` */
-function readSyncContainers(value = ''): Config['syncContainers'] {
+function readSyncContainers(value = '', storage: StorageSettings): Config['syncContainers'] {
   return value
     .split(',')
     .map((given) => given.trim())
     .filter(Boolean)
     .map((given) => {
       const [, tenant, container = ''] = /^(?:([\w-]{1,64}):)?([a-z0-9](?:-?[a-z0-9]){2,62})$/.exec(given) ?? [];
-      if (container === '' || ownContainers.includes(container)) {
+      if (container === '') {
         throw new ConfigError(
           'SYNC_CONTAINERS',
-          'must be names of containers joined by commas, such as documents,team-a:manuals; files, uploads and failed-uploads cannot be named.',
+          'must be names of containers joined by commas, such as documents,team-a:manuals.',
+        );
+      }
+      if (isOwnContainer(container, storage)) {
+        throw new ConfigError(
+          'SYNC_CONTAINERS',
+          `cannot name '${container}', where the server or its host keeps what all tenants have.`,
         );
       }
       return { container, tenant };

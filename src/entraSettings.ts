@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ConfigError } from './configError';
 import { readJsonSetting } from './jsonSetting';
 import { TENANT_NAME, type Role } from './principal';
+import { trustedAddress } from './trustedAddress';
 
 /** One rule of `ENTRA_PRINCIPALS`: whom it names, and what they are here. */
 export interface EntraPrincipal {
@@ -95,12 +96,9 @@ export function readEntra(env: Record<string, string | undefined>): EntraSetting
   return { authority: readAuthority(env.ENTRA_AUTHORITY), tenantId, audiences, principals };
 }
 
-/** Keys that come over plain HTTP are no proof, except from this machine itself. */
 function readAuthority(given = 'https://login.microsoftonline.com'): string {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  const isSafe =
-    url?.protocol === 'https:' || /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(url?.origin ?? '');
-  if (!url || !isSafe || url.pathname !== '/' || url.search || url.username) {
+  const url = trustedAddress(given);
+  if (url?.pathname !== '/' || url.search) {
     throw new ConfigError(
       'ENTRA_AUTHORITY',
       'must be an https address without a path, such as https://login.microsoftonline.us.',

@@ -39,6 +39,24 @@ const notFound =
     new ApiError(404, `No ${kind} found with id '${id.slice(0, 128)}'.`, { param });
 const invalid = (message: string, code: string | null, param: string | null = null) =>
   new ApiError(400, message, { code, param });
+const tooMany = (kinds: string, remedy: string) => (limit: number) =>
+  invalid(
+    `There are ${limit} ${kinds} already, which is the limit. ${remedy} those that are not needed.`,
+    'limit_exceeded',
+  );
+const denied = (message: string) => new ApiError(403, message, { code: 'PermissionDenied' });
+/** What the answer depends on does not answer itself. `retryAfter`: seconds. */
+const unavailable = (message: string, { retryAfter, cause }: { retryAfter?: number; cause?: unknown } = {}) =>
+  new ApiError(
+    503,
+    message,
+    {
+      type: 'server_error',
+      code: 'service_unavailable',
+      ...(retryAfter !== undefined && { headers: { 'retry-after': String(retryAfter) } }),
+    },
+    { cause },
+  );
 
 interface ModelFailure {
   kind: keyof typeof modelFailures;
@@ -119,42 +137,21 @@ export const errors = {
   wrongToken: (reason: string) =>
     new ApiError(401, `The access token is not accepted. ${reason}`, { code: 'invalid_token' }),
   noRole: (objectId: string) =>
-    new ApiError(
-      403,
+    denied(
       `The principal '${objectId}' may not use this server: its token has neither of the app roles OpenAI.User and OpenAI.Contributor, and no entry of ENTRA_PRINCIPALS gives it one.`,
-      { code: 'PermissionDenied' },
     ),
   roleTooLow: (principal: string, role: string, needed: string, operation: string) =>
-    new ApiError(
-      403,
-      `The principal '${principal}' lacks the role ${needed} to perform ${operation}; it has ${role}.`,
-      {
-        code: 'PermissionDenied',
-      },
-    ),
+    denied(`The principal '${principal}' lacks the role ${needed} to perform ${operation}; it has ${role}.`),
   authorityUnreachable: (owner: string, address: string, cause: unknown) =>
-    new ApiError(
-      503,
+    unavailable(
       `The keys of ${owner} cannot be read from ${address}, so its tokens cannot be verified. Retry in a few seconds.`,
-      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
-      { cause },
+      { retryAfter: 5, cause },
     ),
-  wrongProject: (project: string) =>
-    new ApiError(403, `The caller may only use the project '${project}' (BOT_PROJECT).`, { code: 'PermissionDenied' }),
-  wrongChannel: (reason: string) =>
-    new ApiError(403, `The activity does not match its channel's token. ${reason}`, { code: 'PermissionDenied' }),
+  wrongProject: (project: string) => denied(`The caller may only use the project '${project}' (BOT_PROJECT).`),
+  wrongChannel: (reason: string) => denied(`The activity does not match its channel's token. ${reason}`),
   apiKeysUnreadable: (cause: unknown) =>
-    new ApiError(
-      503,
-      'The API keys cannot be read from the store. Retry in a few seconds.',
-      { type: 'server_error', code: 'service_unavailable', headers: { 'retry-after': '5' } },
-      { cause },
-    ),
-  tooManyApiKeys: (limit: number) =>
-    invalid(
-      `There are ${limit} API keys already, which is the limit. Revoke those that are not needed.`,
-      'limit_exceeded',
-    ),
+    unavailable('The API keys cannot be read from the store. Retry in a few seconds.', { retryAfter: 5, cause }),
+  tooManyApiKeys: tooMany('API keys', 'Revoke'),
   missingApiVersion: () =>
     invalid(
       'The api-version query parameter (?api-version=) is required for all requests.',
@@ -307,11 +304,7 @@ export const errors = {
     ),
 
   // Syncs
-  tooManySyncs: (limit: number) =>
-    invalid(
-      `There are ${limit} syncs already, which is the limit. Delete those that are not needed.`,
-      'limit_exceeded',
-    ),
+  tooManySyncs: tooMany('syncs', 'Delete'),
   containerNotOpen: (container: string, open: readonly string[]) => {
     const those = open.length > 0 ? `, such as ${open.join(', ')}` : '';
     return invalid(
@@ -322,11 +315,7 @@ export const errors = {
   },
 
   // Schedules
-  tooManySchedules: (limit: number) =>
-    invalid(
-      `There are ${limit} schedules already, which is the limit. Delete those that are not needed.`,
-      'limit_exceeded',
-    ),
+  tooManySchedules: tooMany('schedules', 'Delete'),
 
   // Runs
   threadHasActiveRun: (thread: string, run: string) =>
@@ -338,8 +327,7 @@ export const errors = {
   runDoesNotTakeOutputs: (status: string) => invalid(`Runs in status "${status}" do not accept tool outputs.`, null),
   codeInterpreterOff: (param: string) =>
     invalid('There is no code interpreter: the setting CODE_INTERPRETER is off.', 'unsupported', param),
-  sandboxUnavailable: ({ message }: Error) =>
-    new ApiError(503, message, { type: 'server_error', code: 'service_unavailable' }),
+  sandboxUnavailable: ({ message }: Error) => unavailable(message),
   toolOutputsMismatch: (expected: string[], given: string[]) =>
     invalid(
       `Expected tool outputs for call_ids [${expected.map((id) => `'${id}'`).join(', ')}], got [${given.map((id) => `'${id}'`).join(', ')}]`,

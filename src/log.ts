@@ -25,14 +25,14 @@ interface LogScope {
   fields: LogFields;
 }
 
-const scopes = new AsyncLocalStorage<LogScope>();
+const scopes = new AsyncLocalStorage<LogScope | undefined>();
 
 /** Calls `work`; what is logged while it lasts, also by what it leaves running, goes to `sink` with the fields. */
 export const inLogScope = <T>(sink: LogSink, fields: LogFields, work: () => T): T =>
   scopes.run({ sink, fields: { ...fields } }, work);
 
 /** Calls `work` outside any scope: what it makes serves later callers too, whose lines must not tell of this one. */
-export const outsideLogScope = <T>(work: () => T): T => scopes.exit(work);
+export const outsideLogScope = <T>(work: () => T): T => scopes.run(undefined, work);
 
 /** Adds ids to the lines that follow in the scope; does nothing outside one. */
 export function addLogFields(fields: LogFields): void {

@@ -9,10 +9,8 @@ import { late } from './late';
 import type { BlobSource } from './retrieval/blobSource';
 import type { VectorIndex } from './retrieval/ports';
 import { FAILED_UPLOADS, UPLOADS } from './retrieval/uploadFailures';
+import { TENANT_CONTAINERS } from './storage/blobContainers';
 import type { Blobs, Records } from './storage/ports';
-
-/** First segments of the names of blobs, each a container in an account. */
-const BLOB_CONTAINERS = ['files', 'responses', 'conversations'];
 
 /** What keeps the state. */
 export interface Storage {
@@ -54,7 +52,7 @@ export async function openStorage(config: StateConfig, logFault: LogFault): Prom
   const { azureSource } = await import('./adapters/azureStorage/azureSource.js');
   return {
     records,
-    blobs: await azureBlobs({ account, prefix, containers: [...BLOB_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
+    blobs: await azureBlobs({ account, prefix, containers: [...TENANT_CONTAINERS, UPLOADS, FAILED_UPLOADS] }),
     source: await azureSource(account),
     index,
   };

@@ -1,8 +1,9 @@
 /** What the log says at start. */
 import { LOCAL_MODEL } from './adapters/localModel';
-import { modelBackends, settings, uploadContainer } from './app';
+import { modelBackends, settings } from './app';
 import { ConfigError } from './config';
 import { isMicrosoftAudience } from './entraSettings';
+import { uploadContainer } from './triggerSettings';
 
 /** No service is called by default: the key may be in the environment for other programs. */
 const exampleOf = (setting: string): string =>

@@ -1,7 +1,8 @@
 /** What `npm run tenant` works with: the store of the settings, without the rest of the app. */
-import { closeAll } from './app';
+import { closeAll } from './closeAll';
 import { readStateSettings } from './config';
 import { createApiKeys } from './identity/apiKeys';
+import { logFault } from './log';
 import { openStorage } from './openStorage';
 import { fileBlob } from './retrieval/files';
 import { removeStoreRemains } from './retrieval/retention';
@@ -24,7 +25,6 @@ const SETTLE_MS = 12_000;
 
 /** Opens the store of the settings. Throws {@link ConfigError}. */
 export async function openTenantData(env: NodeJS.ProcessEnv): Promise<TenantData> {
-  const logFault = (message: string, error: unknown): void => console.error(message, error);
   const { records, blobs, index } = await openStorage(readStateSettings(env), logFault);
   const apiKeys = createApiKeys({ records, now: Date.now });
   const usage = createUsage({ records, now: Date.now, logFault });

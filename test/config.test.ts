@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, readConfig } from '../src/config';
 
 const keys = { API_KEYS: 'a:key-a' };
+const account = 'UseDevelopmentStorage=true';
 const refused = (env: Record<string, string>) => {
   try {
     readConfig(env);
@@ -68,6 +69,7 @@ describe('readConfig', () => {
     const reference = '@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/keys)';
     expect(refused({ API_KEYS: reference })?.message).toContain('API_KEYS: is a Key Vault reference');
     expect(refused({ ...keys, OPENAI_API_KEY: reference })?.setting).toBe('OPENAI_API_KEY');
+    expect(refused({ ...keys, ENTRA_PRINCIPALS: reference })?.message).toContain('is a Key Vault reference');
   });
 
   it('needs no keys where there are others, or tokens', () => {
@@ -145,6 +147,10 @@ describe('readConfig', () => {
     ['RESPONSES_MODE', { RESPONSES_MODE: 'both' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'documents,Other' }],
     ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'files' }],
+    ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'conversations' }],
+    ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'a:testresponses', STORAGE_PREFIX: 'test', AzureWebJobsStorage: account }],
+    ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'records', AzureWebJobsStorage: account }],
+    ['SYNC_CONTAINERS', { SYNC_CONTAINERS: 'azure-webjobs-secrets', AzureWebJobsStorage: account }],
     ['BLOB_TRIGGER_SOURCE', { BLOB_TRIGGER_SOURCE: 'eventgrid' }],
     ['CODE_INTERPRETER', { CODE_INTERPRETER: 'docker' }],
     ['SESSION_POOL_ENDPOINT', { CODE_INTERPRETER: 'session_pool' }],

@@ -19,7 +19,8 @@ for (const [name, value] of Object.entries(made)) {
   });
   if (status !== 0) {
     console.error(`${name} could not be set: ${error?.message ?? `azd ended with ${status}`}.`);
-    process.exit(1);
+    process.exitCode = 1;
+    break;
   }
   console.log(`${name} was made: azd env get-value ${name} shows it.`);
 }

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 const ATTEMPTS = 12;
 const pause = Number(process.env.SUBSCRIPTION_PAUSE_SECONDS ?? 20);
 
+const missing = [];
 const setting = (name) => {
   const value = process.env[name]?.trim();
-  if (value) return value;
-  console.error(`${name} is not set: run this by azd, after azd provision.`);
-  return process.exit(1);
+  if (!value) missing.push(name);
+  return value;
 };
 
 const options = [
@@ -26,25 +26,34 @@ const parameters = [
   `storageAccountName=${setting('AZURE_STORAGE_ACCOUNT_NAME')}`,
 ];
 
-for (let attempt = 1; ; attempt += 1) {
-  const { status, error, stderr } = spawnSync(
-    'az',
-    ['deployment', 'group', 'create', ...options, '--parameters', ...parameters],
-    {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      encoding: 'utf8',
-      stdio: ['ignore', 'inherit', 'pipe'],
-      shell: process.platform === 'win32',
-    },
-  );
-  if (status === 0) break;
-  const reason = error?.code === 'ENOENT' ? 'the Azure CLI (az) is not installed' : (stderr ?? String(error)).trim();
-  const isHopeless = error?.code === 'ENOENT' || /az login/.test(reason);
-  if (isHopeless || attempt === ATTEMPTS) {
-    console.error(`Uploads are not ingested by themselves yet: ${reason}\nThen run: azd hooks run postdeploy`);
-    process.exit(1);
+/** What is in the way in the end, or undefined. */
+async function subscribe() {
+  for (let attempt = 1; ; attempt += 1) {
+    const { status, error, stderr } = spawnSync(
+      'az',
+      ['deployment', 'group', 'create', ...options, '--parameters', ...parameters],
+      {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        encoding: 'utf8',
+        stdio: ['ignore', 'inherit', 'pipe'],
+        shell: process.platform === 'win32',
+      },
+    );
+    if (status === 0) return undefined;
+    const reason = error?.code === 'ENOENT' ? 'the Azure CLI (az) is not installed' : (stderr ?? String(error)).trim();
+    const isHopeless = error?.code === 'ENOENT' || /az login/.test(reason);
+    if (isHopeless || attempt === ATTEMPTS)
+      return `Uploads are not ingested by themselves yet: ${reason}\nThen run: azd hooks run postdeploy`;
+    console.log(`The app is not ready for the subscription of uploads yet (${attempt} of ${ATTEMPTS}).`);
+    await new Promise((resolve) => setTimeout(resolve, pause * 1000));
   }
-  console.log(`The app is not ready for the subscription of uploads yet (${attempt} of ${ATTEMPTS}).`);
-  await new Promise((resolve) => setTimeout(resolve, pause * 1000));
 }
-console.log('Blobs put into the container uploads are ingested.');
+
+const fault =
+  missing.length > 0 ? `${missing.join(', ')} not set: run this by azd, after azd provision.` : await subscribe();
+if (fault) {
+  console.error(fault);
+  process.exitCode = 1;
+} else {
+  console.log('Blobs put into the container uploads are ingested.');
+}

@@ -14,8 +14,9 @@ registerHooks?.({ load(url, context, next) { if (url.startsWith('file:')) loaded
 for (const level of ['debug', 'info', 'log', 'warn', 'error']) console[level] = () => undefined;
 const started = performance.now();
 await import(file);
-process.stdout.write(JSON.stringify({ milliseconds: performance.now() - started, loaded: loaded.size }));
-process.exit(0);
+const took = JSON.stringify({ milliseconds: performance.now() - started, loaded: loaded.size });
+// What the app keeps open, it keeps for a host; this process has none that would end it.
+process.stdout.write(took, () => process.exit());
 `;
 
 /** The median of five processes, in milliseconds; the first of all, which reads from the disk, is left out. */

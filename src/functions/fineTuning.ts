@@ -4,6 +4,7 @@ import { services } from '../app';
 import { errors } from '../errors';
 import type { Family } from '../http/family';
 import { operation, pathParams, type Call } from '../http/operation';
+import { concurrencyLimit } from '../retrieval/concurrency';
 import {
   fineTuningEvents,
   fineTuningJob,
@@ -12,11 +13,13 @@ import {
   fineTuningQuery,
 } from '../wire/fineTuning';
 import type { FineTuningJob } from '../wire/fineTuning';
-import { answerText } from './answerText';
+import { answerText } from './readAnswers';
 import { forward, forwardJson } from './modelCall';
 
 const JOBS = 'fine_tuning/jobs';
 const MAX_JOB_BYTES = 1024 * 1024;
+/** Of a list, which the service is asked for at the same time. */
+const JOBS_AT_ONCE = 8;
 const params = pathParams('fine_tuning_job_id');
 type JobCall = Call<{ fine_tuning_job_id: string }>;
 
@@ -46,7 +49,8 @@ const listJobs = operation({
   handle: async (call) => {
     await requireService();
     const page = await (await services()).fineTuningJobs.list(call.scope, { ...call.query, order: 'desc' });
-    const answers = await Promise.all(page.data.map(async ({ id }) => forwardOfJob(call, id, 'GET')));
+    const limited = concurrencyLimit(JOBS_AT_ONCE);
+    const answers = await Promise.all(page.data.map(async ({ id }) => limited(() => forwardOfJob(call, id, 'GET'))));
     const data: FineTuningJob[] = [];
     for (const answer of answers) {
       // The service has forgotten it.

@@ -5,6 +5,7 @@ import { services } from '../app';
 import { createReadiness } from '../health/readiness';
 import { registerOpen } from '../http/family';
 import { logFault } from '../log';
+import { isAbsent } from './orchestrationStart';
 
 /** No record, blob or store has this name: that it is not there is the answer that is hoped for. */
 const NOTHING = 'health';
@@ -25,7 +26,7 @@ async function orchestrations(invocation: InvocationContext): Promise<void> {
   try {
     await df.getClient(invocation).getStatus(NOTHING);
   } catch (error) {
-    if (!/\b404\b|no instance/i.test(error instanceof Error ? error.message : String(error))) throw error;
+    if (!isAbsent(error)) throw error;
   }
 }
 

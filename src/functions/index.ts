@@ -1,7 +1,9 @@
 /** The package's entry: registers every function. Nothing here throws: a wrong setting shows as an answer and in the log. */
 import { app } from '@azure/functions';
-import { edgeSettings, stop, triggerSettings } from '../app';
+import { stop } from '../app';
+import { edgeSettings } from '../edgeSettings';
 import { startLines } from '../startLines';
+import { triggerSettings } from '../triggerSettings';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
 import { families } from './families';

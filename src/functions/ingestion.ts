@@ -18,7 +18,7 @@ import {
 import { inLogScope, logFault } from '../log';
 import type { IngestionJob } from '../retrieval/storeRecords';
 import type { FileCounts } from '../wire/vectorStores';
-import { startOrchestration } from './orchestrationStart';
+import { raiseEvent, startOrchestration } from './orchestrationStart';
 
 /** Progress lines of one process are at least this far apart, in milliseconds; the last of a job always shows. */
 const LOG_INTERVAL_MILLISECONDS = 300;
@@ -31,12 +31,7 @@ export async function startFileBatch(invocation: InvocationContext, job: Ingesti
 
 /** Tells the job's orchestration that it is cancelled. Without the event it learns so from its next activity. */
 export async function stopFileBatch(invocation: InvocationContext, jobId: string): Promise<void> {
-  try {
-    await df.getClient(invocation).raiseEvent(jobId, CANCEL_FILE_BATCH, {});
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Ingestion ${jobId} was not told of its end: ${reason}`);
-  }
+  await raiseEvent(invocation, jobId, CANCEL_FILE_BATCH);
 }
 
 // The activities answer with their faults: the orchestrator decides what to do about them.

@@ -6,7 +6,7 @@ import type { Family } from '../http/family';
 import { defaultTimes } from '../http/passThrough';
 import { operation, pathParams, type Call } from '../http/operation';
 import { modelList, modelObject, type ModelObject } from '../wire/media';
-import { answerText } from './answerText';
+import { answerText } from './readAnswers';
 import { deletedObject } from '../wire/common';
 import { decodeSlashes, forward } from './modelCall';
 

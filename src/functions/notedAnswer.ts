@@ -3,6 +3,7 @@ import { pipeline, Readable, Transform } from 'node:stream';
 import { errors } from '../errors';
 import { WholeEvents } from '../http/eventBoundary';
 import type { GatewayAnswer } from '../models/gateway';
+import { bytesWithin, jsonOf } from './readAnswers';
 import { toldByEvents, toldByResponse, type ToldObjects } from '../responses/toldObjects';
 
 /** Of a whole answer, and of one event: pictures that tools made are in them. */
@@ -26,26 +27,10 @@ export async function notedAnswer(
 
 /** The answer's bytes, whole. Throws 502 for more than can be held. */
 export async function bytesOf({ body }: GatewayAnswer): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
   try {
-    for await (const piece of body as AsyncIterable<Buffer>) {
-      pieces.push(piece);
-      bytes += piece.length;
-      if (bytes > MAX_BYTES) throw errors.answerTooLarge(MAX_BYTES);
-    }
+    return await bytesWithin(body, MAX_BYTES);
   } catch (error) {
     throw errors.answerBroken(error);
-  }
-  return Buffer.concat(pieces);
-}
-
-/** Throws 502 for what is no JSON. */
-export function jsonOf(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw errors.answerNotJson(error);
   }
 }
 

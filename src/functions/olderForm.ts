@@ -8,8 +8,8 @@ import type { Scope } from '../scope';
 import type { MessageObject } from '../wire/threads';
 
 /** The value in the caller's form. */
-export const inFormOf = async ({ request, scope }: Call, value: unknown): Promise<unknown> =>
-  asksForOlderForm(request) ? inOlderForm(scope, value) : value;
+export const inFormOf = async (call: Call, value: unknown): Promise<unknown> =>
+  asksForOlderForm(call) ? inOlderForm(call.scope, value) : value;
 
 /** An object, a list or an event's data in the older form, messages with the quotes of their citations. */
 export async function inOlderForm(scope: Scope, value: unknown): Promise<unknown> {

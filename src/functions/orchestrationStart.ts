@@ -1,4 +1,4 @@
-/** Starts orchestrations from an invocation. A start that fails loses nothing: the sweep finds what is due. */
+/** Starts and wakes orchestrations from an invocation. What fails of that loses nothing: the sweep finds what is due. */
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { RunReference } from '../assistants/threadRecords';
@@ -20,7 +20,7 @@ export async function startOrchestration(
   try {
     await df.getClient(invocation).startNew(name, { instanceId, input });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     if (/already has the id/i.test(reason)) return;
     invocation.warn(`Orchestration ${name} ${instanceId} was not started and is left to the sweep: ${reason}`);
   }
@@ -30,6 +30,24 @@ export async function startOrchestration(
 export async function startRun(invocation: InvocationContext, reference: RunReference): Promise<void> {
   addLogFields({ run: reference.runId, thread: reference.threadId });
   await startOrchestration(invocation, ASSISTANT_RUN, reference.runId, inputOf(reference));
+}
+
+/** Raises an event that an orchestration waits for, which finds out without it too, only later. That there is none of that id is as good; any other failure is logged. */
+export async function raiseEvent(invocation: InvocationContext, instanceId: string, event: string): Promise<void> {
+  try {
+    await df.getClient(invocation).raiseEvent(instanceId, event, {});
+  } catch (error) {
+    warnUnlessAbsent(invocation, instanceId, error);
+  }
+}
+
+/** Whether the task hub answered that there is no such instance. The client tells it by its message alone. */
+export const isAbsent = (error: unknown): boolean => /\b404\b|no instance/i.test(messageOf(error));
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function warnUnlessAbsent(invocation: InvocationContext, instanceId: string, error: unknown): void {
+  if (!isAbsent(error)) invocation.warn(`Orchestration ${instanceId} was not woken: ${messageOf(error)}`);
 }
 
 /** Wakes the orchestration of a run that changed, or starts it where there is none, as for a streamed run. */
@@ -65,8 +83,7 @@ async function wake(
     const { runtimeStatus } = await client.getStatus(instanceId);
     if (!ENDED.includes(runtimeStatus)) return await client.raiseEvent(instanceId, event, {});
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Orchestration ${instanceId} was not woken: ${reason}`);
+    warnUnlessAbsent(invocation, instanceId, error);
   }
   await start();
 }

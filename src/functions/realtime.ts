@@ -13,7 +13,7 @@ import {
   realtimeSessionRequest,
   transcriptionSessionRequest,
 } from '../wire/media';
-import { answerText } from './answerText';
+import { answerText, jsonOf } from './readAnswers';
 import { forward } from './modelCall';
 import { currentSession, currentTranscription, sessionAnswer } from './realtimeSessions';
 
@@ -82,13 +82,7 @@ async function readKey(answer: Response, shape: z.ZodType): Promise<string> {
   const text = await answerText(answer, MAX_KEY_BYTES);
   const { secrets } = await services();
   if (secrets.some((secret) => text.includes(secret))) throw errors.answerHoldsKey();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw errors.answerNotJson(error);
-  }
-  if (!shape.safeParse(value).success) throw errors.noEphemeralKey();
+  if (!shape.safeParse(jsonOf(text)).success) throw errors.noEphemeralKey();
   return text;
 }
 

@@ -63,8 +63,8 @@ function streamRun(
   reference: RunReference,
   { opening, includeContent = false, owner }: StreamOptions,
 ): Response {
-  const { connection, invocation, request, scope } = call;
-  const isOlder = asksForOlderForm(request);
+  const { connection, invocation, scope } = call;
+  const isOlder = asksForOlderForm(call);
   const logFault = faultLogger();
   const stream = eventStream(
     connection,

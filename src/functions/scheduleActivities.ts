@@ -2,6 +2,7 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
+import { inLogScope } from '../log';
 import {
   SCHEDULE,
   schedule,
@@ -11,11 +12,15 @@ import {
   type ScheduleTick,
 } from '../orchestrations/schedule';
 import type { ScheduleReference } from '../schedules/scheduleRecords';
-import { startOrchestration, startRun } from './orchestrationStart';
+import { raiseEvent, startOrchestration, startRun } from './orchestrationStart';
 
 export function registerScheduleActivities(): void {
   df.app.orchestration(SCHEDULE, schedule);
-  df.app.activity(TICK_SCHEDULE, { extraInputs: [df.input.durableClient()], handler: tick });
+  df.app.activity(TICK_SCHEDULE, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (input: ScheduleInput, invocation: InvocationContext) =>
+      inLogScope(invocation, { tenant: input.tenant }, async () => tick(input, invocation)),
+  });
 }
 
 async function tick(
@@ -40,10 +45,5 @@ export async function startSchedule(
 
 /** Wakes the orchestration of a schedule that was deleted, which ends it. Without the event it ends when it looks at the record next. */
 export async function endSchedule(invocation: InvocationContext, scheduleId: string): Promise<void> {
-  try {
-    await df.getClient(invocation).raiseEvent(scheduleId, SCHEDULE_CHANGED, {});
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Schedule ${scheduleId} was not woken: ${reason}`);
-  }
+  await raiseEvent(invocation, scheduleId, SCHEDULE_CHANGED);
 }

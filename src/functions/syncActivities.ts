@@ -2,15 +2,20 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { services } from '../app';
+import { inLogScope } from '../log';
 import { SYNC, sync, SYNC_CHANGED, TICK_SYNC, type SyncInput } from '../orchestrations/sync';
 import type { Tick } from '../orchestrations/ticking';
 import type { SyncReference } from '../retrieval/syncRecords';
 import { startFileBatch } from './ingestion';
-import { startOrchestration } from './orchestrationStart';
+import { raiseEvent, startOrchestration } from './orchestrationStart';
 
 export function registerSyncActivities(): void {
   df.app.orchestration(SYNC, sync);
-  df.app.activity(TICK_SYNC, { extraInputs: [df.input.durableClient()], handler: tick });
+  df.app.activity(TICK_SYNC, {
+    extraInputs: [df.input.durableClient()],
+    handler: async (input: SyncInput, invocation: InvocationContext) =>
+      inLogScope(invocation, { tenant: input.tenant }, async () => tick(input, invocation)),
+  });
 }
 
 async function tick({ tenant, project, syncId }: SyncInput, invocation: InvocationContext): Promise<Tick> {
@@ -28,10 +33,5 @@ export async function startSync(invocation: InvocationContext, { scope, syncId }
 
 /** Wakes the orchestration of a sync that is due at once or was deleted. Without the event it sees that when it looks at the record next. */
 export async function wakeSync(invocation: InvocationContext, { syncId }: SyncReference): Promise<void> {
-  try {
-    await df.getClient(invocation).raiseEvent(syncId, SYNC_CHANGED, {});
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (!/\b404\b|no instance/i.test(reason)) invocation.warn(`Sync ${syncId} was not woken: ${reason}`);
-  }
+  await raiseEvent(invocation, syncId, SYNC_CHANGED);
 }

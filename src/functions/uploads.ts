@@ -1,8 +1,9 @@
 /** Blobs put at `uploads/{vector_store_id}/{name}` are ingested into that vector store. */
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import { services, type UploadTrigger } from '../app';
+import { services } from '../app';
 import type { Upload } from '../retrieval/uploadFailures';
+import type { UploadTrigger } from '../triggerSettings';
 import { startFileBatch } from './ingestion';
 
 /** Registers the blob trigger, whose host polls the container or is told of new blobs by Event Grid. */

@@ -6,7 +6,8 @@ import { operation, pathParams, type Call, type Operation } from '../http/operat
 import { upstreamAnswer, upstreamItemsRequest } from '../wire/upstreamResponses';
 import type { GatewayAnswer } from '../models/gateway';
 import { forward } from './modelCall';
-import { bytesOf, jsonOf, withBytes } from './notedAnswer';
+import { jsonOf } from './readAnswers';
+import { bytesOf, withBytes } from './notedAnswer';
 import { requireBackends } from './upstreamMode';
 import { checkedBytes, MAX_BODY_BYTES, queryOf, unlessLacking, withoutCost } from './upstreamResponses';
 

@@ -10,7 +10,8 @@ import { textOfResponse, type ToldObjects } from '../responses/toldObjects';
 import type { UpstreamRequest } from '../responses/upstreamResponses';
 import { upstreamAnswer, upstreamResponseRequest } from '../wire/upstreamResponses';
 import { forward, forwardJson } from './modelCall';
-import { bytesOf, jsonOf, notedAnswer, withBytes } from './notedAnswer';
+import { jsonOf } from './readAnswers';
+import { bytesOf, notedAnswer, withBytes } from './notedAnswer';
 import { requireBackends } from './upstreamMode';
 
 /** Screens, pictures and files may be part of an input. */

@@ -257,7 +257,7 @@ async function handled(
     query: validate(declared.query, queryOf(url)),
     ...(await bodyOf(declared, request, located.base, settings.maxBodyBytes)),
     toleratesUnknownFields: located.base.toleratesUnknownFields,
-    apiVersion: url.searchParams.get('api-version') ?? undefined,
+    apiVersion: url.searchParams.get('api-version') || undefined,
     request,
     requestId,
     invocation,

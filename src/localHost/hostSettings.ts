@@ -43,6 +43,13 @@ function tlsFiles(env: NodeJS.ProcessEnv): TlsFiles | undefined {
   return undefined;
 }
 
+/** Where this machine reaches a host that listens there, without a slash at the end. */
+export function hostUrl({ host, port, tls }: Pick<HostSettings, 'host' | 'port'> & { tls?: TlsFiles }): string {
+  const isAnywhere = host === '0.0.0.0' || host === '::';
+  const name = isAnywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `${tls ? 'https' : 'http'}://${name}:${port}`;
+}
+
 /**
  * Puts the `Values` of local.settings.json, if there is such a file, into `env` where it has no value yet. Values that are not text are
  * left out, as the real tools do. Throws {@link ConfigError} if the file can't be read.

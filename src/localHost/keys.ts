@@ -5,8 +5,8 @@ import { HELP, readArguments, type KeysCommand } from './keys/arguments';
 
 async function run(command: Exclude<KeysCommand, { name: 'help' }>): Promise<void> {
   await applyLocalSettings(process.cwd(), process.env);
-  // Only here: it takes the whole app along, and a wrong argument should be told at once.
-  const { openApiKeys } = await import('../app.js');
+  // Only here: it takes the stores along, and a wrong argument should be told at once.
+  const { openApiKeys } = await import('../openApiKeys.js');
   const keys = await openApiKeys(process.env);
   try {
     switch (command.name) {

@@ -12,6 +12,7 @@ import { FunctionsCore, installFunctionsCore } from './functionsCore';
 import { buildFunctionTable, HostStartError, type FunctionTable } from './functionTable';
 import { readHostJson, type HostJson } from './hostJson';
 import { HostLog } from './hostLog';
+import { hostUrl } from './hostSettings';
 import { HostStore } from './hostStore';
 import { HttpListener, type HttpFront } from './httpListener';
 import { findLibraryServer } from './libraryServer';
@@ -125,9 +126,7 @@ class Host implements LocalHost {
     private readonly env: NodeJS.ProcessEnv,
   ) {
     this.protocol = options.tls ? 'https' : 'http';
-    const anywhere = options.host === '0.0.0.0' || options.host === '::';
-    const name = anywhere ? '127.0.0.1' : options.host.includes(':') ? `[${options.host}]` : options.host;
-    this.url = `${this.protocol}://${name}:${listener.port}`;
+    this.url = hostUrl({ ...options, port: listener.port });
     this.store = new HostStore(join(options.dataDir, 'host.sqlite'));
   }
 

@@ -65,6 +65,7 @@ function stopOnSignals(host: LocalHost): void {
     host.log.plain('Stopping …');
     host.log.flush();
     host.close().then(
+      // The Functions library's HTTP server stays open: nobody outside of it can close it.
       () => process.exit(0),
       (error: unknown) => fail(error),
     );
@@ -83,5 +84,6 @@ function fail(error: unknown): never {
   const isPlain = error instanceof ConfigError || error instanceof HostStartError;
   const text = error instanceof Error ? (isPlain ? error.message : (error.stack ?? error.message)) : String(error);
   process.stderr.write(`${text}\n`);
+  // What was opened before the fault, the library's server above all, would keep the process.
   process.exit(1);
 }

@@ -11,7 +11,7 @@ class NotConfirmedError extends Error {
 async function run(command: Exclude<TenantCommand, { name: 'help' }>): Promise<void> {
   await applyLocalSettings(process.cwd(), process.env);
   if (command.name === 'delete' && !command.isConfirmed) await confirm(command.tenant);
-  // Only here: it takes the whole app along, and a wrong argument should be told at once.
+  // Only here: it takes the stores along, and a wrong argument should be told at once.
   const { openTenantData } = await import('../tenantData.js');
   const data = await openTenantData(process.env);
   const { tenant } = command;

@@ -29,7 +29,7 @@ export interface TelemetrySettings {
   warnings: string[];
 }
 
-export const samplers = [
+const samplers = [
   'always_on',
   'always_off',
   'traceidratio',

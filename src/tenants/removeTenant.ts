@@ -1,11 +1,10 @@
 /** Removes everything of a tenant, and sees that nothing is left. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiKeys } from '../identity/apiKeys';
+import { TENANT_CONTAINERS } from '../storage/blobContainers';
 import type { Blobs, DueRecord, Records } from '../storage/ports';
 import { listsOf, tenantPartitions } from './tenantPartitions';
 
-/** First segments of the names of blobs, of which the tenant is the second. */
-const BLOBS = ['files', 'responses', 'conversations'];
 /** Passes that find something although one before removed everything. */
 const MAX_PASSES = 5;
 const PAGE = 200;
@@ -83,7 +82,8 @@ async function removeOnce(
     // Last, since it leads to the rest.
     await records.deletePartition(name);
   }
-  for (const container of BLOBS) found.blobs += await blobs.deleteBelow(`${container}/${encodeURIComponent(tenant)}`);
+  for (const container of TENANT_CONTAINERS)
+    found.blobs += await blobs.deleteBelow(`${container}/${encodeURIComponent(tenant)}`);
   found.due_records = await removeDue(records, tenant);
   return found;
 }

@@ -64,7 +64,7 @@ export function createUsage(ports: {
   /** By tenant and day. */
   let counted = new Map<string, { tenant: string; date: string; day: Day }>();
   const closing = new AbortController();
-  let flushing: Promise<void> | undefined;
+  let flushing = Promise.resolve();
   let timer: Promise<void> | undefined;
 
   const placeOf = (tenant: string, date: string) => ({
@@ -88,10 +88,9 @@ export function createUsage(ports: {
     if (!closing.signal.aborted) await flush();
   }
 
-  /** One at a time: a tenant's record is read, and written with what was counted. */
+  /** One at a time, so that whoever waits for the last waits for all: a tenant's record is read, and written with what was counted. */
   async function flush(): Promise<void> {
-    await flushing;
-    flushing = flushOnce();
+    flushing = flushing.then(flushOnce);
     await flushing;
   }
 

@@ -24,7 +24,6 @@ export const responseText = z.strictObject({
   format: responseTextFormat.optional(),
   verbosity: z.enum(['low', 'medium', 'high']).nullish(),
 });
-export type ResponseText = z.infer<typeof responseText>;
 
 const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
@@ -34,4 +33,3 @@ export const responseReasoning = z.strictObject({
   summary,
   generate_summary: summary,
 });
-export type ResponseReasoning = z.infer<typeof responseReasoning>;

@@ -175,7 +175,6 @@ export const computerUseTool = z.strictObject({
   display_height: z.number().positive(),
   environment: z.enum(['windows', 'mac', 'linux', 'ubuntu', 'browser']),
 });
-export type ComputerUseTool = z.infer<typeof computerUseTool>;
 
 const runTools = z.discriminatedUnion('type', [
   functionTool,

@@ -105,7 +105,6 @@ export const inputTokensRequest = createResponseRequest
 export const inputTokensObject = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() });
 
 export const responseError = z.object({ code: z.string(), message: z.string() });
-export type ResponseError = z.infer<typeof responseError>;
 
 export const responseUsage = z.object({
   input_tokens: z.int(),

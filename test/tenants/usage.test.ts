@@ -72,6 +72,29 @@ it('what could not be written is added later, once', async () => {
   await usage.close();
 });
 
+it('whoever closes waits for what readers have begun to write', async () => {
+  const order: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const usage = usageOver(
+    withWrite(records, async (...given) => {
+      begun.resolve();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const etags = await records.write(...given);
+      order.push('written');
+      return etags;
+    }),
+  );
+  usage.meter.call('team', 'gpt');
+  const first = usage.read('team', '2026-11-26', '2026-11-26');
+  await begun.promise;
+  usage.meter.call('team', 'embed');
+  const second = usage.read('team', '2026-11-26', '2026-11-26');
+  await usage.close();
+  order.push('closed');
+  await Promise.all([first, second]);
+  expect(order).toEqual(['written', 'written', 'closed']);
+});
+
 it('names of deployments beyond 200 a day count together', async () => {
   const usage = usageOver(records);
   for (let n = 0; n < 300; n += 1) usage.meter.call('team', `made up ${n}`);

@@ -1,5 +1,5 @@
 /** The host that a question goes to: the one that runs, or one that is started for it. */
-import { applyLocalSettings, ensureApiKey, readHostSettings, type HostSettings } from '../hostSettings';
+import { applyLocalSettings, ensureApiKey, hostUrl, readHostSettings, type HostSettings } from '../hostSettings';
 import packageJson from '../../../package.json';
 import { HostFailure, startHost } from './startHost';
 
@@ -49,11 +49,9 @@ async function ownKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<string> 
   return first.slice(first.indexOf(':') + 1).trim();
 }
 
-async function runningHost({ port, host, tls }: HostSettings): Promise<string | undefined> {
-  if (port === 0) return undefined;
-  const anywhere = host === '0.0.0.0' || host === '::';
-  const name = anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  const url = `${tls ? 'https' : 'http'}://${name}:${port}`;
+async function runningHost(settings: HostSettings): Promise<string | undefined> {
+  if (settings.port === 0) return undefined;
+  const url = hostUrl(settings);
   return (await isThisProduct(url)) ? url : undefined;
 }
 
