@@ -15,9 +15,9 @@ import {
   type ResponseReference,
 } from './backgroundRecords';
 import { broken } from './backgroundWrites';
-import { isOver } from './eventBatches';
 import { followResponse, type NumberedEvent } from './followResponse';
 import type { ResponsesPorts } from './ports';
+import { isOver } from './responseEvents';
 import { responseKeyOf } from './responseIds';
 import type { StoredResponse } from './responseRecords';
 import { readTurn } from './turnRecords';

@@ -3,6 +3,7 @@ import { CodeArguments } from '../agentLoop/codeArguments';
 import { CODE_INTERPRETER, FILE_SEARCH, InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
 import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
+import { isServerCall } from './callKinds';
 import type { OfferedTool } from './offeredTools';
 import { itemAdded, itemDone, itemEvent, type ResponseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
@@ -63,13 +64,6 @@ function newCall(offered: OfferedTool, key: ResponseKey, callId: string, contain
     }
   }
 }
-
-/** The name of the events about an item. */
-const eventNames: Partial<Record<OutputItem['type'], string>> = {
-  file_search_call: 'file_search_call',
-  code_interpreter_call: 'code_interpreter_call',
-  mcp_call: 'mcp_call',
-};
 
 export class CallItem {
   item: OutputItem;
@@ -157,13 +151,12 @@ export class CallItem {
 
   /** Whether the server carries it out. */
   get isServerCall(): boolean {
-    return this.item.type in eventNames;
+    return isServerCall(this.item);
   }
 
   /** `searching`, `interpreting`. */
   async tell(state: string): Promise<void> {
-    const name = eventNames[this.item.type];
-    if (name !== undefined) await this.emit(this.event(`${name}.${state}`));
+    if (this.isServerCall) await this.emit(this.event(`${this.item.type}.${state}`));
   }
 
   async found(results: SearchResult[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { FilesOfCalls } from './chatItems';
 import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
+import { isOver } from './responseEvents';
 import { responseKeyOf, type ResponseKey } from './responseIds';
 import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
 import { readTurn } from './turnRecords';
@@ -39,7 +40,7 @@ export async function previousResponse(
   const found = key && (await readTurn(records, scope, key));
   if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
   const { status } = found.value.response;
-  if (status === 'queued' || status === 'in_progress') throw errors.previousResponseNotDone(id, status);
+  if (!isOver(status)) throw errors.previousResponseNotDone(id, status);
   return { key, order: found.order, stored: found.value };
 }
 

@@ -19,23 +19,15 @@ import type {
 import type { McpTool } from '../wire/responseTools';
 import type { ResponseObject } from '../wire/responses';
 import { CallItem } from './callItem';
-import {
-  calledTool,
-  chatMessages,
-  codeText,
-  markedPassages,
-  mcpText,
-  searchMessages,
-  type FilesOfCalls,
-  type PartReader,
-} from './chatItems';
+import { isCallersCall, isServerCall } from './callKinds';
+import { chatMessages, markedPassages, searchMessages, type FilesOfCalls, type PartReader } from './chatItems';
 import { containerFiles, noteContainerFiles } from './containerFiles';
 import { INTERNAL_ERROR, McpServers, protocolError } from './mcpServers';
 import { MessageItem } from './messageItem';
 import { addedUsage, logprobsOf, sampling } from './chatSampling';
 import { toolFields } from './toolFields';
-import { codeFiles, type Settings } from './newResponse';
-import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
+import { codeFiles, wantsLogprobs, type Settings } from './newResponse';
+import { offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
@@ -113,7 +105,7 @@ export class ResponseWork {
     this.files = { ...task.files };
     this.window = contextWindow(task.settings.model);
     this.servers = new McpServers(ports.mcp, task, emit, signal);
-    const made = this.whole.filter(({ type }) => isServerCall(type));
+    const made = this.whole.filter(isServerCall);
     this.usedCalls = made.length;
     for (const call of made) if ('results' in call || 'outputs' in call) this.fits(JSON.stringify(call));
   }
@@ -126,7 +118,7 @@ export class ResponseWork {
         this.ports.codeInterpreter?.prepare?.();
       await this.carryOut([...(await this.interrupted()), ...(await this.approved())]);
       // The caller's turn had come when an owner before crashed.
-      if (this.whole.some(({ type }) => isCallersCall(type))) return await this.finish({ status: 'completed' });
+      if (this.whole.some(isCallersCall)) return await this.finish({ status: 'completed' });
       for (let turn = 0; turn < MAX_TURNS; turn += 1) if (await this.turn()) return;
       throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
     } finally {
@@ -146,7 +138,7 @@ export class ResponseWork {
 
   private async begin(): Promise<void> {
     const { items, earlierFiles, settings } = this.task;
-    this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
+    this.history = await chatMessages(items, this.parts, earlierFiles);
     await this.servers.list(this.response.output, (added) => this.add(added));
     this.offered = offeredTools(settings.tools, this.servers.lists);
     if (this.offered.has(CODE_INTERPRETER)) {
@@ -315,18 +307,7 @@ export class ResponseWork {
     const messages: ChatMessage[] = [];
     for (const item of this.whole) {
       if (item.type === 'file_search_call') messages.push(...searchMessages(item, search++));
-      else if (item.type === 'code_interpreter_call')
-        messages.push(
-          ...calledTool(
-            item.id,
-            item.type.replace('_call', ''),
-            JSON.stringify({ code: item.code }),
-            codeText(item.outputs, this.files[item.id] ?? []),
-          ),
-        );
-      else if (item.type === 'mcp_call')
-        messages.push(...calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item)));
-      else messages.push(...(await chatMessages([item], this.parts, mcpName)));
+      else messages.push(...(await chatMessages([item], this.parts, this.files)));
     }
     return messages;
   }
@@ -349,14 +330,10 @@ export class ResponseWork {
       }
       const message = this.message ?? (await this.beginMessage());
       if (event.type === 'refusal') await message.refuse(event.text);
-      else await message.write(event.text, this.wantsLogprobs ? logprobsOf(event.logprobs) : []);
+      else await message.write(event.text, wantsLogprobs(this.task.settings.body) ? logprobsOf(event.logprobs) : []);
       if (message.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
     }
     throw new ModelError('unavailable', 'The model ended its answer without saying why.');
-  }
-
-  private get wantsLogprobs(): boolean {
-    return this.task.settings.body.include?.includes('message.output_text.logprobs') ?? false;
   }
 
   private async beginMessage(): Promise<MessageItem> {
@@ -432,9 +409,7 @@ export class ResponseWork {
   /** Calls that a crashed owner was at, and that may be made again. Those of other servers may not: nobody knows what they did. */
   private async interrupted(): Promise<CallItem[]> {
     const open = this.response.output.flatMap((item, index) =>
-      isServerCall(item.type) && 'status' in item && item.status === 'in_progress'
-        ? [new CallItem(item, index, this.emit)]
-        : [],
+      isServerCall(item) && item.status === 'in_progress' ? [new CallItem(item, index, this.emit)] : [],
     );
     for (const call of open) {
       if (call.item.type !== 'mcp_call') continue;
@@ -569,13 +544,8 @@ export class ResponseWork {
   }
 }
 
-const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
-/** Those that end the response: the caller answers them. */
-const CALLERS_CALLS: readonly string[] = ['function_call', 'mcp_approval_request'];
-const isCallersCall = (type: string): boolean => CALLERS_CALLS.includes(type);
 const INTERRUPTED_CALL =
   'The server was interrupted while the tool was called. Whether the call took effect is not known, so it was not made again.';
-const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
 
 const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) => ({
   file_id: fileId,

@@ -16,7 +16,6 @@ import { creation } from './backgroundWrites';
 import { checkParts, partReader } from './chatItems';
 import { containerFile, containerFiles } from './containerFiles';
 import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
-import { conversationItemFinder } from './conversationItems';
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
 import { checkCalls, checkDistinct, storedItems } from './inputItems';
@@ -27,6 +26,7 @@ import { failureOf } from './responseFailure';
 import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
 import {
   chainPartition,
+  HEAD,
   headKey,
   inputBlob,
   TURNS,
@@ -73,7 +73,7 @@ export function createResponses(ports: ResponsesPorts) {
     const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
     const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
     try {
-      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const input = await storedItems(ports, scope, body.input, key);
       const context = await contextOf(scope, before, place);
       if (place) checkDistinct(input, context.items, 'input');
       const items = [...context.items, ...input];
@@ -277,5 +277,5 @@ const idOf = (conversation: string | { id: string }): string =>
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head
-    ? { op: 'replace', list: 'head', id: 'head', value: { turn }, ifMatch: head.etag }
-    : { op: 'create', list: 'head', id: 'head', order: '', value: { turn } };
+    ? { op: 'replace', list: HEAD, id: HEAD, value: { turn }, ifMatch: head.etag }
+    : { op: 'create', list: HEAD, id: HEAD, order: '', value: { turn } };
