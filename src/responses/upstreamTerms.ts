@@ -22,7 +22,7 @@ export async function settledHere(
   scope: Scope,
   asked: UpstreamResponseRequest,
 ): Promise<Settled> {
-  const { agent, agent_reference, structured_inputs, ...rest } = asked;
+  const { agent: _agent, agent_reference: _reference, structured_inputs: _inputs, ...rest } = asked;
   let settled = asked;
   const named = await agentOf(agents, scope, asked);
   if (named) {
