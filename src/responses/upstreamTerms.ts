@@ -22,12 +22,12 @@ export async function settledHere(
   scope: Scope,
   asked: UpstreamResponseRequest,
 ): Promise<Settled> {
-  const { agent: _agent, agent_reference: _reference, structured_inputs: _inputs, ...rest } = asked;
   let settled = asked;
   const named = await agentOf(agents, scope, asked);
   if (named) {
     const { tools } = named.settings;
-    settled = { ...rest, ...named.settings, ...(tools && { tools: tools.map(withContainer) }) };
+    const inItsPlace = { agent: undefined, agent_reference: undefined, structured_inputs: undefined };
+    settled = { ...asked, ...inItsPlace, ...named.settings, ...(tools && { tools: tools.map(withContainer) }) };
   }
   if (settled.prompt && !settled.prompt.id) settled = { ...settled, prompt: undefined };
   const { tools, tool_choice: choice } = settled;
