@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { reasoningEffort } from './assistants';
 
 /** `TextResponseFormatConfiguration`: the JSON schema is flat, other than in chat completions. */
-export const responseTextFormat = z.discriminatedUnion('type', [
+const responseTextFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.enum(['text', 'json_object']) }),
   z.strictObject({
     type: z.literal('json_schema'),
@@ -24,7 +24,6 @@ export const responseText = z.strictObject({
   format: responseTextFormat.optional(),
   verbosity: z.enum(['low', 'medium', 'high']).nullish(),
 });
-export type ResponseText = z.infer<typeof responseText>;
 
 const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
@@ -34,4 +33,3 @@ export const responseReasoning = z.strictObject({
   summary,
   generate_summary: summary,
 });
-export type ResponseReasoning = z.infer<typeof responseReasoning>;
