@@ -3,11 +3,12 @@ import { toolGuidance } from '../agentLoop/serverTools';
 import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
 import type { ChatMessage, ChatRequest } from '../models/ports';
 import type { OutputItem } from '../wire/responseItems';
+import type { ResponseTool } from '../wire/responseTools';
 import type { ResponseObject } from '../wire/responses';
 import { chatMessages, searchMessages, type FilesOfCalls, type PartReader } from './chatItems';
 import { sampling } from './chatSampling';
 import type { Settings } from './newResponse';
-import type { OfferedTool } from './offeredTools';
+import { mcpName, type OfferedTool } from './offeredTools';
 import { toolFields } from './toolFields';
 
 /** What a request is made of. */
@@ -40,7 +41,7 @@ export async function modelRequest({
   const { model } = settings;
   const used = response.usage?.output_tokens ?? 0;
   const left = response.max_output_tokens === null ? undefined : Math.max(1, response.max_output_tokens - used);
-  const guidance = toolGuidance(settings.tools.map(({ type }) => type));
+  const guidance = [...toolGuidance(settings.tools.map(({ type }) => type)), ...serverGuidance(settings.tools)];
   const instructions = [response.instructions, ...guidance].filter(Boolean).join('\n\n');
   const whole: PromptParts = {
     model,
@@ -60,6 +61,16 @@ export async function modelRequest({
     ...(left !== undefined && { max_completion_tokens: left }),
   };
 }
+
+/** What the model is told of MCP servers that their caller describes. */
+const serverGuidance = (tools: ResponseTool[]): string[] =>
+  tools.flatMap((tool) =>
+    tool.type === 'mcp' && tool.server_description
+      ? [
+          `The tools whose names begin with '${mcpName(tool.server_label, '')}' are of this server: ${tool.server_description}`,
+        ]
+      : [],
+  );
 
 /** What the response did so far, as the model reads it. */
 async function outputMessages(output: OutputItem[], parts: PartReader, files: FilesOfCalls): Promise<ChatMessage[]> {
