@@ -68,6 +68,7 @@ function newCall(offered: OfferedTool, key: ResponseKey, callId: string, contain
 export class CallItem {
   item: OutputItem;
   private argumentText = '';
+  private argumentBytes = 0;
   private written: WrittenFile[] = [];
   private isWhole = false;
   private readonly code = new CodeArguments();
@@ -106,7 +107,8 @@ export class CallItem {
   /** Takes a piece of the arguments. Throws {@link InvalidToolCallError} where they grow too long. */
   async take(piece: string): Promise<void> {
     this.argumentText += piece;
-    if (Buffer.byteLength(this.argumentText) > MAX_ARGUMENT_BYTES)
+    this.argumentBytes += Buffer.byteLength(piece);
+    if (this.argumentBytes > MAX_ARGUMENT_BYTES)
       throw new InvalidToolCallError('The model called a tool with too long arguments.');
     if (!piece) return;
     const { type } = this.item;

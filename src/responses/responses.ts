@@ -70,7 +70,7 @@ export function createResponses(ports: ResponsesPorts) {
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
     const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place?.key);
     const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
     try {
       const input = await storedItems(ports, scope, body.input, key);
