@@ -2,18 +2,18 @@
 import { createHash } from 'node:crypto';
 import type { Scope } from '../scope';
 import { partitionOf } from '../storage/keys';
+import type { Leased } from '../storage/leasedRecord';
 import type { RecordKey } from '../storage/ports';
 import type { ReplyActivity } from '../wire/activities';
 
-export interface ConversationRecord {
+/** Whoever has the lease answers just now. */
+export interface ConversationRecord extends Leased {
   /** Where the agent goes on; null before its first answer. */
   at: string | null;
   /** How many turns failed: one that is taken again must not meet what is left of the last try. */
   failures: number;
   /** Ids of the replies that are kept, the oldest first. */
   recent: string[];
-  /** Who answers just now, and until when in milliseconds, unless it is renewed. */
-  lease: { owner: string; until: number } | null;
 }
 
 export interface ReplyRecord {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors';
 import { orderKey } from '../storage/keys';
+import { LEASE_MILLISECONDS, RENEW_MILLISECONDS } from '../storage/leasedRecord';
 import { ConflictError, type Change } from '../storage/ports';
 import type { ReplyActivity } from '../wire/activities';
 import {
@@ -14,9 +15,6 @@ import {
 } from './conversationRecords';
 import type { ActivitiesPorts } from './ports';
 
-/** A crashed owner is replaced after this long. */
-const LEASE_MILLISECONDS = 10_000;
-const RENEW_MILLISECONDS = 3_000;
 /** How often a turn looks whether the one before it is over. */
 const POLL_MILLISECONDS = 250;
 /** How long a turn waits for those before it: less than the 230 s that Azure lets a request last. */

@@ -6,6 +6,7 @@ import { LEASE_MILLISECONDS } from '../storage/leasedRecord';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
+import type { AssistantObject } from '../wire/assistants';
 import type { Metadata } from '../wire/common';
 import type {
   CreateRunRequest,
@@ -46,6 +47,8 @@ interface CreateRunOptions {
   runId?: string;
 }
 
+type NewRun = CreateRunRequest & Pick<CreateThreadAndRunRequest, 'tool_resources'>;
+
 export type Runs = ReturnType<typeof createRuns>;
 
 /** The runs of a scope. Methods throw 404 for an id that is not there. */
@@ -81,6 +84,14 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
     return (await records.get<RunRecord>(runKey({ scope, threadId, runId })))?.value.run;
   }
 
+  /** The assistant as the run will have it. Throws for a run that cannot be. */
+  async function assistantFor(scope: Scope, body: NewRun, begin?: BeginIngestion): Promise<AssistantObject> {
+    const assistant = await assistants.forRun(scope, body.assistant_id, body.tools, begin);
+    checkRunSupport(ports, assistant, body);
+    await checkToolResources(ports, scope, body.tool_resources);
+    return assistant;
+  }
+
   /**
    * Creates the run and locks its thread in one write. Nothing drives it yet: the caller starts its orchestration, or the sweep will. With an id of
    * its own, creating it again gives the run that is there.
@@ -88,14 +99,20 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   async function create(
     scope: Scope,
     threadId: string,
-    body: CreateRunRequest & Pick<CreateThreadAndRunRequest, 'tool_resources'>,
-    { begin, runId }: CreateRunOptions = {},
+    body: NewRun,
+    options: CreateRunOptions = {},
   ): Promise<RunObject> {
-    const there = await created(scope, threadId, runId);
-    if (there) return there;
-    const assistant = await assistants.forRun(scope, body.assistant_id, body.tools, begin);
-    checkRunSupport(ports, assistant, body);
-    await checkToolResources(ports, scope, body.tool_resources);
+    const there = await created(scope, threadId, options.runId);
+    return there ?? createWith(await assistantFor(scope, body, options.begin), scope, threadId, body, options);
+  }
+
+  async function createWith(
+    assistant: AssistantObject,
+    scope: Scope,
+    threadId: string,
+    body: NewRun,
+    { begin, runId }: CreateRunOptions,
+  ): Promise<RunObject> {
     const ownResources = body.tool_resources ? withToolResources({}, body.tool_resources) : undefined;
     const asked = askedMessages('additional_messages', body.additional_messages);
     const messages = asked.map((message) => newMessage(message.body, threadId, now(), message.path));
@@ -149,15 +166,12 @@ export function createRuns(ports: AssistantsPorts, assistants: Assistants, threa
   ): Promise<RunObject> {
     const there = threadId === undefined ? undefined : await created(scope, threadId, runId);
     if (there) return there;
-    const { tool_resources } = body;
     const threadBody = threadOf(body);
     // Before the thread is made: a run that cannot be should leave none behind.
-    const assistant = await assistants.get(scope, body.assistant_id);
-    checkRunSupport(ports, assistant, body);
-    await checkToolResources(ports, scope, tool_resources);
+    const assistant = await assistantFor(scope, body, begin);
     const thread = await threads.create(scope, threadBody, { begin, path: 'thread.', ownId: threadId });
     try {
-      return await create(scope, thread.id, body, { begin, runId });
+      return await createWith(assistant, scope, thread.id, body, { begin, runId });
     } catch (error) {
       await threads.remove(scope, thread.id);
       throw error;

@@ -123,7 +123,7 @@ export function createThreadMessages(
     listMessages,
     listMessageFiles,
     getMessageFile,
-    withQuotes: async (scope: Scope, message: MessageObject) => withQuotes(records, scope, message),
+    withQuotes: async (scope: Scope, messages: MessageObject[]) => withQuotes(records, scope, messages),
   };
 }
 

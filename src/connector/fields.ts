@@ -29,10 +29,20 @@ export interface DynamicValues {
   parameters?: Record<string, string>;
 }
 
+/** A field in short: path, title, description, and what else there is. */
+type Told = [path: string, title: string, description: string, more?: Partial<Field>];
+
+/** The fields, as they are told in short. */
+export const fields = (told: readonly Told[]): Field[] =>
+  told.map(([path, title, description, more]) => ({ path, title, description, ...more }));
+
+/** Where the declaration has other types beside it. */
+export const object: Partial<Field> = { type: 'object' };
+
 /** The object that has these fields, each as `declared` has it; objects and arrays around them are made. */
-export function schemaOf(fields: readonly Field[], declared: DeclaredSchema): SwaggerSchema {
+export function schemaOf(listed: readonly Field[], declared: DeclaredSchema): SwaggerSchema {
   const root: SwaggerSchema = { type: 'object' };
-  for (const field of fields) put(root, field.path.replaceAll('[]', '.[]').split('.'), field, declared);
+  for (const field of listed) put(root, field.path.replaceAll('[]', '.[]').split('.'), field, declared);
   return root;
 }
 

@@ -1,12 +1,6 @@
 /** The fields that actions of the connector return (foundry-agent-connector.md 3). */
-import type { Field } from './fields';
+import { fields, object, type Field } from './fields';
 
-type Told = [path: string, title: string, description: string, more?: Partial<Field>];
-
-const fields = (told: readonly Told[]): Field[] =>
-  told.map(([path, title, description, more]) => ({ path, title, description, ...more }));
-
-const object: Partial<Field> = { type: 'object' };
 /** Tools and files have names for flows, beside what they are. */
 const name: Partial<Field> = { own: { type: 'string' } };
 
@@ -177,4 +171,19 @@ export const responseFields: Field[] = fields([
   ['agent.type', 'Agent type', 'Always agent_id.'],
   ['agent.name', 'Agent name', 'Its name.'],
   ['agent.version', 'Agent version', 'Its version.'],
+]);
+
+/** Of Ask and Get answer. */
+export const answerFields: Field[] = fields([
+  ['response_id', 'Response id', 'Names the answer; the next question can go on from it.'],
+  ['status', 'Status', 'completed, incomplete, requires_action, or in_progress while the agent is at work.'],
+  ['text', 'Text', 'The answer, with [1] where it cites.'],
+  ['citations', 'Citations', 'What the text cites.'],
+  ['citations[].position', 'Number', 'The number in the text.'],
+  ['citations[].title', 'Title', 'The name of the file or the page.'],
+  ['citations[].file_id', 'File', 'The id of the file.'],
+  ['citations[].url', 'URL', 'The address of the page.'],
+  ['citations[].quote', 'Quote', 'What of it says so.'],
+  ['waits_for', 'Waits for', 'Functions and approvals that the agent needs.'],
+  ['waits_for[]', 'Name', 'The name of the function or the tool.'],
 ]);

@@ -13,12 +13,18 @@ export const inFormOf = async ({ request, scope }: Call, value: unknown): Promis
 
 /** An object, a list or an event's data in the older form, messages with the quotes of their citations. */
 export async function inOlderForm(scope: Scope, value: unknown): Promise<unknown> {
-  const { threads } = await services();
-  const quoted = async (one: unknown): Promise<unknown> =>
-    isOf<MessageObject>(one, 'thread.message') ? threads.withQuotes(scope, one) : one;
-  if (!isOf<{ object: 'list'; data: unknown[] }>(value, 'list')) return olderForm(await quoted(value));
-  return olderForm({ ...value, data: await Promise.all(value.data.map(quoted)) });
+  if (isOf<MessageList>(value, 'list') && value.data.every(isMessage))
+    return olderForm({ ...value, data: await withQuotes(scope, value.data) });
+  return olderForm(isMessage(value) ? (await withQuotes(scope, [value]))[0] : value);
 }
+
+interface MessageList {
+  object: 'list';
+  data: unknown[];
+}
+const isMessage = (value: unknown): value is MessageObject => isOf<MessageObject>(value, 'thread.message');
+const withQuotes = async (scope: Scope, messages: MessageObject[]): Promise<MessageObject[]> =>
+  (await services()).threads.withQuotes(scope, messages);
 
 /** The operation, whose answers are in the caller's form; a whole Response is left to its handler. */
 export const inCallersForm = (operation: Operation): Operation => ({

@@ -6,7 +6,8 @@ import { ConflictError, type Change, type DueChanges, type RecordKey, type Recor
 
 /** A crashed owner is replaced after this long. */
 export const LEASE_MILLISECONDS = 10_000;
-const RENEW_MILLISECONDS = 3_000;
+/** How often its owner renews a lease. */
+export const RENEW_MILLISECONDS = 3_000;
 /** How often the owner looks whether it is asked to stop, perhaps by another instance. */
 const WATCH_MILLISECONDS = 750;
 const MAX_TRIES = 20;

@@ -85,8 +85,7 @@ async function run(ports: TalkingAgentsPorts, { scope, agent, text, images, at, 
   const ended = await driveRun(advance, reference);
   if (!ended) throw errors.noRun(runId);
   const { data } = await threads.listMessages(scope, threadId, { order: 'asc', limit: MAX_MESSAGES }, runId);
-  const quoted = await Promise.all(data.map(async (each) => threads.withQuotes(scope, each)));
-  const answer = citedMessages(ended, quoted);
+  const answer = citedMessages(ended, await threads.withQuotes(scope, data));
   if (ended.status === 'requires_action') await giveUp(ports, reference);
   return { ...answer, at: threadId };
 }

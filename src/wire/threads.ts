@@ -80,7 +80,6 @@ export const fileCitation = z.object({
   end_index: z.int(),
   file_citation: z.object({ file_id: z.string() }),
 });
-export type FileCitation = z.infer<typeof fileCitation>;
 
 /** A link to a file that code_interpreter wrote: `text` is the link, `sandbox:/mnt/data/…`, at its place in the value. */
 export const filePath = z.object({
@@ -90,7 +89,6 @@ export const filePath = z.object({
   end_index: z.int(),
   file_path: z.object({ file_id: z.string() }),
 });
-export type FilePath = z.infer<typeof filePath>;
 
 export const annotation = z.discriminatedUnion('type', [fileCitation, filePath]);
 export type Annotation = z.infer<typeof annotation>;

@@ -381,9 +381,13 @@ describe('limits', () => {
   it('never reads more than two documents at once', async () => {
     let open = 0;
     let most = 0;
+    let second = (): void => undefined;
+    const twoAreOpen = new Promise<void>((resolve) => (second = resolve));
     const parseOne = async (): Promise<void> => {
       const content = async function* (): AsyncGenerator<Buffer> {
         most = Math.max(most, (open += 1));
+        if (open === 2) second();
+        await twoAreOpen;
         for (let i = 0; i < 20; i += 1) {
           await new Promise((resolve) => setImmediate(resolve));
           yield Buffer.from('text ');

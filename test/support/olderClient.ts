@@ -144,8 +144,6 @@ export interface OlderClientOptions {
   headers?: Record<string, string>;
 }
 
-export type OlderClient = ReturnType<typeof olderClient>;
-
 /** Calls the host; each answer is read by the schema that it must have. */
 export function olderClient(
   host: () => Host,

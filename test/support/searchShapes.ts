@@ -89,7 +89,6 @@ export type IndexShape = z.output<typeof indexShape>;
 export const batchShape = z.strictObject({
   value: z.array(z.looseObject({ '@search.action': z.enum(['upload', 'merge', 'mergeOrUpload', 'delete']) })).min(1),
 });
-export type BatchShape = z.output<typeof batchShape>;
 
 export const searchShape = z.strictObject({
   search: z.string().optional(),

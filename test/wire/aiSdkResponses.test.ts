@@ -2,45 +2,28 @@
 import { createAzure } from '@ai-sdk/azure';
 import { generateText, isStepCount, Output, streamText, tool, type ModelMessage, type ToolSet } from 'ai';
 import { z } from 'zod';
-import { startHost, type Host } from '../support/host';
-import { startMcpServer, type RunningMcp } from '../support/mcpServer';
-import { reply, startScriptedUpstream, type ScriptedUpstream } from '../support/scriptedUpstream';
+import { notingFetch, startLibraryHost, type LibraryHost, type SentRequest } from '../support/libraryHost';
+import { reply } from '../support/scriptedUpstream';
 
-let upstream: ScriptedUpstream;
-let mcp: RunningMcp;
-let host: Host;
+let library: LibraryHost;
+let upstream: LibraryHost['upstream'];
+let mcp: LibraryHost['mcp'];
+let host: LibraryHost['host'];
 beforeAll(async () => {
   // That a model takes no temperature, and results of tools are not sent back where nothing is stored.
   globalThis.AI_SDK_LOG_WARNINGS = false;
-  upstream = await startScriptedUpstream();
-  mcp = await startMcpServer({
-    transport: 'json',
-    tools: [{ name: 'search', inputSchema: { type: 'object', properties: { query: { type: 'string' } } } }],
-    call: (_name, { query }) => ({ content: [{ type: 'text', text: `All about ${String(query)}` }] }),
-  });
-  host = await startHost({
-    env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed', MCP_ALLOWED_HOSTS: '127.0.0.1' },
-  });
+  library = await startLibraryHost();
+  ({ upstream, mcp, host } = library);
 }, 60_000);
-afterAll(async () => {
-  await host.stop();
-  await Promise.all([upstream.close(), mcp.close()]);
-});
+afterAll(async () => library.stop());
 beforeEach(() => {
   upstream.reset();
   sent.length = 0;
 });
 
-interface Sent {
-  input: { type?: string; role?: string }[];
-  [field: string]: unknown;
-}
 /** What the library has sent in this test. */
-const sent: Sent[] = [];
-const noting = async (url: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
-  sent.push(JSON.parse(String(init?.body)));
-  return fetch(url, init);
-};
+const sent: SentRequest[] = [];
+const noting = notingFetch(sent);
 const azure = () => createAzure({ baseURL: `${host.url}/openai/v1`, apiKey: host.key(), fetch: noting });
 /** `gpt-5` is one that reasons to the library, `gpt-4o` one that does not. */
 const asked = (model = 'gpt-5') => ({ model: azure()(model), maxRetries: 0 });
@@ -59,7 +42,7 @@ const calls = (id: string, a: number) => [
 ];
 /** The provider's own tools, whose types are of another version of `@ai-sdk/provider-utils` than those of `ai`. */
 const providerTools = (...tools: object[]): ToolSet => Object.assign({}, ...tools);
-const typesOf = ({ input }: Sent) => input.map(({ type, role }) => type ?? role);
+const typesOf = ({ input }: SentRequest) => input.map(({ type, role }) => type ?? role);
 
 describe.each<[string, () => ReturnType<typeof createAzure>]>([
   [

@@ -10,43 +10,26 @@ import {
 import { tool } from '@langchain/core/tools';
 import { ChatOpenAI, type ChatOpenAIFields } from '@langchain/openai';
 import { z } from 'zod';
-import { startHost, type Host } from '../support/host';
-import { startMcpServer, type RunningMcp } from '../support/mcpServer';
-import { reply, startScriptedUpstream, toolOutputs, type ScriptedUpstream } from '../support/scriptedUpstream';
+import { notingFetch, startLibraryHost, type LibraryHost, type SentRequest } from '../support/libraryHost';
+import { reply, toolOutputs } from '../support/scriptedUpstream';
 
-let upstream: ScriptedUpstream;
-let mcp: RunningMcp;
-let host: Host;
+let library: LibraryHost;
+let upstream: LibraryHost['upstream'];
+let mcp: LibraryHost['mcp'];
+let host: LibraryHost['host'];
 beforeAll(async () => {
-  upstream = await startScriptedUpstream();
-  mcp = await startMcpServer({
-    transport: 'json',
-    tools: [{ name: 'search', inputSchema: { type: 'object', properties: { query: { type: 'string' } } } }],
-    call: (_name, { query }) => ({ content: [{ type: 'text', text: `All about ${String(query)}` }] }),
-  });
-  host = await startHost({
-    env: { OPENAI_BASE_URL: upstream.url, EMBEDDING_DEPLOYMENT: 'embed', MCP_ALLOWED_HOSTS: '127.0.0.1' },
-  });
+  library = await startLibraryHost();
+  ({ upstream, mcp, host } = library);
 }, 60_000);
-afterAll(async () => {
-  await host.stop();
-  await Promise.all([upstream.close(), mcp.close()]);
-});
+afterAll(async () => library.stop());
 beforeEach(() => {
   upstream.reset();
   sent.length = 0;
 });
 
-interface Sent {
-  input: { type: string; role?: string; id?: string }[];
-  [field: string]: unknown;
-}
 /** What the library has sent in this test. */
-const sent: Sent[] = [];
-const noting = async (url: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
-  sent.push(JSON.parse(String(init?.body)));
-  return fetch(url, init);
-};
+const sent: SentRequest[] = [];
+const noting = notingFetch(sent);
 /** So Azure's documentation has it: the class for OpenAI, at the resource's `/openai/v1`. `base`: another address. */
 const chat = (fields: ChatOpenAIFields = {}, base = '/openai/v1') =>
   new ChatOpenAI({
