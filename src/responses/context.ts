@@ -9,9 +9,9 @@ import type { ConversationPlace } from './conversationRecords';
 import { sizeOf } from './itemSize';
 import type { ResponsesPorts } from './ports';
 import { isOver } from './responseEvents';
-import { responseKeyOf, type ResponseKey } from './responseIds';
+import type { ResponseKey } from './responseIds';
 import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
-import { readTurn } from './turnRecords';
+import { findResponse, readTurn } from './turnRecords';
 
 /** Responses read at once, at most: a longer page is fewer waits for the store. */
 const PAGE = 250;
@@ -37,12 +37,11 @@ export async function previousResponse(
   scope: Scope,
   id: string,
 ): Promise<{ key: ResponseKey; order: string; stored: StoredResponse }> {
-  const key = responseKeyOf(id);
-  const found = key && (await readTurn(records, scope, key));
-  if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
-  const { status } = found.value.response;
+  const found = await findResponse(records, scope, id);
+  if (!found) throw errors.previousResponseNotFound(id);
+  const { status } = found.stored.response;
   if (!isOver(status)) throw errors.previousResponseNotDone(id, status);
-  return { key, order: found.order, stored: found.value };
+  return found;
 }
 
 /** The conversation that ends with the response `last`, which is read already. */

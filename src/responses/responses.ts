@@ -23,7 +23,7 @@ import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { failureOf } from './responseFailure';
-import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
+import { newResponseKey, type ResponseKey } from './responseIds';
 import {
   chainPartition,
   HEAD,
@@ -35,7 +35,7 @@ import {
   type StoredResponse,
   type TurnRecord,
 } from './responseRecords';
-import { packed, readTurn } from './turnRecords';
+import { findResponse, packed } from './turnRecords';
 import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
@@ -203,22 +203,20 @@ export function createResponses(ports: ResponsesPorts) {
       });
   }
 
-  async function read(scope: Scope, id: string): Promise<StoredResponse> {
-    const key = responseKeyOf(id);
-    const found = key && (await readTurn(records, scope, key));
-    if (!found || 'deleted' in found.value) throw errors.noResponse(id);
-    return found.value;
+  async function read(scope: Scope, id: string): Promise<{ key: ResponseKey; stored: StoredResponse }> {
+    const found = await findResponse(records, scope, id);
+    if (!found) throw errors.noResponse(id);
+    return found;
   }
 
-  const get = async (scope: Scope, id: string): Promise<ResponseObject> => (await read(scope, id)).response;
+  const get = async (scope: Scope, id: string): Promise<ResponseObject> => (await read(scope, id)).stored.response;
 
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
-    const key = responseKeyOf(id);
     const driven = await withRetries(async () => {
       const removal = await background.removal(scope, id);
-      const { previous, conversation, input } = await read(scope, id);
-      if (!key) return undefined;
+      const { key, stored } = await read(scope, id);
+      const { previous, conversation, input } = stored;
       const { partition, list } = turnKey(scope, key);
       const value: TurnRecord = { deleted: true, previous, conversation };
       const deleted: Change = { op: 'replace', list, id: key.turn, value };
@@ -238,7 +236,7 @@ export function createResponses(ports: ResponsesPorts) {
     id: string,
     page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
-    const stored = await read(scope, id);
+    const { stored } = await read(scope, id);
     const { items } = await contextBefore(ports, scope, stored);
     return pageWithin([...items, ...(await inputOf(ports, stored))], page);
   }
