@@ -118,14 +118,20 @@ export class CitationReader {
   private marker(text: string): Piece[] {
     const passage = this.sources.passages.get(text);
     if (!passage) return /^【\d+:\d+†/.test(text) ? [] : this.plain(text);
-    const quote = bestQuote(passage.text, this.value.slice(this.since));
+    const said = this.value.slice(this.since);
     const pieces = this.annotated(text, (place) => ({
       type: 'file_citation',
       ...place,
       file_citation: { file_id: passage.fileId },
     }));
     this.since = this.value.length;
-    return pieces.map((piece) => ({ ...piece, quote }));
+    return pieces.map((piece) => ({
+      ...piece,
+      // Looked for by those who show it alone.
+      get quote() {
+        return bestQuote(passage.text, said);
+      },
+    }));
   }
 
   private link(text: string): Piece[] {

@@ -4,7 +4,7 @@ import type { Scope } from '../scope';
 import type { AttachableFiles } from './ports';
 
 /** Largest image in bytes, as of the services' vision models. */
-export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
+const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 /** Images of one model request in bytes, so that no thread can fill the memory; the newest come first. */
 export const MAX_REQUEST_IMAGE_BYTES = 40 * 1024 * 1024;
 

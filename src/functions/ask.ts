@@ -4,7 +4,7 @@ import { services } from '../app';
 import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { citedResponse } from '../responses/citedResponse';
-import { isOver } from '../responses/eventBatches';
+import { isOver } from '../responses/responseEvents';
 import { askAnswer, askRequest, type AskAnswer } from '../wire/ask';
 import type { ResponseObject } from '../wire/responses';
 import { begin, within } from './askedResponses';

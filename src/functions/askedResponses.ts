@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../app';
 import type { Call } from '../http/operation';
-import { isOver } from '../responses/eventBatches';
+import { isOver } from '../responses/responseEvents';
 import type { Scope } from '../scope';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { startResponse } from './orchestrationStart';

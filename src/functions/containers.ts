@@ -3,30 +3,23 @@ import { services } from '../app';
 import type { Family } from '../http/family';
 import { operation, pathParams } from '../http/operation';
 import { listObject } from '../http/paging';
-import type { Scope } from '../scope';
 import { listOf, pageQuery } from '../wire/common';
 import { containerFileObject, type ContainerFileObject } from '../wire/containers';
+import type { FileObject } from '../wire/vectorStores';
 import { contentAnswer } from './files';
 
 const containerParams = pathParams('container_id');
 const fileParams = pathParams('container_id', 'file_id');
 
-async function shown(
-  scope: Scope,
-  container_id: string,
-  file: { id: string; path: string },
-): Promise<ContainerFileObject> {
-  const { created_at, bytes } = await (await services()).retrieval.files.get(scope, file.id);
-  return {
-    id: file.id,
-    object: 'container.file',
-    container_id,
-    created_at,
-    bytes,
-    path: file.path,
-    source: 'assistant',
-  };
-}
+const shown = (container_id: string, path: string, { id, created_at, bytes }: FileObject): ContainerFileObject => ({
+  id,
+  object: 'container.file',
+  container_id,
+  created_at,
+  bytes,
+  path,
+  source: 'assistant',
+});
 
 const list = operation({
   method: 'get',
@@ -43,8 +36,10 @@ const list = operation({
       scope,
       page.data.map(({ id }) => id),
     );
-    const live = page.data.filter(({ id }) => there.has(id));
-    const data = await Promise.all(live.map(async (file) => shown(scope, params.container_id, file)));
+    const data = page.data.flatMap(({ id, path }) => {
+      const file = there.get(id);
+      return file ? [shown(params.container_id, path, file)] : [];
+    });
     return listObject({ ...page, data });
   },
 });
@@ -56,8 +51,9 @@ const get = operation({
   params: fileParams,
   response: containerFileObject,
   handle: async ({ scope, params: { container_id, file_id } }) => {
-    const file = await (await services()).responses.containerFile(scope, container_id, file_id);
-    return shown(scope, container_id, file);
+    const { responses, retrieval } = await services();
+    const { id, path } = await responses.containerFile(scope, container_id, file_id);
+    return shown(container_id, path, await retrieval.files.get(scope, id));
   },
 });
 

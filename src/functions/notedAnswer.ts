@@ -3,8 +3,8 @@ import { pipeline, Readable, Transform } from 'node:stream';
 import { errors } from '../errors';
 import { WholeEvents } from '../http/eventBoundary';
 import type { GatewayAnswer } from '../models/gateway';
+import { firstTold, toldByEvents, toldByResponse, type ToldObjects } from '../responses/toldObjects';
 import { bytesWithin, jsonOf } from './readAnswers';
-import { toldByEvents, toldByResponse, type ToldObjects } from '../responses/toldObjects';
 
 /** Of a whole answer, and of one event: pictures that tools made are in them. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -44,9 +44,10 @@ export function withBytes(answer: GatewayAnswer, bytes: Buffer): GatewayAnswer {
 /** The events, each handed on when what it tells of is noted. */
 function notedEvents(body: Readable, note: Note): Readable {
   const events = new WholeEvents(MAX_BYTES);
+  const first = firstTold();
   const pass = async (bytes: Buffer | undefined): Promise<Buffer | undefined> => {
     if (!events.atBoundary) throw errors.answerTooLarge(MAX_BYTES);
-    if (bytes) for (const told of toldByEvents(bytes)) await note(told);
+    if (bytes) for (const told of toldByEvents(bytes)) await note(first(told));
     return bytes;
   };
   const tap = new Transform({

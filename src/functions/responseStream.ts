@@ -9,6 +9,12 @@ import type { ResponseEvent, ResponseSink } from '../responses/responseEvents';
 /** How long the answer's head waits for the model, so that what it refuses at once is told by a status. */
 const HELD_MILLISECONDS = 5_000;
 
+/** The error as an event of a stream. */
+export function errorEvent(error: unknown, sequence_number: number) {
+  const { message, code, param } = errorBody(toApiError(error)).error;
+  return { type: 'error', code, message, param, sequence_number };
+}
+
 /** Whether events say no more than that the response is there. */
 const isOpening = ({ type }: ResponseEvent): boolean => /^response\.(created|queued|in_progress)$/.test(type);
 
@@ -61,8 +67,7 @@ export async function responseStream(
       try {
         await done;
       } catch (error) {
-        const { message, code, param } = errorBody(toApiError(error)).error;
-        await sendEvent('error', { type: 'error', code, message, param, sequence_number: sequence++ });
+        await sendEvent('error', errorEvent(error, sequence++));
         if (isFault(error)) logFault('The stream of a response failed.', error);
       }
     },

@@ -1,15 +1,14 @@
 /** Responses: operations 49 to 52. */
 import { services } from '../app';
 import { ApiError, errors } from '../errors';
-import { errorBody, isFault, toApiError } from '../http/errorResponse';
+import { errorBody, isFault } from '../http/errorResponse';
 import type { Family } from '../http/family';
 import { aboutObject, operation, pathParams, polled, type Call, type Operation } from '../http/operation';
 import { faultLogger } from '../log';
 import { listObject } from '../http/paging';
 import { eventStream } from '../http/serverSentEvents';
 import { outputText, shownEvent, shownItem, shownResponse, type View } from '../responses/shownResponse';
-import { isOver } from '../responses/eventBatches';
-import type { ResponseEvent, ResponseSink } from '../responses/responseEvents';
+import { isOver, type ResponseEvent, type ResponseSink } from '../responses/responseEvents';
 import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
@@ -24,7 +23,7 @@ import {
 } from '../wire/responses';
 import { orModelError } from './modelCall';
 import { startResponse } from './orchestrationStart';
-import { responseStream } from './responseStream';
+import { errorEvent, responseStream } from './responseStream';
 
 const responseParams = pathParams('response_id');
 const inputItemsQuery = pageQuery.extend({
@@ -94,9 +93,8 @@ async function followed(call: Call, id: string, startingAfter: number, view: Vie
         }
       } catch (error) {
         if (connection.signal.aborted) return;
-        const { message, code, param } = errorBody(toApiError(error)).error;
         // Not one of the response's events: who asks again behind it misses none.
-        await send('error', { type: 'error', code, message, param, sequence_number: last });
+        await send('error', errorEvent(error, last));
         if (isFault(error)) logFault(`The stream of ${id} failed.`, error);
       }
     },

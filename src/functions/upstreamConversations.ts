@@ -4,12 +4,12 @@ import { services } from '../app';
 import { errors } from '../errors';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { upstreamAnswer, upstreamItemsRequest } from '../wire/upstreamResponses';
-import type { GatewayAnswer } from '../models/gateway';
 import { forward } from './modelCall';
-import { jsonOf } from './readAnswers';
 import { bytesOf, withBytes } from './notedAnswer';
+import { jsonOf } from './readAnswers';
+import { MAX_BODY_BYTES } from './responses';
 import { requireBackends } from './upstreamMode';
-import { checkedBytes, MAX_BODY_BYTES, queryOf, unlessLacking, withoutCost } from './upstreamResponses';
+import { checkedBytes, forgetting, passToOwner, unlessLacking, type See } from './upstreamObject';
 
 const params = pathParams('conversation_id');
 const itemParams = pathParams('conversation_id', 'item_id');
@@ -76,13 +76,8 @@ const remove = operation({
   handle: async (call) => {
     const { scope, params } = call;
     const { upstreamResponses } = await services();
-    return passOwn(call, 'DELETE', {
-      see: async (answer) => {
-        if (answer.status < 300 || answer.status === 404)
-          await upstreamResponses.forgetConversation(scope, params.conversation_id);
-        return answer;
-      },
-    });
+    const forget = async () => upstreamResponses.forgetConversation(scope, params.conversation_id);
+    return passOwn(call, 'DELETE', { see: forgetting(forget) });
   },
 });
 
@@ -142,28 +137,19 @@ interface Passed {
   /** Behind the conversation's address. */
   action?: string;
   bytes?: Uint8Array;
-  see?: (answer: GatewayAnswer) => Promise<GatewayAnswer>;
+  see?: See;
 }
 
 /** Sends a call about a conversation of the caller's own to the upstream that has it. */
 async function passOwn(
   call: Call<{ conversation_id: string }>,
   method: 'GET' | 'POST' | 'DELETE',
-  { action = '', bytes, see = async (answer) => answer }: Passed = {},
+  { action = '', ...more }: Passed = {},
 ): Promise<Response> {
-  const { scope, params, request } = call;
-  const { conversation_id: id } = params;
-  const backend = await (await services()).upstreamResponses.backendOfConversation(scope, id);
-  return forward(call, {
-    operation: `conversations/${encodeURIComponent(id)}${action}`,
-    method,
-    model: '',
-    query: queryOf(request),
-    ...(bytes && { body: { kind: 'json', bytes } }),
-    backend,
-    repeats: method === 'GET',
-    see: async (answer) => see(withoutCost(answer)),
-  });
+  const { conversation_id: id } = call.params;
+  const backend = await (await services()).upstreamResponses.backendOfConversation(call.scope, id);
+  const operation = `conversations/${encodeURIComponent(id)}${action}`;
+  return passToOwner(call, { backend, operation, method, ...more });
 }
 
 export const upstreamConversationOperations: Operation[] = [

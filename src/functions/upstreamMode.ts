@@ -2,7 +2,6 @@
 import { services, settings } from '../app';
 import { errors } from '../errors';
 import type { Operation } from '../http/operation';
-import type { ModelBackend } from '../modelBackends';
 
 const isOn = (): boolean => settings().responsesMode === 'upstream';
 
@@ -29,10 +28,10 @@ const inThatModeAlone = (operation: Operation): Operation => ({
   },
 });
 
-/** The backends that may be the upstream. Throws 400 where there is none. */
-export async function requireBackends(): Promise<readonly ModelBackend[]> {
+/** Throws 400 where there is no backend that may be the upstream. */
+export async function requireBackends(): Promise<void> {
   const { backends } = await services();
-  if (backends.length > 0) return backends;
+  if (backends.length > 0) return;
   throw errors.unsupported(
     'responses',
     "RESPONSES_MODE is 'upstream': set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has Responses, or RESPONSES_MODE to 'native'.",

@@ -15,20 +15,20 @@ import {
   type ResponseReference,
 } from './backgroundRecords';
 import { broken } from './backgroundWrites';
-import { isOver } from './eventBatches';
 import { followResponse, type NumberedEvent } from './followResponse';
 import type { ResponsesPorts } from './ports';
+import { isOver } from './responseEvents';
 import { responseKeyOf } from './responseIds';
 import type { StoredResponse } from './responseRecords';
-import { readTurn } from './turnRecords';
+import { findResponse } from './turnRecords';
 import { removeEvents } from './responseSweep';
 
 /** Methods throw 404 for an id that is not there. */
 export function createBackgroundResponses({ records, now }: Pick<ResponsesPorts, 'records' | 'now'>) {
   async function read(scope: Scope, id: string): Promise<{ reference: ResponseReference; stored: StoredResponse }> {
-    const found = responseKeyOf(id) && (await readTurn(records, scope, referenceTo(scope, id).key));
-    if (!found || 'deleted' in found.value) throw errors.noResponse(id);
-    return { reference: referenceTo(scope, id), stored: found.value };
+    const found = await findResponse(records, scope, id);
+    if (!found) throw errors.noResponse(id);
+    return { reference: { scope, key: found.key }, stored: found.stored };
   }
 
   const driveOf = async (scope: Scope, id: string) =>

@@ -3,6 +3,7 @@ import { TooLargeError } from '../errors';
 import { orderKey } from '../storage/keys';
 import type { LeasedWrite } from '../storage/leasedRecord';
 import type { Change, DueRecord } from '../storage/ports';
+import type { OutputItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
 import {
   batchId,
@@ -14,6 +15,7 @@ import {
   type DriveRecord,
   type ResponseReference,
 } from './backgroundRecords';
+import { isServerCall } from './callKinds';
 import { batchOf } from './eventBatches';
 import type { Settings } from './newResponse';
 import { itemDone, responseEvent, type ResponseEvent } from './responseEvents';
@@ -136,16 +138,8 @@ export function broken(
 }
 
 /** A call that is not carried out any more. */
-function unfinished(item: ResponseObject['output'][number]): ResponseObject['output'][number] {
-  switch (item.type) {
-    case 'file_search_call':
-    case 'code_interpreter_call':
-    case 'mcp_call':
-      return item.status === 'in_progress' ? { ...item, status: 'incomplete' } : item;
-    default:
-      return item;
-  }
-}
+const unfinished = (item: OutputItem): OutputItem =>
+  isServerCall(item) && item.status === 'in_progress' ? { ...item, status: 'incomplete' } : item;
 
 const turnChange = ({ key }: ResponseReference, value: StoredResponse): Change => ({
   op: 'replace',

@@ -3,6 +3,7 @@ import { CodeArguments } from '../agentLoop/codeArguments';
 import { CODE_INTERPRETER, FILE_SEARCH, InvalidToolCallError, queriesOf } from '../agentLoop/serverTools';
 import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
+import { isServerCall } from './callKinds';
 import type { OfferedTool } from './offeredTools';
 import { itemAdded, itemDone, itemEvent, type ResponseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
@@ -64,16 +65,10 @@ function newCall(offered: OfferedTool, key: ResponseKey, callId: string, contain
   }
 }
 
-/** The name of the events about an item. */
-const eventNames: Partial<Record<OutputItem['type'], string>> = {
-  file_search_call: 'file_search_call',
-  code_interpreter_call: 'code_interpreter_call',
-  mcp_call: 'mcp_call',
-};
-
 export class CallItem {
   item: OutputItem;
   private argumentText = '';
+  private argumentBytes = 0;
   private written: WrittenFile[] = [];
   private isWhole = false;
   private readonly code = new CodeArguments();
@@ -112,7 +107,8 @@ export class CallItem {
   /** Takes a piece of the arguments. Throws {@link InvalidToolCallError} where they grow too long. */
   async take(piece: string): Promise<void> {
     this.argumentText += piece;
-    if (Buffer.byteLength(this.argumentText) > MAX_ARGUMENT_BYTES)
+    this.argumentBytes += Buffer.byteLength(piece);
+    if (this.argumentBytes > MAX_ARGUMENT_BYTES)
       throw new InvalidToolCallError('The model called a tool with too long arguments.');
     if (!piece) return;
     const { type } = this.item;
@@ -157,13 +153,12 @@ export class CallItem {
 
   /** Whether the server carries it out. */
   get isServerCall(): boolean {
-    return this.item.type in eventNames;
+    return isServerCall(this.item);
   }
 
   /** `searching`, `interpreting`. */
   async tell(state: string): Promise<void> {
-    const name = eventNames[this.item.type];
-    if (name !== undefined) await this.emit(this.event(`${name}.${state}`));
+    if (this.isServerCall) await this.emit(this.event(`${this.item.type}.${state}`));
   }
 
   async found(results: SearchResult[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { ChatMessage, ImagePart, TextPart, ToolCall } from '../models/ports
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
+import { mcpName } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { isIncomplete } from './toldItems';
 
@@ -14,9 +15,6 @@ type Ports = Pick<ResponsesPorts, 'files' | 'inputFiles'>;
 
 /** The files that code wrote, by the id of its call. */
 export type FilesOfCalls = Record<string, WrittenFile[]>;
-
-/** How a call of an MCP server's tool is named to the model. */
-export type McpNames = (label: string, name: string) => string;
 
 /** What reads the parts of messages. */
 export interface PartReader {
@@ -78,7 +76,6 @@ function checkImageUrl(url: string, param: string): void {
 export async function chatMessages(
   items: ResponseItem[],
   parts: PartReader,
-  mcpName: McpNames,
   files: FilesOfCalls = {},
 ): Promise<ChatMessage[]> {
   const messages: ChatMessage[] = [];
@@ -109,7 +106,7 @@ export async function chatMessages(
       continue;
     }
     await flush();
-    messages.push(...(await messagesOf(item, parts, mcpName, items, files)));
+    messages.push(...(await messagesOf(item, parts, items, files)));
   }
   await flush();
   return messages;
@@ -128,7 +125,6 @@ function outputsInTurn(items: ResponseItem[]): (callId: string) => FunctionOutpu
 async function messagesOf(
   item: Exclude<ResponseItem, { type: 'function_call' }>,
   parts: PartReader,
-  mcpName: McpNames,
   items: ResponseItem[],
   files: FilesOfCalls,
 ): Promise<ChatMessage[]> {
@@ -199,7 +195,7 @@ const textIn = (parts: (TextPart | ImagePart)[]): string =>
   parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 
 /** A call that the model made of a tool of the server, with what it was told. */
-export const calledTool = (id: string, name: string, given: string, answer: string): ChatMessage[] => [
+const calledTool = (id: string, name: string, given: string, answer: string): ChatMessage[] => [
   { role: 'assistant', content: null, tool_calls: [{ id, type: 'function', function: { name, arguments: given } }] },
   { role: 'tool', tool_call_id: id, content: answer },
 ];
@@ -229,7 +225,7 @@ export const markedPassages = ({ results }: FileSearchCall, search: number) =>
 type CodeOutputs = Extract<ResponseItem, { type: 'code_interpreter_call' }>['outputs'];
 
 /** What the model is told of code that ran; `files` are those that it wrote. */
-export const codeText = (outputs: CodeOutputs, files: WrittenFile[]): string =>
+const codeText = (outputs: CodeOutputs, files: WrittenFile[]): string =>
   codeOutput({
     logs: (outputs ?? []).flatMap((output) => (output.type === 'logs' ? [output.logs] : [])),
     imageIds: (outputs ?? []).flatMap((output) => (output.type === 'image' ? [output.url] : [])),
@@ -237,7 +233,7 @@ export const codeText = (outputs: CodeOutputs, files: WrittenFile[]): string =>
   });
 
 /** What the model is told of a call of an MCP server's tool. */
-export function mcpText({ output, error }: Extract<ResponseItem, { type: 'mcp_call' }>): string {
+function mcpText({ output, error }: Extract<ResponseItem, { type: 'mcp_call' }>): string {
   if (error) return `The call failed: ${typeof error === 'string' ? error : JSON.stringify(error)}`;
   return output ?? '';
 }

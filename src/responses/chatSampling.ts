@@ -2,25 +2,39 @@
 import type { ChatRequest, Usage, UsageDetails } from '../models/ports';
 import { logprob, type Logprob } from '../wire/responseItems';
 import type { ResponseUsage } from '../wire/responses';
-import { chatResponseFormat, type Settings } from './newResponse';
+import type { ResponseTextFormat } from '../wire/responseSettings';
+import { wantsLogprobs, type Settings } from './newResponse';
 
 /** Sent only where the caller or the agent set them: models differ in what they take. */
 export function sampling({ body }: Settings): Partial<ChatRequest> {
   const format = chatResponseFormat(body.text?.format);
-  const wantsLogprobs = body.include?.includes('message.output_text.logprobs');
   return {
     ...(body.temperature != null && { temperature: body.temperature }),
     ...(body.top_p != null && { top_p: body.top_p }),
     ...(format !== undefined && { response_format: format }),
     ...(body.reasoning?.effort && { reasoning_effort: body.reasoning.effort }),
     ...(body.text?.verbosity && { verbosity: body.text.verbosity }),
-    ...(wantsLogprobs && { logprobs: true, ...(body.top_logprobs != null && { top_logprobs: body.top_logprobs }) }),
+    ...(wantsLogprobs(body) && {
+      logprobs: true,
+      ...(body.top_logprobs != null && { top_logprobs: body.top_logprobs }),
+    }),
     ...(body.service_tier && { service_tier: body.service_tier }),
     ...(body.user && { user: body.user }),
     ...(body.safety_identifier && { safety_identifier: body.safety_identifier }),
     ...(body.prompt_cache_key && { prompt_cache_key: body.prompt_cache_key }),
     ...(body.prompt_cache_retention && { prompt_cache_retention: body.prompt_cache_retention }),
     ...(body.prompt_cache_options && { prompt_cache_options: body.prompt_cache_options }),
+  };
+}
+
+/** `text.format` as chat completions have it; undefined for plain text. */
+function chatResponseFormat(format: ResponseTextFormat | null | undefined): unknown {
+  if (!format || format.type === 'text') return undefined;
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { type, name = 'response', description, schema, strict } = format;
+  return {
+    type,
+    json_schema: { name, schema, ...(description != null && { description }), ...(strict != null && { strict }) },
   };
 }
 

@@ -4,6 +4,7 @@ import { CitedText, type CitedAnswer, type Mark } from '../agentLoop/citedAnswer
 import { errors } from '../errors';
 import type { OutputItem, OutputText } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
+import { isCallersCall } from './callKinds';
 
 /** @param response Whole, with the results of its searches. Throws 502 for one that failed or was cancelled. */
 export function citedResponse({ status, error, output }: ResponseObject): CitedAnswer {
@@ -16,9 +17,7 @@ export function citedResponse({ status, error, output }: ResponseObject): CitedA
     if (part.type === 'refusal') cited.add(part.refusal, []);
     else cited.add(part.text, marksOf(part, passages));
   }
-  const waitsFor = output.flatMap((item) =>
-    item.type === 'function_call' || item.type === 'mcp_approval_request' ? [item.name] : [],
-  );
+  const waitsFor = output.filter(isCallersCall).map(({ name }) => name);
   const { text, citations } = cited;
   return { status: waitsFor.length > 0 ? 'requires_action' : status, text, citations, waitsFor };
 }

@@ -2,16 +2,18 @@
 import { text as textOf } from 'node:stream/consumers';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type { InputPart, OutputText, Refusal, ResponseItem } from '../wire/responseItems';
+import type { ResponseItem } from '../wire/responseItems';
 import type { FilesOfCalls } from './chatItems';
 import { readItems } from './conversationItems';
 import type { ConversationPlace } from './conversationRecords';
+import { sizeOf } from './itemSize';
 import type { ResponsesPorts } from './ports';
-import { responseKeyOf, type ResponseKey } from './responseIds';
+import { isOver } from './responseEvents';
+import type { ResponseKey } from './responseIds';
 import { chainPartition, TURNS, type ConversationPoint, type StoredResponse, type TurnRecord } from './responseRecords';
-import { readTurn } from './turnRecords';
+import { findResponse, readTurn } from './turnRecords';
 
-/** Responses read at once: a longer page is fewer waits for the store. */
+/** Responses read at once, at most: a longer page is fewer waits for the store. */
 const PAGE = 250;
 /** Of a longer conversation only the newest responses are read. */
 const MAX_TURNS = 2_000;
@@ -35,12 +37,11 @@ export async function previousResponse(
   scope: Scope,
   id: string,
 ): Promise<{ key: ResponseKey; order: string; stored: StoredResponse }> {
-  const key = responseKeyOf(id);
-  const found = key && (await readTurn(records, scope, key));
-  if (!key || !found || 'deleted' in found.value) throw errors.previousResponseNotFound(id);
-  const { status } = found.value.response;
-  if (status === 'queued' || status === 'in_progress') throw errors.previousResponseNotDone(id, status);
-  return { key, order: found.order, stored: found.value };
+  const found = await findResponse(records, scope, id);
+  if (!found) throw errors.previousResponseNotFound(id);
+  const { status } = found.stored.response;
+  if (!isOver(status)) throw errors.previousResponseNotDone(id, status);
+  return found;
 }
 
 /** The conversation that ends with the response `last`, which is read already. */
@@ -48,6 +49,7 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
   const newestFirst: ResponseItem[][] = [];
   const files: FilesOfCalls = {};
   let bytes = 0;
+  let largest = 1;
   let turns = 0;
   let conversation: ConversationPoint | undefined;
   const isFull = () => turns >= MAX_TURNS || bytes > MAX_BYTES;
@@ -56,7 +58,9 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     conversation = value.conversation;
     if ('deleted' in value) return;
     const items = [...(await inputOf(ports, value)), ...value.response.output];
-    bytes += items.reduce((sum, item) => sum + sizeOf(item), 0);
+    const size = items.reduce((sum, item) => sum + sizeOf(item), 0);
+    bytes += size;
+    largest = Math.max(largest, size);
     newestFirst.push(items);
     Object.assign(files, value.files);
   };
@@ -75,7 +79,8 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
     }
     const page = await ports.records.list<TurnRecord>(chainPartition(scope, at.chain), TURNS, {
       order: 'desc',
-      limit: PAGE,
+      // No more than fit, as far as one can tell by those before: a page is held whole.
+      limit: Math.max(1, Math.min(PAGE, Math.ceil((MAX_BYTES - bytes) / largest))),
       after: at.turn,
     });
     for (const { id, value } of page.records) {
@@ -95,29 +100,6 @@ export async function readChain(ports: Ports, scope: Scope, last: ResponseKey, s
   const { key, order } = conversation;
   const before = await readItems(ports, { scope, key }, { maxBytes: MAX_BYTES - bytes, upTo: order });
   return { items: [...before.items, ...items], files, isCut: before.isCut };
-}
-
-/** Of an item beside its texts, about. */
-const ITEM_BYTES = 200;
-
-/** About the bytes of the item; messages, of which there are most, are not written out for it. */
-function sizeOf(item: ResponseItem): number {
-  if (item.type !== 'message') return JSON.stringify(item).length;
-  const parts: (InputPart | OutputText | Refusal)[] = item.content;
-  return parts.reduce((sum, part) => sum + partSize(part), ITEM_BYTES);
-}
-
-function partSize(part: InputPart | OutputText | Refusal): number {
-  switch (part.type) {
-    case 'input_image':
-      return part.image_url?.length ?? 0;
-    case 'input_file':
-      return part.file_data?.length ?? 0;
-    case 'refusal':
-      return part.refusal.length;
-    default:
-      return part.text.length;
-  }
 }
 
 /** The items of a conversation, the newest that fit. */

@@ -13,6 +13,7 @@ import {
   conversationDue,
   conversationPartition,
   conversationRecord,
+  laterConversationDue,
   type ConversationPlace,
   type ConversationRecord,
 } from './conversationRecords';
@@ -21,8 +22,6 @@ import { itemOwnerOf } from './responseIds';
 
 /** Items of one write, which takes them all inline: with the records beside them less than {@link MAX_WRITE_BYTES}. */
 const GROUP = 24;
-/** When the sweep goes on with what a crash stopped. */
-const SWEEP_SECONDS = 60;
 
 type Ports = Pick<ResponsesPorts, 'records' | 'blobs' | 'now'>;
 type Stored = StoredRecord<ConversationRecord>;
@@ -68,7 +67,7 @@ export async function appendTurn(
     }
     await blobs.put(appendingBlob(place, turn), Readable.from([JSON.stringify(items)]));
     hasBlob = true;
-    const again = due ?? conversationDue(place, Math.floor(now() / 1000) + SWEEP_SECONDS, turn);
+    const again = due ?? laterConversationDue(place, now(), turn);
     const appending = { turn, done: 0, due_at: again.at };
     await records.write(conversationPartition(place), [conversationChange(found, { appending })], { add: [again] });
   });

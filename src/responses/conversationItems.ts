@@ -14,6 +14,7 @@ import {
   type ConversationPlace,
   type StoredItem,
 } from './conversationRecords';
+import { sizeOf } from './itemSize';
 import type { ResponsesPorts } from './ports';
 import { itemOwnerOf } from './responseIds';
 
@@ -69,7 +70,7 @@ export async function itemsThere({ records }: Ports, place: ConversationPlace, i
 }
 
 /**
- * The newest items that are no more than `maxBytes` as JSON together, oldest first; with `upTo` none behind that sort key. `isCut`: older ones were left out.
+ * The newest items that are about `maxBytes` together at most, oldest first; with `upTo` none behind that sort key. `isCut`: older ones were left out.
  */
 export async function readItems(
   ports: Ports,
@@ -88,7 +89,7 @@ export async function readItems(
     for (const { order, value } of page.records) {
       if (upTo !== undefined && order > upTo) continue;
       const item = await itemOf(ports, value);
-      bytes += JSON.stringify(item).length;
+      bytes += sizeOf(item);
       if (bytes > maxBytes || newestFirst.length >= MAX_ITEMS) return { items: newestFirst.reverse(), isCut: true };
       newestFirst.push(item);
     }

@@ -2,11 +2,11 @@
 import type { DueRecord } from '../storage/ports';
 import {
   appendingBlob,
-  conversationDue,
   conversationOfDue,
   conversationPartition,
   conversationRecord,
   ITEMS,
+  laterConversationDue,
   type ConversationPlace,
   type StoredItem,
 } from './conversationRecords';
@@ -14,8 +14,6 @@ import { settleTurn } from './conversationTurn';
 import type { ResponsesPorts } from './ports';
 
 const PAGE = 100;
-/** When the sweep looks again whether a response in the background is over. */
-const AGAIN_SECONDS = 60;
 
 /** Deletes the items of a conversation that is not there any more, those that `turn` was adding too. Safe to repeat. */
 export async function purgeConversation(
@@ -45,6 +43,6 @@ export async function sweepConversation(
   const isThere = (await records.get(conversationRecord(place))) !== undefined;
   if (!isThere) await purgeConversation(ports, place, turn);
   const isOpen = isThere && turn !== undefined && !(await settleTurn(ports, place, turn));
-  const again = conversationDue(place, Math.floor(now() / 1000) + AGAIN_SECONDS, turn);
+  const again = laterConversationDue(place, now(), turn);
   await records.writeDue({ remove: [due], ...(isOpen && { add: [again] }) });
 }

@@ -77,6 +77,13 @@ export const conversationDue = ({ scope, key }: ConversationPlace, at: number, t
   data: { tenant: scope.tenant, project: scope.project, key, ...(turn !== undefined && { turn }) },
 });
 
+/** How soon the sweep looks after what was begun, and again after what was not over. */
+const SWEEP_SECONDS = 60;
+
+/** As {@link conversationDue}, a minute from `now`, which is in milliseconds. */
+export const laterConversationDue = (place: ConversationPlace, now: number, turn?: string): DueRecord =>
+  conversationDue(place, Math.floor(now / 1000) + SWEEP_SECONDS, turn);
+
 /** The conversation that a due record names, and the response's turn. */
 export function conversationOfDue({ data }: DueRecord): { place: ConversationPlace; turn: string | undefined } {
   const { tenant = '', project = '', key = '', turn } = data;

@@ -8,20 +8,19 @@ import type { ResponseItem } from '../wire/responseItems';
 import { inputOf } from './context';
 import { appendTurn, conversationChange, finishAppending } from './conversationAppend';
 import {
-  conversationDue,
   conversationIdOf,
   conversationPartition,
   conversationRecord,
+  laterConversationDue,
   type ConversationPlace,
   type ConversationRecord,
 } from './conversationRecords';
 import type { ResponsesPorts } from './ports';
+import { isOver } from './responseEvents';
 import { readTurn } from './turnRecords';
 
 export const LEASE_MILLISECONDS = 10_000;
 const RENEW_MILLISECONDS = 3_000;
-/** When the sweep adds what a response that is stored has not added itself. */
-const SWEEP_SECONDS = 60;
 
 type Ports = Pick<ResponsesPorts, 'records' | 'blobs' | 'now' | 'logFault'>;
 type Stored = StoredRecord<ConversationRecord>;
@@ -61,21 +60,23 @@ export async function settleTurn(ports: Ports, place: ConversationPlace, turn: s
   const found = await readTurn(ports.records, place.scope, { chain: place.key, turn });
   if (found && !('deleted' in found.value)) {
     const { status, output } = found.value.response;
-    if (status === 'queued' || status === 'in_progress') return false;
+    if (!isOver(status)) return false;
     if (isAdded(status)) await appendTurn(ports, place, turn, [...(await inputOf(ports, found.value)), ...output]);
   }
-  await freeOf(ports, place, turn);
+  await setLease(ports, place, turn, null);
   return true;
 }
 
 /** Of a response that fails or is cancelled nothing is added. */
 const isAdded = (status: string): boolean => status === 'completed' || status === 'incomplete';
 
-async function freeOf(ports: Ports, place: ConversationPlace, turn: string): Promise<void> {
+/** Says until when the response `turn` works on the conversation, or that it does no longer (null); nothing where it has no lease. */
+async function setLease(ports: Ports, place: ConversationPlace, turn: string, until: number | null): Promise<void> {
   await withRetries(async () => {
     const found = await ports.records.get<ConversationRecord>(conversationRecord(place));
     if (found?.value.lease?.turn !== turn) return;
-    await ports.records.write(conversationPartition(place), [conversationChange(found, { lease: null })]);
+    const lease = until === null ? null : { turn, until };
+    await ports.records.write(conversationPartition(place), [conversationChange(found, { lease })]);
   });
 }
 
@@ -111,7 +112,7 @@ export class ConversationTurn {
 
   /** What the write that stores the response takes along: should this process die then, the sweep adds the items. */
   get dueChanges(): DueChanges {
-    this.due ??= conversationDue(this.place, Math.floor(this.ports.now() / 1000) + SWEEP_SECONDS, this.turn);
+    this.due ??= laterConversationDue(this.place, this.ports.now(), this.turn);
     return { add: [this.due] };
   }
 
@@ -126,7 +127,7 @@ export class ConversationTurn {
   async release(): Promise<void> {
     clearInterval(this.renewing);
     try {
-      if (!this.isAppended) await freeOf(this.ports, this.place, this.turn);
+      if (!this.isAppended) await this.setLease(null);
     } catch (error) {
       this.ports.logFault(`The conversation ${conversationIdOf(this.place.key)} could not be freed:`, error);
     }
@@ -149,12 +150,7 @@ export class ConversationTurn {
     }
   }
 
-  private async setLease(until: number): Promise<void> {
-    const { ports, place, turn } = this;
-    await withRetries(async () => {
-      const found = await ports.records.get<ConversationRecord>(conversationRecord(place));
-      if (found?.value.lease?.turn !== turn) return;
-      await ports.records.write(conversationPartition(place), [conversationChange(found, { lease: { turn, until } })]);
-    });
+  private async setLease(until: number | null): Promise<void> {
+    return setLease(this.ports, this.place, this.turn, until);
   }
 }

@@ -8,17 +8,17 @@ import type { Metadata } from '../wire/common';
 import type { ConversationObject, CreateConversationRequest } from '../wire/conversations';
 import type { InputItem, ResponseItem } from '../wire/responseItems';
 import { conversationChange } from './conversationAppend';
-import { conversationItemFinder, discardItems, itemCreations, itemOf, itemsThere } from './conversationItems';
+import { discardItems, itemCreations, itemOf, itemsThere } from './conversationItems';
 import { purgeConversation, sweepConversation } from './conversationPurge';
 import {
   CONVERSATION,
-  conversationDue,
   conversationIdOf,
   conversationPartition,
   conversationPlace,
   conversationRecord,
   itemRecord,
   ITEMS,
+  laterConversationDue,
   newConversationKey,
   type ConversationPlace,
   type ConversationRecord,
@@ -29,24 +29,14 @@ import { checkDistinct, storedItems } from './inputItems';
 import type { ResponsesPorts } from './ports';
 import { newResponseKey } from './responseIds';
 
-const SWEEP_SECONDS = 60;
-
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** The conversations of a scope. Methods throw 404 for an id that is not there. */
 export function createConversations(ports: ResponsesPorts) {
   const { records, blobs, now } = ports;
-  const seconds = (): number => Math.floor(now() / 1000);
 
   const newItems = async (place: ConversationPlace, given: InputItem[] | null | undefined): Promise<ResponseItem[]> => {
-    const items = await storedItems(
-      ports,
-      place.scope,
-      given,
-      newResponseKey(place.key),
-      conversationItemFinder(ports),
-      'items',
-    );
+    const items = await storedItems(ports, place.scope, given, newResponseKey(place.key), 'items');
     checkDistinct(items, [], 'items');
     return items;
   };
@@ -59,7 +49,7 @@ export function createConversations(ports: ResponsesPorts) {
     const conversation: ConversationObject = {
       id: conversationIdOf(place.key),
       object: 'conversation',
-      created_at: seconds(),
+      created_at: Math.floor(now() / 1000),
       metadata: body.metadata ?? {},
     };
     const value: ConversationRecord = { conversation, lease: null, last_order: lastOrder };
@@ -89,7 +79,7 @@ export function createConversations(ports: ResponsesPorts) {
     const { due, turn } = await withRetries(async () => {
       const { etag, value } = await readConversation(ports, place);
       const turn = value.appending?.turn;
-      const due = conversationDue(place, seconds() + SWEEP_SECONDS, turn);
+      const due = laterConversationDue(place, now(), turn);
       await records.write(
         conversationPartition(place),
         [{ op: 'delete', list: CONVERSATION, id: CONVERSATION, ifMatch: etag }],

@@ -11,10 +11,10 @@ import {
   type SettingsRecord,
 } from './backgroundRecords';
 import { broken, moved, over } from './backgroundWrites';
-import { isOver, WaitingEvents } from './eventBatches';
+import { WaitingEvents } from './eventBatches';
 import type { Settings } from './newResponse';
 import type { ResponsesPorts } from './ports';
-import { responseEvent, silent, type ResponseSink } from './responseEvents';
+import { isOver, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { responseIdOf } from './responseIds';
 import type { StoredResponse } from './responseRecords';
 import { readTurn } from './turnRecords';

@@ -5,7 +5,7 @@
 import type { OutputItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
 import type { EventBatch } from './backgroundRecords';
-import type { ResponseEvent } from './responseEvents';
+import { isLast, type ResponseEvent } from './responseEvents';
 
 const DELTA = /\.delta$/;
 
@@ -92,12 +92,6 @@ const OPENINGS: Partial<Record<string, ResponseObject['status']>> = {
   'response.queued': 'queued',
   'response.in_progress': 'in_progress',
 };
-
-/** Whether no event comes behind one of this type. */
-export const isLast = (type: string): boolean => /^response\.(completed|failed|incomplete|cancelled)$/.test(type);
-
-/** Whether nothing can happen to the response any more. */
-export const isOver = (status: ResponseObject['status']): boolean => status !== 'queued' && status !== 'in_progress';
 
 /** A stored event as readers get it; `response` is at least as new. */
 export function filled<T extends ResponseEvent>(event: T, response: ResponseObject): T {

@@ -4,12 +4,12 @@ import { errors } from '../errors';
 import { UnknownCursorError, type RecordPage } from '../storage/ports';
 import type { ResponseObject } from '../wire/responses';
 import { eventsList, type EventBatch, type ResponseReference } from './backgroundRecords';
-import { filled, isLast, isOver } from './eventBatches';
+import { filled } from './eventBatches';
 import type { ResponsesPorts } from './ports';
-import type { ResponseEvent } from './responseEvents';
+import { isLast, isOver, type ResponseEvent } from './responseEvents';
 import { responseIdOf } from './responseIds';
 import { chainPartition } from './responseRecords';
-import { readTurn } from './turnRecords';
+import { findResponse } from './turnRecords';
 
 /** Batches read at once. */
 const PAGE = 8;
@@ -73,7 +73,8 @@ async function batches(
 }
 
 async function responseOf({ records }: Ports, { scope, key }: ResponseReference): Promise<ResponseObject> {
-  const found = await readTurn(records, scope, key);
-  if (!found || 'deleted' in found.value) throw errors.noResponse(responseIdOf(key));
-  return found.value.response;
+  const id = responseIdOf(key);
+  const found = await findResponse(records, scope, id);
+  if (!found) throw errors.noResponse(id);
+  return found.stored.response;
 }

@@ -3,12 +3,10 @@ import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { InputItem, ResponseItem } from '../wire/responseItems';
 import { inputOf } from './context';
+import { conversationItemFinder } from './conversationItems';
 import type { ResponsesPorts } from './ports';
 import { itemOwnerOf, itemPrefixes, newItemId, type ResponseKey } from './responseIds';
 import { readTurn } from './turnRecords';
-
-/** Finds an item of a conversation. */
-export type FindConversationItem = (scope: Scope, id: string) => Promise<ResponseItem | undefined>;
 
 /**
  * The items as they are stored, with ids of that response where they bring none. Throws 404 for a reference that leads nowhere; `param` is where the request
@@ -19,7 +17,6 @@ export async function storedItems(
   scope: Scope,
   input: string | InputItem[] | null | undefined,
   key: ResponseKey,
-  inConversation: FindConversationItem,
   param = 'input',
 ): Promise<ResponseItem[]> {
   const given: InputItem[] =
@@ -29,7 +26,7 @@ export async function storedItems(
   const items: ResponseItem[] = [];
   for (const [index, item] of given.entries()) {
     if (item.type === 'item_reference') {
-      const found = (await referred(ports, scope, item.id)) ?? (await inConversation(scope, item.id));
+      const found = (await referred(ports, scope, item.id)) ?? (await conversationItemFinder(ports)(scope, item.id));
       if (!found) throw errors.noItem(item.id, `${param}[${index}]`);
       items.push(found);
     } else items.push(withId(item, key));

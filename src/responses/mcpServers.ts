@@ -13,7 +13,7 @@ type CallError =
   | { type: 'mcp_protocol_error' | 'http_error'; code: number; message: string }
   | { type: 'mcp_tool_execution_error'; content: { type: 'text'; text: string }[] };
 
-interface McpResult {
+export interface McpResult {
   output: string | null;
   error: CallError | null;
 }

@@ -4,9 +4,8 @@ import { CODE_INTERPRETER } from '../agentLoop/serverTools';
 import type { Scope } from '../scope';
 import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
-import type { ResponseTextFormat } from '../wire/responseSettings';
-import { agentReferenceOf, shownAgent } from './agentReference';
-import type { AgentSettings, ResponsesPorts } from './ports';
+import { agentOf, shownAgent } from './agentReference';
+import type { ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
 
 /** The request with what its agent decides. */
@@ -26,9 +25,9 @@ export async function settingsOf(
   asked: CreateResponseRequest,
   takesAnyPrompt: boolean,
 ): Promise<Settings> {
-  const reference = agentReferenceOf(asked);
-  const agent = reference && (await ports.agents.resolve(scope, reference, asked.structured_inputs ?? undefined));
-  const body = agent ? withAgent(asked, agent.settings) : asked;
+  const agent = await agentOf(ports.agents, scope, asked);
+  // The agent's version decides model, instructions and tools; what it leaves open is the request's.
+  const body = { ...asked, ...agent?.settings };
   const model = body.model;
   if (!model) throw errors.missingParameter('model');
   if (!ports.chat.serves(model)) {
@@ -41,12 +40,6 @@ export async function settingsOf(
   checkTogether(body, tools, takesAnyPrompt);
   await checkTools(ports, scope, tools);
   return { body, model, tools, ...(agent && { agent: { name: agent.name, version: agent.version } }) };
-}
-
-/** The agent's version decides model, instructions and tools; what it leaves open is the request's. */
-function withAgent(asked: CreateResponseRequest, settings: AgentSettings): CreateResponseRequest {
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value != null));
-  return { ...asked, ...given };
 }
 
 function checkTogether(body: CreateResponseRequest, tools: ResponseTool[], takesAnyPrompt: boolean): void {
@@ -63,8 +56,7 @@ function checkTogether(body: CreateResponseRequest, tools: ResponseTool[], takes
     throw refuse("'stream_options' is only taken with 'stream': true.", 'stream_options');
   if (body.background && body.store === false)
     throw refuse("A response in the background must be stored: leave out 'store'.", 'store');
-  const wantsLogprobs = body.include?.includes('message.output_text.logprobs');
-  if (body.top_logprobs && !wantsLogprobs)
+  if (body.top_logprobs && !wantsLogprobs(body))
     throw refuse("'top_logprobs' needs 'message.output_text.logprobs' in 'include'.", 'top_logprobs');
   checkToolChoice(body.tool_choice, tools);
   const names = tools.map((tool) =>
@@ -73,6 +65,10 @@ function checkTogether(body: CreateResponseRequest, tools: ResponseTool[], takes
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw refuse(`Invalid 'tools': more than one tool is named '${repeated}'.`, 'tools');
 }
+
+/** Whether the caller asks for the likelihoods of the answer's tokens. */
+export const wantsLogprobs = ({ include }: Pick<CreateResponseRequest, 'include'>): boolean =>
+  include?.includes('message.output_text.logprobs') ?? false;
 
 /** A choice that forces a call must be one that the tools allow. */
 function checkToolChoice(choice: ResponseToolChoice | null | undefined, tools: ResponseTool[]): void {
@@ -182,14 +178,3 @@ const wholeFunction = (tool: FunctionTool): FunctionTool => ({
   parameters: tool.parameters ?? { type: 'object', properties: {} },
   strict: tool.strict ?? false,
 });
-
-/** `text.format` as chat completions have it; undefined for plain text. */
-export function chatResponseFormat(format: ResponseTextFormat | null | undefined): unknown {
-  if (!format || format.type === 'text') return undefined;
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { type, name = 'response', description, schema, strict } = format;
-  return {
-    type,
-    json_schema: { name, schema, ...(description != null && { description }), ...(strict != null && { strict }) },
-  };
-}

@@ -26,7 +26,7 @@ export function endHeld(sink: ResponseSink): { sink: ResponseSink; tellEnd: () =
   let end: ResponseEvent | undefined;
   return {
     sink: async (event) => {
-      if (ENDS.has(event.type)) end = event;
+      if (isLast(event.type)) end = event;
       else await sink(event);
     },
     tellEnd: async () => {
@@ -34,7 +34,12 @@ export function endHeld(sink: ResponseSink): { sink: ResponseSink; tellEnd: () =
     },
   };
 }
-const ENDS = new Set(['completed', 'incomplete', 'failed', 'cancelled'].map((state) => `response.${state}`));
+
+/** Whether no event comes behind one of this type. */
+export const isLast = (type: string): boolean => /^response\.(completed|failed|incomplete|cancelled)$/.test(type);
+
+/** Whether nothing can happen to the response any more. */
+export const isOver = (status: ResponseObject['status']): boolean => status !== 'queued' && status !== 'in_progress';
 
 /** `response.created`, `response.completed` and the like. */
 export const responseEvent = (state: string, response: ResponseObject): ResponseEvent => ({

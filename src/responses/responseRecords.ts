@@ -44,7 +44,7 @@ export interface HeadRecord {
 }
 
 export const TURNS = 'turns';
-const HEAD = 'head';
+export const HEAD = 'head';
 
 export const chainPartition = (scope: Scope, chain: string): string => partitionOf(scope, 'responses', chain);
 
@@ -61,5 +61,8 @@ export const headKey = (scope: Scope, chain: string): RecordKey => ({
 });
 
 /** Where a large input is kept. */
-export const inputBlob = ({ tenant, project }: Scope, { chain, turn }: ResponseKey): string =>
-  ['responses', tenant, project, chain, turn].map(encodeURIComponent).join('/');
+export const inputBlob = (scope: Scope, { chain, turn }: ResponseKey): string => `${chainBlobs(scope, chain)}/${turn}`;
+
+/** Below which the large inputs of a chain are kept. */
+export const chainBlobs = ({ tenant, project }: Scope, chain: string): string =>
+  ['responses', tenant, project, chain].map(encodeURIComponent).join('/');

@@ -1,57 +1,34 @@
 /** The work of a response: turns of the model, and of the server's tools, until it ends or needs its caller. */
 import { patientAnswer } from '../agentLoop/modelCall';
-import type { CodeResult, FoundPassage } from '../agentLoop/ports';
-import { CODE_INTERPRETER, InvalidToolCallError, NO_CODE, toolGuidance } from '../agentLoop/serverTools';
-import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
-import { truncated, windowRoom, type PromptParts } from '../agentLoop/truncation';
+import { InvalidToolCallError } from '../agentLoop/serverTools';
 import { ModelError, type ChatEvent, type ChatMessage, type ChatRequest } from '../models/ports';
 import { contextWindow, estimatedUsage, isTooLong, smallerWindow } from '../models/promptTokens';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
-import type {
-  CodeInterpreterCall,
-  CodeOutput,
-  FileSearchCall,
-  McpCall,
-  OutputItem,
-  ResponseItem,
-} from '../wire/responseItems';
-import type { McpTool } from '../wire/responseTools';
+import type { OutputItem, ResponseItem } from '../wire/responseItems';
 import type { ResponseObject } from '../wire/responses';
+import { AnswerItems } from './answerItems';
+import { approvedCalls } from './approvedCalls';
 import { CallItem } from './callItem';
-import {
-  calledTool,
-  chatMessages,
-  codeText,
-  markedPassages,
-  mcpText,
-  searchMessages,
-  type FilesOfCalls,
-  type PartReader,
-} from './chatItems';
-import { containerFiles, noteContainerFiles } from './containerFiles';
+import { isCallersCall, isServerCall } from './callKinds';
+import { chatMessages, type FilesOfCalls, type PartReader } from './chatItems';
+import { addedUsage } from './chatSampling';
 import { INTERNAL_ERROR, McpServers, protocolError } from './mcpServers';
-import { MessageItem } from './messageItem';
-import { addedUsage, logprobsOf, sampling } from './chatSampling';
-import { toolFields } from './toolFields';
-import { codeFiles, type Settings } from './newResponse';
-import { mcpName, offeredTools, type OfferedTool } from './offeredTools';
+import { modelRequest } from './modelRequest';
+import { wantsLogprobs, type Settings } from './newResponse';
+import { offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
-import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
+import type { ResponseKey } from './responseIds';
+import { ServerCalls } from './serverCalls';
 import { isIncomplete, type ToldItem } from './toldItems';
 
 /** A model that only calls tools would go on for ever. */
 const MAX_TURNS = 100;
-/** Of all results of a response's tools together, which are stored with it. */
-const MAX_RESULT_BYTES = 1024 * 1024;
 /** Of the whole response, which is one record. */
 const MAX_RESPONSE_BYTES = 1792 * 1024;
-/** Of the files that code wrote before, how many an answer may link. */
-const LINKED_FILES = 100;
-/** Of what one piece of code prints; models read no more. */
-const MAX_LOG_CHARACTERS = 64 * 1024;
-const DEFAULT_SEARCH_RESULTS = 20;
+const INTERRUPTED_CALL =
+  'The server was interrupted while the tool was called. Whether the call took effect is not known, so it was not made again.';
 
 type Finish = Extract<ChatEvent, { type: 'finish' }>;
 
@@ -83,23 +60,16 @@ const keepsNothing: Keeper = { checkpoint: () => Promise.resolve(), pace: () => 
 
 export class ResponseWork {
   response: ResponseObject;
-  readonly files: FilesOfCalls;
-  /** What is being written and called just now, at their places in the output. */
-  private message: MessageItem | undefined;
-  private calls: CallItem[] = [];
+  /** The answer of the model that is being written. */
+  private answer: AnswerItems | undefined;
   /** Calls in the output that are being carried out, or wait for it. */
   private running: CallItem[] = [];
   private isEnding = false;
-  /** What this turn of the model has finished, at its place in the output. */
-  private finished: { index: number; item: OutputItem }[] = [];
   private offered = new Map<string, OfferedTool>();
   private history: ChatMessage[] = [];
   private readonly servers: McpServers;
-  /** What code wrote in the container before. */
-  private containerFiles: WrittenFile[] = [];
+  private readonly serverCalls: ServerCalls;
   private window: number;
-  private resultBytes = 0;
-  private usedCalls: number;
 
   constructor(
     private readonly ports: ResponsesPorts,
@@ -110,12 +80,14 @@ export class ResponseWork {
     private readonly keeper: Keeper = keepsNothing,
   ) {
     this.response = task.response;
-    this.files = { ...task.files };
     this.window = contextWindow(task.settings.model);
     this.servers = new McpServers(ports.mcp, task, emit, signal);
-    const made = this.whole.filter(({ type }) => isServerCall(type));
-    this.usedCalls = made.length;
-    for (const call of made) if ('results' in call || 'outputs' in call) this.fits(JSON.stringify(call));
+    this.serverCalls = new ServerCalls(ports, task, this.servers, signal);
+  }
+
+  /** What code wrote, by the id of its call. */
+  get files(): FilesOfCalls {
+    return this.serverCalls.files;
   }
 
   /** Moves the response to its end. Throws what stops it; {@link end} then ends what was begun. */
@@ -126,7 +98,7 @@ export class ResponseWork {
         this.ports.codeInterpreter?.prepare?.();
       await this.carryOut([...(await this.interrupted()), ...(await this.approved())]);
       // The caller's turn had come when an owner before crashed.
-      if (this.whole.some(({ type }) => isCallersCall(type))) return await this.finish({ status: 'completed' });
+      if (this.whole.some(isCallersCall)) return await this.finish({ status: 'completed' });
       for (let turn = 0; turn < MAX_TURNS; turn += 1) if (await this.turn()) return;
       throw new InvalidToolCallError(`The response was ended after ${MAX_TURNS} turns without an answer.`);
     } finally {
@@ -146,14 +118,10 @@ export class ResponseWork {
 
   private async begin(): Promise<void> {
     const { items, earlierFiles, settings } = this.task;
-    this.history = await chatMessages(items, this.parts, mcpName, earlierFiles);
+    this.history = await chatMessages(items, this.parts, earlierFiles);
     await this.servers.list(this.response.output, (added) => this.add(added));
     this.offered = offeredTools(settings.tools, this.servers.lists);
-    if (this.offered.has(CODE_INTERPRETER)) {
-      const newest = { order: 'desc' as const, limit: LINKED_FILES };
-      const { data } = await containerFiles(this.ports, this.task.scope, this.containerId, newest);
-      this.containerFiles = data.map(({ id: fileId, path }) => ({ fileId, path })).reverse();
-    }
+    await this.serverCalls.begin();
   }
 
   /** Ends what is open, and the response, as the error that stopped it has it. */
@@ -164,27 +132,13 @@ export class ResponseWork {
 
   /** Whether anything was put out that a caller could not have by asking again. */
   get hasOutput(): boolean {
-    return (
-      this.response.output.some(({ type }) => type !== 'mcp_list_tools') ||
-      this.message !== undefined ||
-      this.calls.length > 0
-    );
+    return this.response.output.some(({ type }) => type !== 'mcp_list_tools') || (this.answer?.isBegun ?? false);
   }
 
   /** What was told of that the output does not hold yet. */
   get told(): ToldItem[] {
-    const { message, calls, finished } = this;
     const { asked } = this.servers;
-    return [
-      ...finished.map((one): ToldItem => ({ ...one, told: 'whole' })),
-      ...(message ? [{ index: message.outputIndex, item: message.item('in_progress'), told: 'begun' as const }] : []),
-      ...calls.map(({ outputIndex: index, item, isShown }): ToldItem => ({
-        index,
-        item,
-        told: isShown ? 'begun' : 'nothing',
-      })),
-      ...(asked ? [{ ...asked, told: 'begun' as const }] : []),
-    ];
+    return [...(this.answer?.told ?? []), ...(asked ? [{ ...asked, told: 'begun' as const }] : [])];
   }
 
   /** The output but for what was broken off. */
@@ -192,12 +146,9 @@ export class ResponseWork {
     return this.response.output.filter((item) => !('status' in item && isIncomplete(item)));
   }
 
-  private get at(): number {
-    return Math.floor(this.ports.now() / 1000);
-  }
-
-  private get nextIndex(): number {
-    return this.response.output.length + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
+  /** How often the server's tools may still be called. */
+  private get callsLeft(): number {
+    return (this.response.max_tool_calls ?? Infinity) - this.whole.filter(isServerCall).length;
   }
 
   /** Throws where the response would not fit into a record any more; at its end what does not fit is left out. */
@@ -209,7 +160,7 @@ export class ResponseWork {
 
   /** One call of the model and what follows from it; whether the response is over with that. */
   private async turn(): Promise<boolean> {
-    const finish = await this.ask();
+    const { answer, finish } = await this.ask();
     this.count(finish);
     if (finish.reason === 'content_filter' || finish.reason === 'length') {
       await this.closeOpen();
@@ -217,10 +168,8 @@ export class ResponseWork {
       await this.finish({ status: 'incomplete', incomplete_details: { reason } });
       return true;
     }
-    await this.closeMessage('completed');
-    for (const call of this.calls) await call.argumentsEnd();
-    const calls = this.calls.splice(0);
-    this.addFinished(calls);
+    await answer.end();
+    const calls = this.addItems(answer);
     const server = calls.filter((call) => call.isServerCall);
     await this.carryOut(server);
     if (calls.length > 0 && server.length === calls.length) return false;
@@ -229,22 +178,17 @@ export class ResponseWork {
     return true;
   }
 
+  /** Adds what the answer has made to the output, at one moment: what is stored meanwhile has it in one place or the other. Returns its calls. */
+  private addItems(answer: AnswerItems): CallItem[] {
+    const { items, calls } = answer.handOn();
+    this.add(items);
+    return calls;
+  }
+
   private async finish(fields: Partial<ResponseObject>): Promise<void> {
-    this.response = { ...this.response, completed_at: fields.status === 'completed' ? this.at : null, ...fields };
+    const completed_at = fields.status === 'completed' ? Math.floor(this.ports.now() / 1000) : null;
+    this.response = { ...this.response, completed_at, ...fields };
     await this.emit(responseEvent(this.response.status, this.response));
-  }
-
-  private async closeMessage(status: 'completed' | 'incomplete'): Promise<void> {
-    if (!this.message) return;
-    const { message } = this;
-    this.message = undefined;
-    this.finished.push({ index: message.outputIndex, item: await message.end(status) });
-  }
-
-  /** Text may stand before calls and behind them. */
-  private addFinished(calls: CallItem[]): void {
-    const all = [...this.finished.splice(0), ...calls.map(({ outputIndex, item }) => ({ index: outputIndex, item }))];
-    this.add(all.sort((a, b) => a.index - b.index).map(({ item }) => item));
   }
 
   private async closeOpen(): Promise<void> {
@@ -253,23 +197,23 @@ export class ResponseWork {
       await call.cut();
       this.replace(call);
     }
-    await this.closeMessage('incomplete');
-    for (const call of this.calls) await call.cut();
-    this.addFinished(this.calls.splice(0).filter(({ isShown }) => isShown));
+    await this.answer?.cut();
+    if (this.answer) this.addItems(this.answer);
   }
 
   // Asking the model
 
   /** Asks the model, with less of what was said where the service says that its window is smaller than thought. */
-  private async ask(): Promise<Finish> {
+  private async ask(): Promise<{ answer: AnswerItems; finish: Finish }> {
     for (;;) {
       const request = await this.request();
+      const answer = this.newAnswer();
+      this.answer = answer;
       try {
-        return await this.read(request);
+        return { answer, finish: await this.read(request, answer) };
       } catch (error) {
-        const isBegun = this.message !== undefined || this.calls.length > 0;
-        const window =
-          isBegun || this.response.truncation === 'disabled' ? undefined : smallerWindow(error, this.window);
+        const isFixed = answer.isBegun || this.response.truncation === 'disabled';
+        const window = isFixed ? undefined : smallerWindow(error, this.window);
         if (window === undefined) throw isTooLong(error) ? errors.contextTooLong(error.message) : error;
         this.window = window;
       }
@@ -277,144 +221,43 @@ export class ResponseWork {
   }
 
   private async request(): Promise<ChatRequest> {
-    const { response, task, window } = this;
-    const used = response.usage?.output_tokens ?? 0;
-    const left = response.max_output_tokens === null ? undefined : Math.max(1, response.max_output_tokens - used);
-    const tools = this.toolsLeft();
-    const guidance = toolGuidance(task.settings.tools.map(({ type }) => type));
-    const instructions = [response.instructions, ...guidance].filter(Boolean).join('\n\n');
-    const whole: PromptParts = {
-      model: task.settings.model,
-      instructions: instructions ? [{ role: 'system', content: instructions }] : [],
-      history: this.history,
-      steps: await this.ownMessages(),
-      tools: tools.map(({ chat }) => chat),
-    };
-    const hasCalled = this.whole.some(({ type }) => type.endsWith('_call'));
-    const isCut = response.truncation === 'auto';
-    const parts = isCut ? ((await truncated(whole, { window: windowRoom(window, left) })) ?? whole) : whole;
-    return {
-      model: task.settings.model,
-      messages: [...parts.instructions, ...parts.history, ...parts.steps],
-      ...toolFields(tools, response, task.settings.tools, hasCalled),
-      ...sampling(task.settings),
-      ...(left !== undefined && { max_completion_tokens: left }),
-    };
-  }
-
-  /** Once the server's tools were called as often as they may be, the model is not offered them. */
-  private toolsLeft(): OfferedTool[] {
-    const { max_tool_calls: most } = this.response;
+    const { response, history, whole: output, files, parts, window } = this;
     const offered = [...this.offered.values()];
-    return most !== null && this.usedCalls >= most ? offered.filter(({ kind }) => kind === 'function') : offered;
+    // Once the server's tools were called as often as they may be, the model is not offered them.
+    const tools = this.callsLeft > 0 ? offered : offered.filter(({ kind }) => kind === 'function');
+    return modelRequest({ settings: this.task.settings, response, history, output, files, parts, tools, window });
   }
 
-  /** What the response did so far, as the model reads it. */
-  private async ownMessages(): Promise<ChatMessage[]> {
-    let search = 0;
-    const messages: ChatMessage[] = [];
-    for (const item of this.whole) {
-      if (item.type === 'file_search_call') messages.push(...searchMessages(item, search++));
-      else if (item.type === 'code_interpreter_call')
-        messages.push(
-          ...calledTool(
-            item.id,
-            item.type.replace('_call', ''),
-            JSON.stringify({ code: item.code }),
-            codeText(item.outputs, this.files[item.id] ?? []),
-          ),
-        );
-      else if (item.type === 'mcp_call')
-        messages.push(...calledTool(item.id, mcpName(item.server_label, item.name), item.arguments, mcpText(item)));
-      else messages.push(...(await chatMessages([item], this.parts, mcpName)));
-    }
-    return messages;
+  private newAnswer(): AnswerItems {
+    const { key, items, settings } = this.task;
+    const { offered, callsLeft, response, serverCalls } = this;
+    const place = {
+      key,
+      first: response.output.length,
+      items: [...items, ...response.output],
+      containerId: serverCalls.containerId,
+      offered,
+      callsLeft,
+      wantsLogprobs: wantsLogprobs(settings.body),
+      sources: () => serverCalls.sources(this.whole),
+    };
+    return new AnswerItems(place, this.emit);
   }
 
-  /** Reads an answer: its text into a message, its calls into items. */
-  private async read(request: ChatRequest): Promise<Finish> {
+  /** Reads an answer of the model. */
+  private async read(request: ChatRequest, answer: AnswerItems): Promise<Finish> {
     const written: string[] = [];
     const { scope, patientUntil } = this.task;
     const patience = { expiresAt: patientUntil, tenant: scope.tenant };
-    /** Calls of tools that may not be called any more. */
-    const ignored = new Set<number>();
     for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
       this.signal.throwIfAborted();
       await this.keeper.pace();
       if (event.type === 'finish') return this.counted(event, request, written);
       written.push(event.type === 'tool_call' ? event.arguments : event.text);
-      if (event.type === 'tool_call') {
-        if (!ignored.has(event.index)) await this.takeCall(event, ignored);
-        continue;
-      }
-      const message = this.message ?? (await this.beginMessage());
-      if (event.type === 'refusal') await message.refuse(event.text);
-      else await message.write(event.text, this.wantsLogprobs ? logprobsOf(event.logprobs) : []);
-      if (message.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
+      await answer.take(event);
+      if (answer.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
     }
     throw new ModelError('unavailable', 'The model ended its answer without saying why.');
-  }
-
-  private get wantsLogprobs(): boolean {
-    return this.task.settings.body.include?.includes('message.output_text.logprobs') ?? false;
-  }
-
-  private async beginMessage(): Promise<MessageItem> {
-    const links = new Map<string, string>();
-    addLinks(links, [...this.containerFiles, ...Object.values(this.files).flat()]);
-    const searches = this.whole.filter((item) => item.type === 'file_search_call');
-    const passages = new Map<string, FoundPassage>(searches.flatMap((call, search) => markedPassages(call, search)));
-    // Text behind the calls of a turn is a message of its own.
-    const id = newItemId(itemPrefixes.message, this.task.key);
-    this.message = new MessageItem(id, this.nextIndex, { passages, links, containerId: this.containerId }, this.emit);
-    await this.message.begin();
-    return this.message;
-  }
-
-  private readonly callOfIndex = new Map<number, CallItem>();
-
-  private async takeCall(piece: Extract<ChatEvent, { type: 'tool_call' }>, ignored: Set<number>): Promise<void> {
-    let call = this.calls.length > 0 ? this.callOfIndex.get(piece.index) : undefined;
-    if (!call) {
-      const offered = this.offered.get(piece.name ?? '');
-      if (!piece.id || !offered)
-        throw new InvalidToolCallError(
-          `The model called a tool that the response does not have: '${(piece.name ?? '').slice(0, 64)}'.`,
-        );
-      if (offered.kind !== 'function' && !this.mayCall()) {
-        ignored.add(piece.index);
-        return;
-      }
-      // Its text comes first, and is whole.
-      await this.closeMessage('completed');
-      const place = {
-        key: this.task.key,
-        callId: this.freeCallId(piece.id),
-        containerId: this.containerId,
-        outputIndex: this.nextIndex,
-      };
-      call = CallItem.begun(offered, place, this.emit);
-      if (this.calls.length === 0) this.callOfIndex.clear();
-      this.calls.push(call);
-      this.callOfIndex.set(piece.index, call);
-      if (call.isServerCall) this.usedCalls += 1;
-      await call.begin();
-    }
-    await call.take(piece.arguments);
-  }
-
-  private mayCall(): boolean {
-    const { max_tool_calls: most } = this.response;
-    return most === null || this.usedCalls < most;
-  }
-
-  /** Some local servers give every call the same id, but outputs are handed in by it. */
-  private freeCallId(id: string): string {
-    const items = [...this.task.items, ...this.response.output, ...this.calls.map(({ item }) => item)];
-    const taken = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
-    let free = id;
-    for (let number = 1; taken.has(free); number += 1) free = `${id}_${number}`;
-    return free;
   }
 
   /** Services that do not count leave it to us. */
@@ -432,9 +275,7 @@ export class ResponseWork {
   /** Calls that a crashed owner was at, and that may be made again. Those of other servers may not: nobody knows what they did. */
   private async interrupted(): Promise<CallItem[]> {
     const open = this.response.output.flatMap((item, index) =>
-      isServerCall(item.type) && 'status' in item && item.status === 'in_progress'
-        ? [new CallItem(item, index, this.emit)]
-        : [],
+      isServerCall(item) && item.status === 'in_progress' ? [new CallItem(item, index, this.emit)] : [],
     );
     for (const call of open) {
       if (call.item.type !== 'mcp_call') continue;
@@ -450,38 +291,10 @@ export class ResponseWork {
 
   /** Calls that the caller has approved with this input, and that were not made yet. */
   private async approved(): Promise<CallItem[]> {
-    const made = new Set(
-      [...this.task.items, ...this.response.output].flatMap((item) =>
-        item.type === 'mcp_call' ? [item.approval_request_id] : [],
-      ),
-    );
-    const requests = new Map(
-      this.task.items.flatMap((item) => (item.type === 'mcp_approval_request' ? [[item.id, item]] : [])),
-    );
-    const calls: McpCall[] = this.task.items.flatMap((item) => {
-      if (item.type !== 'mcp_approval_response' || !item.approve || made.has(item.approval_request_id)) return [];
-      const request = requests.get(item.approval_request_id);
-      if (!request) return [];
-      const { server_label, name, arguments: given, id: approval_request_id } = request;
-      const id = newItemId(itemPrefixes.mcp_call, this.task.key);
-      return [
-        {
-          id,
-          type: 'mcp_call',
-          status: 'in_progress',
-          server_label,
-          name,
-          arguments: given,
-          output: null,
-          error: null,
-          approval_request_id,
-        },
-      ];
-    });
-    const first = this.response.output.length;
-    this.usedCalls += calls.length;
+    const { output } = this.response;
+    const calls = approvedCalls(this.task.items, output, this.task.key);
     this.add(calls);
-    const begun = calls.map((call, index) => new CallItem(call, first + index, this.emit));
+    const begun = calls.map((call, index) => new CallItem(call, output.length + index, this.emit));
     for (const call of begun) await call.begin();
     return begun;
   }
@@ -492,95 +305,10 @@ export class ResponseWork {
     await this.keeper.checkpoint();
     this.running = [...calls];
     for (const call of calls) {
-      await this.carryOutOne(call);
+      await this.serverCalls.carryOut(call);
       this.replace(call);
       this.running.shift();
     }
     await this.keeper.checkpoint();
   }
-
-  private async carryOutOne(call: CallItem): Promise<void> {
-    const { item } = call;
-    if (item.type === 'file_search_call') {
-      await call.tell('searching');
-      await call.found((await this.search(item)).filter(({ text }) => this.fits(text)).map(resultOf));
-    }
-    if (item.type === 'code_interpreter_call') {
-      await call.tell('interpreting');
-      const outputs = await this.runCode(item);
-      await call.ran(outputs, this.files[item.id] ?? []);
-    }
-    if (item.type === 'mcp_call') {
-      const server = this.task.settings.tools.find(
-        (tool): tool is McpTool => tool.type === 'mcp' && tool.server_label === item.server_label,
-      );
-      await call.called(await this.servers.call(server, item, (text) => this.fits(text)));
-    }
-  }
-
-  private async search({ queries }: FileSearchCall): Promise<FoundPassage[]> {
-    const offered = this.offered.get('file_search');
-    if (offered?.kind !== 'file_search' || queries.length === 0) return [];
-    const {
-      vector_store_ids: stores,
-      max_num_results: limit = DEFAULT_SEARCH_RESULTS,
-      ranking_options: ranking,
-      filters,
-    } = offered.tool;
-    const options = { limit, scoreThreshold: ranking?.score_threshold ?? 0, ranking, ...(filters && { filters }) };
-    return this.ports.fileSearch.search(this.task.scope, stores, queries, options, this.signal);
-  }
-
-  private async runCode({ id, code, container_id: session }: CodeInterpreterCall): Promise<CodeOutput[]> {
-    const { images, files, logs } = code?.trim() ? await this.runInContainer(code, session) : NO_CODE;
-    this.files[id] = [...images, ...files].map(({ fileId, path }): WrittenFile => ({
-      fileId,
-      path: path.startsWith('/') ? path : `/mnt/data/${path}`,
-    }));
-    await noteContainerFiles(this.ports, this.task.scope, session, this.files[id]);
-    const kept = logs.length > MAX_LOG_CHARACTERS ? `${logs.slice(0, MAX_LOG_CHARACTERS).toWellFormed()}…` : logs;
-    return [
-      ...(kept
-        ? [{ type: 'logs' as const, logs: this.fits(kept) ? kept : 'There is no room left for this output.' }]
-        : []),
-      ...images.map(({ fileId }) => ({ type: 'image' as const, url: fileId })),
-    ];
-  }
-
-  private async runInContainer(code: string, session: string): Promise<CodeResult> {
-    const offered = this.offered.get('code_interpreter');
-    const fileIds = offered?.kind === 'code_interpreter' ? codeFiles(offered.tool) : [];
-    const { codeInterpreter } = this.ports;
-    if (!codeInterpreter) throw new InvalidToolCallError('There is no code interpreter any more.');
-    return codeInterpreter.run({ scope: this.task.scope, session, code, fileIds }, this.signal);
-  }
-
-  /** The container that the request names, or that of earlier code, or a new one. */
-  private get containerId(): string {
-    const tool = this.task.settings.tools.find(({ type }) => type === 'code_interpreter');
-    if (tool?.type === 'code_interpreter' && typeof tool.container === 'string') return tool.container;
-    const earlier = this.task.items.findLast((item) => item.type === 'code_interpreter_call');
-    return earlier?.container_id ?? `cntr_${this.task.key.chain}${this.task.key.turn}`;
-  }
-
-  private fits(text: string): boolean {
-    this.resultBytes += Buffer.byteLength(JSON.stringify(text));
-    return this.resultBytes <= MAX_RESULT_BYTES;
-  }
 }
-
-const SERVER_CALLS: readonly string[] = ['file_search_call', 'code_interpreter_call', 'mcp_call'];
-/** Those that end the response: the caller answers them. */
-const CALLERS_CALLS: readonly string[] = ['function_call', 'mcp_approval_request'];
-const isCallersCall = (type: string): boolean => CALLERS_CALLS.includes(type);
-const INTERRUPTED_CALL =
-  'The server was interrupted while the tool was called. Whether the call took effect is not known, so it was not made again.';
-const isServerCall = (type: string): boolean => SERVER_CALLS.includes(type);
-
-const resultOf = ({ fileId, filename, score, text, attributes }: FoundPassage) => ({
-  file_id: fileId,
-  filename,
-  score,
-  text,
-  attributes,
-});

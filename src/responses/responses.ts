@@ -16,7 +16,6 @@ import { creation } from './backgroundWrites';
 import { checkParts, partReader } from './chatItems';
 import { containerFile, containerFiles } from './containerFiles';
 import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
-import { conversationItemFinder } from './conversationItems';
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
 import { checkCalls, checkDistinct, storedItems } from './inputItems';
@@ -24,9 +23,10 @@ import { newResponse, settingsOf } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { failureOf } from './responseFailure';
-import { newResponseKey, responseKeyOf, type ResponseKey } from './responseIds';
+import { newResponseKey, type ResponseKey } from './responseIds';
 import {
   chainPartition,
+  HEAD,
   headKey,
   inputBlob,
   TURNS,
@@ -35,7 +35,7 @@ import {
   type StoredResponse,
   type TurnRecord,
 } from './responseRecords';
-import { packed, readTurn } from './turnRecords';
+import { findResponse, packed } from './turnRecords';
 import { ResponseWork, type ResponseTask } from './responseWork';
 
 /** Inputs of more bytes lie in a blob, so that reading a conversation stays cheap. */
@@ -70,10 +70,10 @@ export function createResponses(ports: ResponsesPorts) {
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;
     const place = body.conversation ? conversationPlace(scope, idOf(body.conversation)) : undefined;
-    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place && place.key);
+    const key = newResponseKey(before && (await isHead(scope, before.key)) ? before.key.chain : place?.key);
     const conversation = place ? await ConversationTurn.begin(ports, place, key.turn) : null;
     try {
-      const input = await storedItems(ports, scope, body.input, key, conversationItemFinder(ports));
+      const input = await storedItems(ports, scope, body.input, key);
       const context = await contextOf(scope, before, place);
       if (place) checkDistinct(input, context.items, 'input');
       const items = [...context.items, ...input];
@@ -203,22 +203,20 @@ export function createResponses(ports: ResponsesPorts) {
       });
   }
 
-  async function read(scope: Scope, id: string): Promise<StoredResponse> {
-    const key = responseKeyOf(id);
-    const found = key && (await readTurn(records, scope, key));
-    if (!found || 'deleted' in found.value) throw errors.noResponse(id);
-    return found.value;
+  async function read(scope: Scope, id: string): Promise<{ key: ResponseKey; stored: StoredResponse }> {
+    const found = await findResponse(records, scope, id);
+    if (!found) throw errors.noResponse(id);
+    return found;
   }
 
-  const get = async (scope: Scope, id: string): Promise<ResponseObject> => (await read(scope, id)).response;
+  const get = async (scope: Scope, id: string): Promise<ResponseObject> => (await read(scope, id)).stored.response;
 
   /** Deletes the response, its input and what it was answered; responses that continue it go on without it. */
   async function remove(scope: Scope, id: string): Promise<void> {
-    const key = responseKeyOf(id);
     const driven = await withRetries(async () => {
       const removal = await background.removal(scope, id);
-      const { previous, conversation, input } = await read(scope, id);
-      if (!key) return undefined;
+      const { key, stored } = await read(scope, id);
+      const { previous, conversation, input } = stored;
       const { partition, list } = turnKey(scope, key);
       const value: TurnRecord = { deleted: true, previous, conversation };
       const deleted: Change = { op: 'replace', list, id: key.turn, value };
@@ -238,7 +236,7 @@ export function createResponses(ports: ResponsesPorts) {
     id: string,
     page: PageRequest,
   ): Promise<{ data: ResponseItem[]; hasMore: boolean }> {
-    const stored = await read(scope, id);
+    const { stored } = await read(scope, id);
     const { items } = await contextBefore(ports, scope, stored);
     return pageWithin([...items, ...(await inputOf(ports, stored))], page);
   }
@@ -277,5 +275,5 @@ const idOf = (conversation: string | { id: string }): string =>
 
 const headChange = ({ turn }: ResponseKey, head: StoredRecord<HeadRecord> | undefined): Change =>
   head
-    ? { op: 'replace', list: 'head', id: 'head', value: { turn }, ifMatch: head.etag }
-    : { op: 'create', list: 'head', id: 'head', order: '', value: { turn } };
+    ? { op: 'replace', list: HEAD, id: HEAD, value: { turn }, ifMatch: head.etag }
+    : { op: 'create', list: HEAD, id: HEAD, order: '', value: { turn } };

@@ -5,7 +5,7 @@ import { timeOf } from '../storage/keys';
 import type { Blobs, Records } from '../storage/ports';
 import { conversationIdOf, conversationRecord, type ConversationRecord } from './conversationRecords';
 import type { Conversations } from './conversations';
-import { chainPartition, TURNS } from './responseRecords';
+import { chainBlobs, chainPartition, TURNS } from './responseRecords';
 
 /** Removes a chain of responses if none was added to it since that moment, in Unix milliseconds. Responses elsewhere that continue one of it go on without it. */
 export async function removeUnusedChain(
@@ -18,7 +18,7 @@ export async function removeUnusedChain(
   const newest = await records.list(partition, TURNS, { order: 'desc', limit: 1 });
   if (newest.records.some(({ order }) => !(timeOf(order) < before))) return;
   // The blobs first: the records lead to them.
-  await blobs.deleteBelow(['responses', scope.tenant, scope.project, chain].map(encodeURIComponent).join('/'));
+  await blobs.deleteBelow(chainBlobs(scope, chain));
   await records.deletePartition(partition);
 }
 

@@ -24,6 +24,24 @@ export interface ToldObjects {
   containers: string[];
 }
 
+/** What leaves out of what a stream tells whatever it has told before: events repeat their response and its items. */
+export function firstTold(): (told: ToldObjects) => ToldObjects {
+  const known = new Set<string>();
+  const first = (kind: string, ids: string[]): string[] => {
+    const fresh = ids.filter((id) => !known.has(`${kind} ${id}`));
+    for (const id of fresh) known.add(`${kind} ${id}`);
+    return fresh;
+  };
+  return (told) => {
+    const [response] = first('response', told.response === undefined ? [] : [told.response]);
+    return {
+      ...(response !== undefined && { response }),
+      items: first('item', told.items),
+      containers: first('container', told.containers),
+    };
+  };
+}
+
 /** Of a response, whole. */
 export function toldByResponse(value: unknown): ToldObjects {
   const { id, output = [] } = response.safeParse(value).data ?? {};

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Scope } from '../scope';
 import type { Records, StoredRecord } from '../storage/ports';
 import type { ResponseObject } from '../wire/responses';
-import type { ResponseKey } from './responseIds';
+import { responseKeyOf, type ResponseKey } from './responseIds';
 import { turnKey, type StoredResponse, type TurnRecord } from './responseRecords';
 
 /** What most responses have in these fields. A value may be added here, never changed: stored responses go by it. */
@@ -57,4 +57,16 @@ export async function readTurn(
   if (!found || 'deleted' in found.value) return found;
   const { value } = found;
   return { ...found, value: { ...value, response: { ...USUAL, ...value.response } } };
+}
+
+/** The response of that id; undefined where there is none, or none any more. */
+export async function findResponse(
+  records: Pick<Records, 'get'>,
+  scope: Scope,
+  id: string,
+): Promise<{ key: ResponseKey; order: string; stored: StoredResponse } | undefined> {
+  const key = responseKeyOf(id);
+  if (!key) return undefined;
+  const found = await readTurn(records, scope, key);
+  return found && !('deleted' in found.value) ? { key, order: found.order, stored: found.value } : undefined;
 }

@@ -15,8 +15,6 @@ const LIST = 'objects';
 /** Keys of records are no longer; no service gives longer ids. */
 const isId = (id: string): boolean => /^[\x21-\x7e]{1,512}$/.test(id);
 
-export type UpstreamObjects = ReturnType<typeof createUpstreamObjects>;
-
 /** The objects that were made for callers of a scope, by the upstream's ids. */
 export function createUpstreamObjects({ records, now }: { records: Records; now: () => number }) {
   const keyOf = (scope: Scope, kind: UpstreamKind, id: string): RecordKey => ({

@@ -2,7 +2,7 @@
 import type { Scope } from '../scope';
 import { COMPUTER_USE, computerUseSpellings } from '../wire/responseTools';
 import type { UpstreamResponseRequest, UpstreamTool } from '../wire/upstreamResponses';
-import { agentReferenceOf } from './agentReference';
+import { agentOf } from './agentReference';
 import type { AgentResolver } from './ports';
 
 /** What is settled here of a request. */
@@ -22,22 +22,21 @@ export async function settledHere(
   scope: Scope,
   asked: UpstreamResponseRequest,
 ): Promise<Settled> {
-  const { agent, agent_reference, structured_inputs, ...rest } = asked;
   let settled = asked;
-  let answering: Settled['agent'];
-  const reference = agentReferenceOf({ agent, agent_reference, structured_inputs });
-  if (reference) {
-    const { settings, ...resolved } = await agents.resolve(scope, reference, structured_inputs ?? undefined);
-    answering = resolved;
-    const { tools, ...others } = settings;
-    const decided = Object.fromEntries(Object.entries(others).filter(([, value]) => value != null));
-    settled = { ...rest, ...decided, ...(tools && { tools: tools.map(withContainer) }) };
+  const named = await agentOf(agents, scope, asked);
+  if (named) {
+    const { tools } = named.settings;
+    const inItsPlace = { agent: undefined, agent_reference: undefined, structured_inputs: undefined };
+    settled = { ...asked, ...inItsPlace, ...named.settings, ...(tools && { tools: tools.map(withContainer) }) };
   }
   if (settled.prompt && !settled.prompt.id) settled = { ...settled, prompt: undefined };
   const { tools, tool_choice: choice } = settled;
   if (tools?.some(isMisspelt)) settled = { ...settled, tools: tools.map(inOneSpelling) };
   if (isTyped(choice) && isMisspelt(choice)) settled = { ...settled, tool_choice: inOneSpelling(choice) };
-  return { ...(settled !== asked && { changed: settled }), ...(answering && { agent: answering }) };
+  return {
+    ...(settled !== asked && { changed: settled }),
+    ...(named && { agent: { name: named.name, version: named.version } }),
+  };
 }
 
 interface Typed {

@@ -295,11 +295,13 @@ export const outputItem = z.discriminatedUnion('type', [
 ]);
 export type OutputItem = z.infer<typeof outputItem>;
 export type OutputMessage = z.infer<typeof outputMessage>;
+export type FunctionCall = z.infer<typeof functionCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
 export type McpListTools = z.infer<typeof mcpListTools>;
 export type McpCall = z.infer<typeof mcpCall>;
+export type McpApprovalRequest = z.infer<typeof mcpApprovalRequest>;
 
 /** An item of a conversation or of a response's input (`ItemResource`, `ConversationItem`). */
 export const responseItem = z.discriminatedUnion('type', [

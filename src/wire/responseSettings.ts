@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { reasoningEffort } from './assistants';
 
 /** `TextResponseFormatConfiguration`: the JSON schema is flat, other than in chat completions. */
-export const responseTextFormat = z.discriminatedUnion('type', [
+const responseTextFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.enum(['text', 'json_object']) }),
   z.strictObject({
     type: z.literal('json_schema'),

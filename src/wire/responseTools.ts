@@ -147,7 +147,7 @@ const userLocation = z
   .nullish();
 
 /** Runs at an upstream that has Responses only, as the next two. */
-export const webSearchTool = z.strictObject({
+const webSearchTool = z.strictObject({
   type: z.enum(['web_search', 'web_search_2025_08_26']),
   filters: z.strictObject({ allowed_domains: z.array(z.string().max(256)).max(100).nullish() }).nullish(),
   user_location: userLocation,
@@ -156,20 +156,19 @@ export const webSearchTool = z.strictObject({
   custom_search_configuration: unsupportedField('There are no connections of projects.'),
 });
 
-export const webSearchPreviewTool = z.strictObject({
+const webSearchPreviewTool = z.strictObject({
   type: z.enum(['web_search_preview', 'web_search_preview_2025_03_11']),
   user_location: userLocation,
   search_context_size: searchContextSize,
   search_content_types: z.array(z.enum(['text', 'image'])).optional(),
 });
-export type WebSearchTool = z.infer<typeof webSearchTool> | z.infer<typeof webSearchPreviewTool>;
 
 /** The contract spells it in three ways (components.md 1), and this one goes out. */
 export const COMPUTER_USE = 'computer_use_preview' as const;
 export const computerUseSpellings = z.enum([COMPUTER_USE, 'computer-preview', 'computer-use-preview']);
 
 /** A screen that the caller works. */
-export const computerUseTool = z.strictObject({
+const computerUseTool = z.strictObject({
   type: computerUseSpellings.transform(() => COMPUTER_USE),
   display_width: z.number().positive(),
   display_height: z.number().positive(),

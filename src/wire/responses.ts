@@ -104,9 +104,9 @@ export const inputTokensRequest = createResponseRequest
 /** `TokenCountsResource`. */
 export const inputTokensObject = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() });
 
-export const responseError = z.object({ code: z.string(), message: z.string() });
+const responseError = z.object({ code: z.string(), message: z.string() });
 
-export const responseUsage = z.object({
+const responseUsage = z.object({
   input_tokens: z.int(),
   input_tokens_details: z.object({ cached_tokens: z.int(), cache_write_tokens: z.int() }),
   output_tokens: z.int(),

@@ -63,7 +63,7 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
     // Told at the end; until then a client that fails must not end the process.
     load.catch(() => undefined);
     await upstream.until(() => upstream.calls.chat >= CALLS_BEFORE.deployment);
-expect(await host.terminate()).toBe(0);
+    expect(await host.terminate()).toBe(0);
     expect(underWay(dataDir)).toEqual(expect.arrayContaining(['assistantRun', 'fileBatch']));
 
     host = await start('deployed', changed);

@@ -73,6 +73,15 @@ it('lists the tools of several servers, calls them, and does not list again in t
   ]);
 });
 
+it('tells the model what a server is for, as its caller describes it', async () => {
+  suite.upstream.enqueue(reply.text('Afloat.'));
+  await create({ instructions: 'Be brief.', tools: [tool(0, { server_description: 'Everything about otters.' })] });
+  expect(bodies()[0]?.messages?.[0]).toEqual({
+    role: 'system',
+    content: "Be brief.\n\nThe tools whose names begin with 'docs__' are of this server: Everything about otters.",
+  });
+});
+
 it('streams lists and calls with their events', async () => {
   suite.upstream.enqueue(call('docs__search', 'otters'), reply.text('Afloat.'));
   const names: string[] = [];
