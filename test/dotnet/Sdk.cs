@@ -34,7 +34,30 @@ public static class Sdk
     /// <summary>The client of that name, "OpenAI" or "Azure", for theories that hold for both.</summary>
     public static OpenAIClient Client(string sdk) => sdk == "Azure" ? Azure() : OpenAI();
 
+    /// <summary>Asks every 50 ms until the answer is as wanted; fails after 30 seconds with what came last.</summary>
+    public static async Task<T> Until<T>(Func<Task<T>> ask, Func<T, bool> wanted)
+    {
+        DateTime end = DateTime.UtcNow.AddSeconds(30);
+        for (;;)
+        {
+            T answer = await ask();
+            if (wanted(answer)) return answer;
+            if (DateTime.UtcNow > end) throw new TimeoutException($"Still: {System.Text.Json.JsonSerializer.Serialize(answer)}");
+            await Task.Delay(50);
+        }
+    }
+
     private static string Required(string name) =>
         Environment.GetEnvironmentVariable(name)
         ?? throw new InvalidOperationException($"{name} is not set: start these tests with 'npm run test:dotnet'.");
+}
+
+/// <summary>The names that <see cref="Sdk.Client"/> takes, for tests that hold for both SDKs.</summary>
+public class EachSdk : Xunit.TheoryData<string>
+{
+    public EachSdk()
+    {
+        Add("OpenAI");
+        Add("Azure");
+    }
 }
