@@ -12,8 +12,8 @@ interface Sent {
  * anyway, so the repetition is left out; described stores that are not the thread's stay unknown parameters.
  */
 export const withoutRepeatedResources = <Schema extends z.ZodType>(schema: Schema) =>
-  z.preprocess((sent: Sent) => {
-    const { tool_resources, ...others } = sent;
+  z.preprocess((sent: Sent | null | undefined) => {
+    const { tool_resources, ...others } = sent ?? {};
     const repeated =
       tool_resources?.file_search?.vector_stores && isDeepStrictEqual(tool_resources, others.thread?.tool_resources);
     return repeated ? others : sent;

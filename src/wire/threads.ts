@@ -195,8 +195,8 @@ const truncationStrategy = z.strictObject({
 
 /** OpenAI's .NET SDK writes `auto` with 0 messages, for none. */
 const requestedTruncationStrategy = z.preprocess(
-  (given: { type?: unknown; last_messages?: unknown }) =>
-    given.type === 'auto' && given.last_messages === 0 ? { ...given, last_messages: null } : given,
+  (given: { type?: unknown; last_messages?: unknown } | null | undefined) =>
+    given?.type === 'auto' && given.last_messages === 0 ? { ...given, last_messages: null } : given,
   truncationStrategy,
 );
 
