@@ -17,6 +17,10 @@ public class EndpointTests
     public async Task OpenAIsClientIsServedBelowEveryBasePath(string path) =>
         await RunOnce(Sdk.OpenAI(configure: options => options.Endpoint = new Uri(Sdk.Host, path)));
 
+    [Fact]
+    public async Task AzuresClientIsServedInAProject() =>
+        await RunOnce(new AzureOpenAIClient(new Uri(Sdk.Host, "api/projects/garden"), Sdk.Key));
+
     public static TheoryData<AzureOpenAIClientOptions.ServiceVersion> Versions => new(Enum.GetValues<AzureOpenAIClientOptions.ServiceVersion>());
 
     [Theory, MemberData(nameof(Versions))]
