@@ -288,6 +288,43 @@ export const errors = {
   noVectorStoreFile: (id: string) => new ApiError(404, `No file found with id '${id}' in the vector store.`),
   noFile: (id: string, param = 'id') => new ApiError(404, `No such File object: ${id}`, { param }),
   emptyFile: () => invalid('File is empty.', 'invalid_value', 'file'),
+  noUpload: notFound('upload'),
+  noUploadPart: (id: string) =>
+    invalid(`No part found with id '${id.slice(0, 128)}' in the upload.`, 'invalid_value', 'part_ids'),
+  uploadTooLarge: (maxBytes: number) =>
+    invalid(
+      `Invalid 'bytes': a file of this server may have at most ${maxBytes} bytes.`,
+      'integer_above_max_value',
+      'bytes',
+    ),
+  uploadPartTooLarge: (maxBytes: number) =>
+    new ApiError(413, `A part may have at most ${maxBytes} bytes. Send its content in several.`, {
+      code: 'request_too_large',
+      param: 'data',
+    }),
+  uploadFull: (maxParts: number, maxBytes: number) =>
+    invalid(
+      `The upload holds all that it may: ${maxParts} parts or ${maxBytes} bytes. Complete it, or cancel it and create another.`,
+      'limit_exceeded',
+      'data',
+    ),
+  uploadNotPending: (id: string, status: string) =>
+    invalid(
+      `Upload '${id.slice(0, 128)}' is ${status}: it takes no parts, and can be neither completed nor cancelled. Create a new one.`,
+      'invalid_state',
+    ),
+  uploadBytesDiffer: (expected: number, got: number) =>
+    invalid(
+      `The parts have ${got} bytes together, but the upload was created for ${expected}. Name all of its parts, each in its place.`,
+      'invalid_value',
+      'part_ids',
+    ),
+  uploadChecksumDiffers: (got: string) =>
+    invalid(
+      `The MD5 checksum of the parts in this order is ${got}, and not the one that was given. Check the order of 'part_ids', or send the part that is wrong again.`,
+      'invalid_value',
+      'md5',
+    ),
   vectorStoreExpired: (id: string) => invalid(`Vector store '${id}' has expired.`, 'vector_store_expired'),
 
   modelNotFound: (model: string) =>

@@ -29,6 +29,7 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { uploadsFamily } from './uploads';
 import { upstreamConversationOperations } from './upstreamConversations';
 import { withUpstreamMode } from './upstreamMode';
 import { upstreamResponseOperations } from './upstreamResponses';
@@ -74,6 +75,7 @@ export const families: Family[] = [
   { name: 'threads', operations: [...threadOperations, ...messageFileOperations, ...runOperations].map(inCallersForm) },
   schedulesFamily,
   filesFamily,
+  uploadsFamily,
   vectorStoresFamily,
   syncsFamily,
   responses,

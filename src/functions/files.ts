@@ -23,7 +23,7 @@ const fileParams = pathParams('file_id');
 const EXPIRY_SINCE = '2025-03-01';
 
 /** The file in the form of the api-version. */
-function shownFile({ apiVersion }: Pick<Call, 'apiVersion'>, { expires_at, ...file }: FileObject) {
+export function shownFile({ apiVersion }: Pick<Call, 'apiVersion'>, { expires_at, ...file }: FileObject) {
   // `preview`, `latest` and `v1` sort behind every date.
   return apiVersion !== undefined && apiVersion < EXPIRY_SINCE ? file : { ...file, expires_at };
 }

@@ -6,6 +6,7 @@ import { startLines } from '../startLines';
 import { triggerSettings } from '../triggerSettings';
 import { registerCatchAll, registerFamily, registerOpen } from '../http/family';
 import { openApiDocument } from '../http/openApi';
+import { registerBlobUploads } from './blobUploads';
 import { families } from './families';
 import { registerHealth } from './health';
 import { registerIngestion } from './ingestion';
@@ -14,7 +15,6 @@ import { registerResponseActivities } from './responseActivities';
 import { registerRunActivities } from './runActivities';
 import { registerScheduleActivities } from './scheduleActivities';
 import { registerSyncActivities } from './syncActivities';
-import { registerUploads } from './uploads';
 
 app.setup({ enableHttpStream: true });
 app.hook.appStart(async () => {
@@ -35,5 +35,5 @@ registerScheduleActivities();
 registerSyncActivities();
 registerIngestion();
 const { uploads, maintenanceSeconds } = triggerSettings();
-registerUploads(uploads);
+registerBlobUploads(uploads);
 registerMaintenance(maintenanceSeconds);

@@ -14,6 +14,7 @@ import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
 import { INDEX_UPKEEP_DUE } from '../retrieval/indexUpkeep';
+import { UNMADE_FILE_DUE, UPLOAD_DUE } from '../retrieval/uploadRecords';
 import { SYNC_DUE } from '../retrieval/syncRecords';
 import { RESPONSE_DUE, RESPONSE_EVENTS_DUE } from '../responses/backgroundRecords';
 import { sweepEvents, sweepResponse } from '../responses/responseSweep';
@@ -87,6 +88,8 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),
     [STORE_EXPIRY_DUE]: async (due) => retrieval.expiry.store(due),
     [FILE_EXPIRY_DUE]: async (due) => retrieval.expiry.file(due),
+    [UPLOAD_DUE]: async (due) => retrieval.uploadSweep.upload(due),
+    [UNMADE_FILE_DUE]: async (due) => retrieval.uploadSweep.unmadeFile(due),
     [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
     [RETENTION_DUE]: async (due) => retention.due(due),

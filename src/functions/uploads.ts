@@ -1,37 +1,75 @@
-/** Blobs put at `uploads/{vector_store_id}/{name}` are ingested into that vector store. */
-import { app, type InvocationContext } from '@azure/functions';
-import * as df from 'durable-functions';
+/** `/uploads`: large files that come in parts (openai-2026-08; Azure OpenAI has the same). */
 import { services } from '../app';
-import type { Upload } from '../retrieval/uploadFailures';
-import type { UploadTrigger } from '../triggerSettings';
-import { startFileBatch } from './ingestion';
+import type { Family } from '../http/family';
+import { readUpload } from '../http/multipart';
+import { operation, pathParams, type Call } from '../http/operation';
+import { validate } from '../http/validation';
+import type { ShownUpload } from '../retrieval/uploads';
+import {
+  addUploadPartFields,
+  completeUploadRequest,
+  createUploadRequest,
+  uploadObject,
+  uploadPartObject,
+} from '../wire/uploads';
+import { shownFile } from './files';
 
-/** Registers the blob trigger, whose host polls the container or is told of new blobs by Event Grid. */
-export function registerUploads({ container, source }: UploadTrigger): void {
-  app.storageBlob('uploads', {
-    // The host's parameters are greedy, so names with slashes end up in the first: `uploadOf` splits the path itself.
-    path: `${container}/{vector_store_id}/{name}`,
-    connection: 'AzureWebJobsStorage',
-    ...(source === 'EventGrid' && { source }),
-    extraInputs: [df.input.durableClient()],
-    // The blob is read as a stream, not from the buffer that the host brings. What is thrown here is tried again, and ends as poison.
-    handler: async (_blob: unknown, context: InvocationContext) => {
-      const path = String(context.triggerMetadata?.blobTrigger);
-      const upload = uploadOf(path, container);
-      if (!upload) return context.debug(`The blob '${path}' is no upload.`);
-      const outcome = await (await services()).retrieval.attachUpload(upload);
-      if ('failed' in outcome) return context.error(`The upload '${path}' cannot be ingested: ${outcome.failed}`);
-      if ('absent' in outcome) return context.warn(`The upload '${path}' was gone before it was read.`);
-      if (outcome.leftOut.length > 0) {
-        context.warn(`Metadata of '${path}' beyond the limits of attributes: ${outcome.leftOut.join(', ')}`);
-      }
-      await startFileBatch(context, outcome.job);
-    },
-  });
-}
+const uploadParams = pathParams('upload_id');
 
-/** `uploads/vs_1/a/b.txt` → store `vs_1`, name `a/b.txt`. Event Grid tells of other blobs too, where its subscription has no filter. */
-function uploadOf(path: string, uploads: string): Upload | undefined {
-  const [, container, storeId, name] = /^([^/]+)\/([^/]+)\/(.+)$/s.exec(path) ?? [];
-  return container === uploads && storeId !== undefined && name !== undefined ? { storeId, name } : undefined;
-}
+/** The upload with its file in the form of the api-version. */
+const shown = (call: Pick<Call, 'apiVersion'>, { file, ...upload }: ShownUpload) => ({
+  ...upload,
+  file: file && shownFile(call, file),
+});
+
+const createUpload = operation({
+  method: 'post',
+  path: '/uploads',
+  summary: 'Create an upload, to which the parts of a large file are added',
+  body: createUploadRequest,
+  response: uploadObject,
+  handle: async (call) => shown(call, await (await services()).retrieval.uploads.create(call.scope, call.body)),
+});
+
+const addUploadPart = operation({
+  method: 'post',
+  path: '/uploads/{upload_id}/parts',
+  summary: 'Add a part to an upload',
+  params: uploadParams,
+  body: 'raw',
+  response: uploadPartObject,
+  handle: async ({ scope, params, request, toleratesUnknownFields }) =>
+    (await services()).retrieval.uploads.addPart(scope, params.upload_id, async (take) => {
+      const { fields, file } = await readUpload(request, take, 'data');
+      validate(addUploadPartFields, Object.fromEntries(fields), toleratesUnknownFields);
+      return file;
+    }),
+});
+
+const completeUpload = operation({
+  method: 'post',
+  path: '/uploads/{upload_id}/complete',
+  summary: 'Complete an upload: its parts become a file',
+  params: uploadParams,
+  body: completeUploadRequest,
+  response: uploadObject,
+  handle: async (call) => {
+    const { uploads } = (await services()).retrieval;
+    return shown(call, await uploads.complete(call.scope, call.params.upload_id, call.body));
+  },
+});
+
+const cancelUpload = operation({
+  method: 'post',
+  path: '/uploads/{upload_id}/cancel',
+  summary: 'Cancel an upload',
+  params: uploadParams,
+  response: uploadObject,
+  handle: async (call) =>
+    shown(call, await (await services()).retrieval.uploads.cancel(call.scope, call.params.upload_id)),
+});
+
+export const uploadsFamily: Family = {
+  name: 'uploads',
+  operations: [createUpload, addUploadPart, completeUpload, cancelUpload],
+};

@@ -15,18 +15,20 @@ export interface Upload<T> {
 }
 
 /**
- * Reads a form with at most one file, in part `file`. `store` must consume the stream it is given; the form's fields may come after it. Throws
+ * Reads a form with at most one file, in the part of that name. `store` must consume the stream it is given; the form's fields may come after it. Throws
  * 415 for another content type and 400 for a broken form; rejects with the error of `store`.
  */
 export async function readUpload<T>(
   request: Request,
   store: (content: Readable, filename: string) => Promise<T>,
+  filePart = 'file',
 ): Promise<Upload<T>> {
+  const brokenForm = (error: unknown): Error => brokenFormOf(filePart, error);
   const contentType = request.headers.get('content-type') ?? 'none';
   if (!/^multipart\/form-data\b/i.test(contentType) || !request.body)
     throw errors.wrongContentType(contentType, 'multipart/form-data');
   const upload: Upload<T> = { fields: new Map(), file: undefined };
-  const form = openForm(contentType);
+  const form = openForm(contentType, filePart);
   let stored: Promise<void> | undefined;
   let part: BusboyFileStream | undefined;
   const parsed = new Promise<void>((resolve, reject) => {
@@ -40,7 +42,7 @@ export async function readUpload<T>(
     form.on('file', (name: string, content: BusboyFileStream, filename: string | undefined) => {
       // What breaks the part breaks the form or its consumer too, and is reported there.
       content.on('error', () => undefined);
-      if (name !== 'file' || stored) {
+      if (name !== filePart || stored) {
         content.resume();
         reject(errors.invalidParameter(`Unknown parameter: '${name}'.`, 'unknown_parameter', name));
         return;
@@ -76,22 +78,25 @@ export async function readUpload<T>(
   return upload;
 }
 
-function openForm(contentType: string): BusboyInstance {
+function openForm(contentType: string, filePart: string): BusboyInstance {
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
       limits: { fields: MAX_FIELDS, files: 2, fieldSize: MAX_FIELD_BYTES },
+      // `curl -F data=…` sends content without a file's name.
+      isPartAFile: (name, type, filename) =>
+        name === filePart || filename !== undefined || type === 'application/octet-stream',
     });
   } catch (error) {
-    throw brokenForm(error);
+    throw brokenFormOf(filePart, error);
   }
 }
 
-function brokenForm(error: unknown): Error {
+function brokenFormOf(filePart: string, error: unknown): Error {
   const reason = error instanceof Error ? error.message : 'not a form';
   return errors.invalidParameter(
-    `The multipart form is broken: ${reason}. Send multipart/form-data with a 'file' part.`,
+    `The multipart form is broken: ${reason}. Send multipart/form-data with a '${filePart}' part.`,
     'invalid_form',
-    'file',
+    filePart,
   );
 }

@@ -1,11 +1,12 @@
 /** Files: uploaded once, kept as a blob, and named by other objects (`/files`). */
 import type { Readable } from 'node:stream';
-import { ApiError, errors } from '../errors';
+import { errors } from '../errors';
 import type { Scope } from '../scope';
 import { newId, orderKey, partitionOf } from '../storage/keys';
-import { BlobTooLargeError, type BlobInfo, type Change, type RecordKey } from '../storage/ports';
+import { BlobTooLargeError, type BlobInfo, type Change, type DueChanges, type RecordKey } from '../storage/ports';
 import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
 import { fileExpiryDue } from './expiryDue';
+import { receiveContent, type TakeContent } from './receivedContent';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
 
@@ -22,8 +23,8 @@ export interface ReceivedFile {
   bytes: number;
 }
 
-/** Takes the content while it arrives. */
-export type ReceiveContent = (content: Readable, filename: string) => Promise<ReceivedFile>;
+/** What a file is made of when its content is stored. */
+type StoredContent = Omit<CreateFileFields, 'purpose'> & Pick<FileObject, 'purpose'> & ReceivedFile;
 
 export type Files = ReturnType<typeof createFiles>;
 
@@ -65,9 +66,10 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     return files;
   }
 
-  async function store(scope: Scope, id: string, content: Readable): Promise<BlobInfo> {
+  /** Stores the content of the file to be. Throws 413 for one that is too large, and the reason of the signal. */
+  async function store(scope: Scope, id: string, content: Readable, signal?: AbortSignal): Promise<BlobInfo> {
     try {
-      return await blobs.put(fileBlob(scope, id), content, { maxBytes: maxFileBytes });
+      return await blobs.put(fileBlob(scope, id), content, { maxBytes: maxFileBytes, signal });
     } catch (error) {
       if (error instanceof BlobTooLargeError) throw errors.bodyTooLarge(error.maxBytes);
       throw error;
@@ -80,43 +82,26 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
    */
   async function create(
     scope: Scope,
-    receive: (take: ReceiveContent) => Promise<{ file: ReceivedFile | undefined; fields: CreateFileFields }>,
+    receive: (take: TakeContent<ReceivedFile>) => Promise<{ file: ReceivedFile | undefined; fields: CreateFileFields }>,
   ): Promise<FileObject> {
     const id = newId('file-');
-    let stored = false;
-    // Kept here, because the reader of the form may have ended, or met the end of its stream, before it hears of the refusal.
-    let refusal: unknown;
-    const take: ReceiveContent = async (content, given) => {
-      try {
-        const filename = usableName(given);
-        const { size } = await store(scope, id, content);
-        stored = true;
-        if (size === 0) throw errors.emptyFile();
-        return { id, filename, bytes: size };
-      } catch (error) {
-        refusal = error;
-        throw error;
-      }
+    const take: TakeContent<ReceivedFile> = async (content, given) => {
+      const filename = usableName(given);
+      const { size } = await store(scope, id, content);
+      if (size === 0) throw errors.emptyFile();
+      return { id, filename, bytes: size };
     };
-    try {
-      const { file, fields } = await receive(take);
-      if (refusal) throw refusal;
+    const discard = async (): Promise<void> => blobs.delete(fileBlob(scope, id));
+    return receiveContent({ store: take, discard }, receive, async ({ file, fields }) => {
       if (!file) throw errors.missingParameter('file');
       const { filename = file.filename, ...rest } = fields;
-      return await save(scope, { ...rest, id, bytes: file.bytes, filename: usableName(filename) });
-    } catch (error) {
-      if (stored) await blobs.delete(fileBlob(scope, id));
-      throw refusal instanceof ApiError ? refusal : error;
-    }
+      return save(scope, { ...rest, id, bytes: file.bytes, filename: usableName(filename) });
+    });
   }
 
-  async function save(
-    scope: Scope,
-    file: Omit<CreateFileFields, 'purpose'> & Pick<FileObject, 'purpose'> & ReceivedFile,
-  ): Promise<FileObject> {
-    const { id, filename, bytes, purpose, expires_after: policy } = file;
+  function described({ id, filename, bytes, purpose, expires_after: policy }: StoredContent): FileObject {
     const life = policy?.seconds ?? (purpose === 'batch' ? BATCH_LIFE_SECONDS : undefined);
-    const value: FileObject = {
+    return {
       id,
       object: 'file',
       bytes,
@@ -127,12 +112,27 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
       status: 'processed',
       status_details: null,
     };
-    const { partition, list } = fileKey(scope, id);
+  }
+
+  async function save(scope: Scope, file: StoredContent): Promise<FileObject> {
+    const value = described(file);
+    const { partition, list, id } = fileKey(scope, file.id);
     const known = await records.get(fileKey(scope, id));
     const change: Change = known
       ? { op: 'replace', list, id, value, ifMatch: known.etag }
       : { op: 'create', list, id, order: orderKey(now()), value };
     await records.write(partition, [change], { add: fileExpiryDue(scope, value) });
+    return value;
+  }
+
+  /** Makes the file of content that is stored, in one write with other changes of the partition of {@link fileKey}. Throws ConflictError. */
+  async function make(scope: Scope, file: StoredContent, changes: Change[], due: DueChanges): Promise<FileObject> {
+    const value = described(file);
+    const { partition, list, id } = fileKey(scope, file.id);
+    await records.write(partition, [{ op: 'create', list, id, order: orderKey(now()), value }, ...changes], {
+      ...due,
+      add: [...(due.add ?? []), ...fileExpiryDue(scope, value)],
+    });
     return value;
   }
 
@@ -172,27 +172,27 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
     return { id, object: 'file', deleted: true };
   }
 
-  return { create, put, get, findAll, list, content, remove };
+  return { create, store, make, put, get, findAll, list, content, remove };
 }
 
 /** A name with the folders it has in a container, each segment as {@link usableName}. */
 function usablePath(given: string): string {
   const segments = given.split('/').filter((segment) => segment.trim() !== '');
-  return segments.length > 1 ? segments.map(usableName).join('/') : usableName(given);
+  return segments.length > 1 ? segments.map((segment) => usableName(segment)).join('/') : usableName(given);
 }
 
 /** The last segment of the name without control characters. Throws 400 if that is empty or over 255 characters. */
-function usableName(given: string): string {
+export function usableName(given: string, param = 'file'): string {
   const name = (given.split(/[\\/]/).at(-1) ?? '')
     .replace(/\p{Cc}/gu, '')
     .toWellFormed()
     .trim();
   if (name === '' || name === '.' || name === '..') {
-    throw errors.invalidParameter("Invalid 'file': it has no file name.", 'invalid_value', 'file');
+    throw errors.invalidParameter(`Invalid '${param}': it has no file name.`, 'invalid_value', param);
   }
   if (name.length > MAX_NAME_CHARACTERS) {
-    const message = `Invalid 'file': its name is longer than ${MAX_NAME_CHARACTERS} characters.`;
-    throw errors.invalidParameter(message, 'string_above_max_length', 'file');
+    const message = `Invalid '${param}': its name is longer than ${MAX_NAME_CHARACTERS} characters.`;
+    throw errors.invalidParameter(message, 'string_above_max_length', param);
   }
   return name;
 }

@@ -14,6 +14,8 @@ import { storeWrites } from './storeWrites';
 import { createMirror } from './mirror';
 import { createSyncs, type Syncs, type SyncSource } from './syncs';
 import { createUploadFailures } from './uploadFailures';
+import { createUploads, type Uploads } from './uploads';
+import { createUploadSweep, type UploadSweep } from './uploadSweep';
 import { createVectorStoreFiles, type VectorStoreFiles } from './vectorStoreFiles';
 import { createVectorStores, type VectorStores } from './vectorStores';
 
@@ -28,6 +30,8 @@ export interface Retrieval {
   expiry: Expiry;
   indexUpkeep: IndexUpkeep;
   search: Search;
+  uploads: Uploads;
+  uploadSweep: UploadSweep;
   attachUpload: BlobUploads;
   syncs: Syncs;
 }
@@ -58,6 +62,8 @@ export function createRetrieval(ports: RetrievalPorts, { source, containersOf }:
     expiry: createExpiry(ports, writeStore),
     indexUpkeep: createIndexUpkeep(ports),
     search: createSearch(ports, vectorStores),
+    uploads: createUploads(ports, files),
+    uploadSweep: createUploadSweep(ports),
     attachUpload: createBlobUploads(ports, files, vectorStores, attachFiles, uploadFailures),
   };
 }

@@ -11,7 +11,7 @@ import type { Blobs, Records } from '../storage/ports';
 import { AUDIT, removeOldAudit } from './auditLog';
 import type { RemoveUnused } from './retention';
 
-/** Objects with a partition of their own are looked at one by one, the files of a scope some at a time. */
+/** Objects with a partition of their own are looked at one by one, the files of a scope some at a time. Uploads are forgotten by themselves, after a day. */
 export function agingKinds({
   records,
   blobs,

@@ -60,6 +60,7 @@ async function everything(): Promise<Record<string, string>> {
     item_id: await first(`/conversations/${conversation_id}/items`),
     response_id: await made('/responses', { model: MODEL, input: 'secret' }),
     schedule_id: await made('/schedules', { cron: '0 0 1 1 *', run }),
+    upload_id: await made('/uploads', { bytes: 1, filename: 'a', purpose: 'assistants', mime_type: 'text/plain' }),
     sync_id: await made('/syncs', { vector_store_id, container: 'documents' }),
   };
 }
@@ -75,6 +76,7 @@ const bodies = ({ assistant_id, file_id }: Record<string, string>): object[] => 
   { query: 'otters' },
   { items: [{ role: 'user', content: 'x' }] },
   { tool_outputs: [] },
+  { part_ids: [] },
   { input: 'x' },
   {
     ...{ type: 'message', id: '1', text: 'x', channelId: 'test', deliveryMode: 'expectReplies' },

@@ -98,7 +98,7 @@ describe('main.parameters.json', () => {
 });
 
 test('the subscription leads to the blob trigger of the package and its container', () => {
-  const source = read('src/functions/uploads.ts');
+  const source = read('src/functions/blobUploads.ts');
   const { parameters } = bicep('infra/app/blobSubscription.bicep');
   expect(plainText(parameters.get('functionName')?.default)).toBe(/app\.storageBlob\('(\w+)'/.exec(source)?.[1]);
   const container = plainText(parameters.get('containerName')?.default);

@@ -39,7 +39,14 @@ async function fill(openai: OpenAI, base: string) {
     purpose: 'assistants',
     expires_after: { anchor: 'created_at', seconds: 3600 },
   });
-  return { file, store, assistant, thread, response, conversation, expiring };
+  const upload = await openai.uploads.create({
+    bytes: 200_000,
+    filename: 'c.txt',
+    purpose: 'assistants',
+    mime_type: 'text/plain',
+  });
+  await openai.uploads.parts.create(upload.id, { data: await toFile(Buffer.from(long), 'part') });
+  return { file, store, assistant, thread, response, conversation, expiring, upload };
 }
 
 interface Line {
@@ -60,14 +67,17 @@ it('exports every record of the tenant and the contents of its files, and nothin
   await fill(host.openai('beta'), host.url);
   await createKey(host.dataDir, ['--tenant', 'alpha']);
   const exported = await tenantCommand(host.dataDir, ['export', '--tenant', 'alpha', '--to', folder]);
-  expect(exported.stderr).toMatch(/\d+ records and 4 files of alpha/);
+  expect(exported.stderr).toMatch(/\d+ records and 5 files of alpha/);
   expect(exported.code).toBe(0);
   const threads = await linesOf('threads');
   expect(threads.filter(({ list, object }) => list === 'messages' && object === made.thread.id)).toHaveLength(2);
   expect(threads.filter(({ list }) => list === 'runs')).toHaveLength(1);
   expect(new Set(threads.map(({ project }) => project))).toEqual(new Set(['-', 'p1']));
   expect((await linesOf('assistants')).map(({ id }) => id)).toEqual([made.assistant.id]);
-  expect((await linesOf('files')).map(({ id }) => id)).toEqual([made.file.id, made.expiring.id]);
+  expect((await linesOf('files')).map(({ id }) => id)).toEqual([made.file.id, made.expiring.id, made.upload.id]);
+  expect((await linesOf('uploads')).map(({ object, list }) => ({ object, list }))).toEqual([
+    { object: made.upload.id, list: 'parts' },
+  ]);
   expect((await linesOf('audit')).length).toBeGreaterThan(5);
   expect(await readFile(join(folder, 'files', '-', made.file.id), 'utf8')).toBe(content);
   const blobs = await readdir(join(folder, 'blobs'), { recursive: true, withFileTypes: true });
@@ -76,7 +86,7 @@ it('exports every record of the tenant and the contents of its files, and nothin
       .filter((entry) => entry.isFile())
       .map(async ({ parentPath, name }) => readFile(join(parentPath, name), 'utf8')),
   );
-  expect(texts).toHaveLength(2);
+  expect(texts).toHaveLength(3);
   for (const text of texts) expect(text).toContain(long);
   const keys = await readFile(join(folder, 'api_keys.jsonl'), 'utf8');
   expect(JSON.parse(keys)).toMatchObject({ tenant: 'alpha', prefix: expect.stringMatching(/^aof_/) });
@@ -117,7 +127,7 @@ it('deletes everything of the tenant beside a host that goes on, and leaves othe
   const deleted = await tenantCommand(host.dataDir, ['delete', '--tenant', 'alpha'], 'alpha\n');
   expect(deleted.stderr).toContain('Nothing of alpha is left.');
   expect(deleted.code).toBe(0);
-  expect(JSON.parse(deleted.stdout)).toMatchObject({ api_keys: 1, vector_stores: 1, blobs: 4 });
+  expect(JSON.parse(deleted.stdout)).toMatchObject({ api_keys: 1, vector_stores: 1, blobs: 5 });
   await expect(host.openai().beta.threads.retrieve(made.thread.id)).rejects.toMatchObject({ status: 404 });
   expect((await host.openai().files.list()).data).toEqual([]);
   await eventually('the key is known no more', async () =>

@@ -9,6 +9,7 @@ import { inputTokensObject, responseObject } from '../../src/wire/responses';
 import { scheduleObject } from '../../src/wire/schedules';
 import { syncObject } from '../../src/wire/syncs';
 import { fileCitation, filePath, messageObject, runObject, runStepObject, threadObject } from '../../src/wire/threads';
+import { uploadObject, uploadPartObject } from '../../src/wire/uploads';
 import {
   fileBatchObject,
   fileContentPage,
@@ -75,6 +76,10 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['GET', '/files/{}', fileObject],
   ['GET', '/files/{}/content', 'raw'],
   ['DELETE', '/files/{}', deletedObject('file')],
+  ['POST', '/uploads', uploadObject],
+  ['POST', '/uploads/{}/parts', uploadPartObject],
+  ['POST', '/uploads/{}/complete', uploadObject],
+  ['POST', '/uploads/{}/cancel', uploadObject],
   ['GET', '/vector_stores', listOf(vectorStoreObject)],
   ['POST', '/vector_stores', vectorStoreObject],
   ['GET', STORE, vectorStoreObject],

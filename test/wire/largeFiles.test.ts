@@ -1,6 +1,8 @@
-/** Files of 200 MB: those with little text are ingested, those with too much fail with a reason, and the host's memory stays bounded. */
+/** Files of 200 MB and more: those with little text are ingested, those with too much fail with a reason, and the host's memory stays bounded. */
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { toFile } from 'openai';
 import { pdfWithImages, repeated } from '../fixtures/documents/largeFiles';
 import { pptxFile } from '../fixtures/documents/officeFile';
 import { startHost, type Host } from '../support/host';
@@ -103,3 +105,32 @@ it.each([
   },
   120_000,
 );
+
+it('384 MB that come in parts become a file, in bounded memory', async () => {
+  const before = memory();
+  const { uploads, files } = host.openai();
+  const part = randomBytes(64 * MB);
+  const upload = await uploads.create({
+    bytes: 6 * part.length,
+    filename: 'huge.bin',
+    purpose: 'assistants',
+    mime_type: 'application/octet-stream',
+  });
+  const hash = createHash('md5');
+  const part_ids: string[] = [];
+  for (let pair = 0; pair < 3; pair += 1) {
+    const made = [part, part].map(async (data) =>
+      uploads.parts.create(upload.id, { data: await toFile(data, 'part') }),
+    );
+    part_ids.push(...(await Promise.all(made)).map(({ id }) => id));
+    hash.update(part).update(part);
+  }
+  const md5 = hash.digest('hex');
+  const { file } = await uploads.complete(upload.id, { part_ids, md5 });
+  expect(file?.bytes).toBe(384 * MB);
+  const content = await files.content(file?.id ?? '');
+  const read = createHash('md5');
+  for await (const chunk of content.body as unknown as AsyncIterable<Uint8Array>) read.update(chunk);
+  expect(read.digest('hex')).toBe(md5);
+  expect(memory() - before).toBeLessThan(300);
+}, 120_000);
