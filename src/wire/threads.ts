@@ -11,7 +11,7 @@ import {
   toolResources,
   type ToolResources,
 } from './assistants';
-import { distinctIds, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
+import { callId, distinctIds, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Messages
 
@@ -237,7 +237,7 @@ export type CreateThreadAndRunRequest = Omit<z.infer<typeof createThreadAndRunRe
 /** `submitToolOutputsRunRequest`. */
 export const submitToolOutputsRequest = z
   .strictObject({
-    tool_outputs: z.array(z.strictObject({ tool_call_id: objectId, output: z.string().max(512 * 1024) })).max(128),
+    tool_outputs: z.array(z.strictObject({ tool_call_id: callId, output: z.string().max(512 * 1024) })).max(128),
     stream: z.boolean().nullish(),
   })
   .meta({ id: 'submitToolOutputsRunRequest' });

@@ -43,6 +43,15 @@ it.each([
   expect(done.status).toBe('completed');
 });
 
+it.each([
+  ['hundreds of characters long, as gateways make them that put signatures of thoughts into them', 'x'.repeat(700)],
+  ['with a space and letters beyond ASCII', 'Anruf für 1'],
+])('outputs are taken by the id that the model service gave the call, %s', async (_kind, id) => {
+  const { thread, run } = await waitingRun(id);
+  const body = { thread_id: thread.id, tool_outputs: outputs(id) };
+  expect((await runs().submitToolOutputsAndPoll(run.id, body, soon)).status).toBe('completed');
+});
+
 it('outputs for a run that is over are refused with its status', async () => {
   const { thread, run } = await waitingRun('call_a');
   const body = { thread_id: thread.id, tool_outputs: outputs('call_a') };
