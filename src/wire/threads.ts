@@ -377,7 +377,7 @@ export const runStepObject = z
       z.object({ type: z.literal('message_creation'), message_creation: z.object({ message_id: z.string() }) }),
       z.object({ type: z.literal('tool_calls'), tool_calls: z.array(stepToolCall) }),
     ]),
-    last_error: lastError.nullable(),
+    last_error: lastError.extend({ code: lastError.shape.code.exclude(['invalid_prompt']) }).nullable(),
     expired_at: timestamp.nullable(),
     cancelled_at: timestamp.nullable(),
     failed_at: timestamp.nullable(),

@@ -238,6 +238,23 @@ it('ends a call of a tool that the run does not have with its step and run faile
   expect(events.slice(-2)).toEqual(['thread.run.step.failed', 'thread.run.failed']);
 });
 
+it("ends an answer that a filter stops: the run's error says so, and its step has one of the codes that steps have", async () => {
+  const { beta } = suite.client();
+  const { assistant, thread } = await assistantWithThread(suite.client());
+  suite.upstream.enqueue(reply.text('Once upon', { finishReason: 'content_filter' }));
+  const stream = beta.threads.runs.stream(thread.id, { assistant_id: assistant.id });
+  await stream.finalRun().catch(() => undefined);
+  const [run] = (await beta.threads.runs.list(thread.id)).data;
+  expect(run).toMatchObject({ status: 'failed', last_error: { code: 'invalid_prompt' } });
+  const [step] = (await beta.threads.runs.steps.list(run?.id ?? '', { thread_id: thread.id })).data;
+  expect(step).toMatchObject({
+    status: 'failed',
+    last_error: { code: 'server_error', message: run?.last_error?.message },
+  });
+  const [message] = (await beta.threads.messages.list(thread.id)).data;
+  expect(message?.incomplete_details).toEqual({ reason: 'content_filter' });
+});
+
 it('finishes a run whose listener went away', async () => {
   const client = suite.client();
   const { assistant, thread } = await assistantWithThread(client);
