@@ -210,6 +210,19 @@ it('streams a run that is cancelled meanwhile to its end as cancelled', async ()
   ]);
 });
 
+it('ends the stream of a run whose thread is deleted with an error that the SDK throws as one, and that is no fault for the log', async () => {
+  const client = suite.client();
+  const { assistant, thread } = await assistantWithThread(client);
+  suite.upstream.enqueue(reply.stallAfter(2, reply.text('one two three', { chunks: 3 })));
+  const stream = client.beta.threads.runs.stream(thread.id, { assistant_id: assistant.id });
+  stream.on('messageDelta', () => void client.beta.threads.delete(thread.id));
+  await expect(stream.finalRun()).rejects.toMatchObject({
+    message: expect.stringContaining('No run found'),
+    type: 'invalid_request_error',
+  });
+  expect(suite.host.output()).not.toContain('The stream of a run failed.');
+});
+
 it('takes stream_options of a thread and run: the usage comes with the end of the run', async () => {
   const client = suite.client();
   const assistant = await client.beta.assistants.create({ model: 'gpt-4.1' });
