@@ -68,6 +68,8 @@ export interface UsageDetails {
 export type ChatEvent =
   | { type: 'text'; text: string; logprobs?: unknown[] }
   | { type: 'refusal'; text: string }
+  /** What the model thinks before it answers, where its service tells. */
+  | { type: 'reasoning'; text: string }
   /** A piece of tool call number `index`; `id` and `name` come with its first piece. */
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | {

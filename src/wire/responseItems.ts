@@ -299,6 +299,7 @@ export type FunctionCall = z.infer<typeof functionCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
+export type Reasoning = z.infer<typeof reasoningResource>;
 export type McpListTools = z.infer<typeof mcpListTools>;
 export type McpCall = z.infer<typeof mcpCall>;
 export type McpApprovalRequest = z.infer<typeof mcpApprovalRequest>;
