@@ -114,6 +114,8 @@ const assistantMessage = z.object({
   type: z.literal('message'),
   id: itemId,
   role: z.literal('assistant'),
+  /** For models that tell comments from answers; callers send it back. */
+  phase: z.enum(['commentary', 'final_answer']).nullish(),
   status: status.nullish(),
   content: assistantContent,
 });
