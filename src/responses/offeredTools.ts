@@ -45,7 +45,8 @@ export function offeredTools(
     if (tool.type === 'mcp')
       for (const listed of lists.get(tool.server_label)?.tools ?? []) {
         const name = mcpName(tool.server_label, listed.name);
-        const parameters = listed.input_schema;
+        // Servers may leave `properties` out where there are none; OpenAI's services refuse that.
+        const parameters = { properties: {}, ...listed.input_schema };
         const description = listed.description ?? undefined;
         const chat: FunctionTool = {
           type: 'function',

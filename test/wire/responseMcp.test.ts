@@ -112,6 +112,16 @@ it('asks a server again where the conversation’s list lacks a tool that is all
   expect(typesOf(third)).toEqual(['message']);
 });
 
+it('offers a tool without parameters in the form that model services take', async () => {
+  const tools = [{ name: 'now', inputSchema: { type: 'object' as const } }];
+  const server = await startMcpServer({ transport: 'json', tools });
+  const made = await create({ tools: [tool(0, { server_url: server.url })] });
+  await server.close();
+  // They refuse an object without `properties`, which the protocol allows.
+  expect(bodies()[0]?.tools).toMatchObject([{ function: { parameters: { type: 'object', properties: {} } } }]);
+  expect(made.output[0]).toMatchObject({ tools: [{ input_schema: { type: 'object' } }] });
+});
+
 it('offers each tool under a name of its own, where names are long or have other characters, and calls the right one', async () => {
   const names = ['read.file', 'read_file', 'one', 'two'];
   const server = await startMcpServer({
