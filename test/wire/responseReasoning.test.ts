@@ -2,16 +2,11 @@
 import type OpenAI from 'openai';
 import { contractSuite, sdks } from '../support/contractSuite';
 import { eventsOf } from '../support/responseStreams';
-import { reply, type Reply } from '../support/scriptedUpstream';
+import { reply } from '../support/scriptedUpstream';
 
 const suite = contractSuite();
 const model = 'thinker';
 
-const chunk = (delta: object, finish_reason: string | null = null) =>
-  `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
-/** An answer that thinks first, in pieces; `field` is where the service tells it. */
-const thinking = (thoughts: string[], then: object, { field = 'reasoning_content', finish = 'stop' } = {}): Reply =>
-  reply.raw([...thoughts.map((text) => chunk({ [field]: text })), chunk(then), chunk({}, finish), 'data: [DONE]\n\n']);
 const callOf = (name: string) => ({
   tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name, arguments: '{}' } }],
 });
@@ -22,7 +17,7 @@ describe.each(sdks)('with the class %s', (sdk) => {
   it.each(['reasoning_content', 'reasoning'])(
     'streams thoughts as an item before the answer, from %s',
     async (field) => {
-      suite.upstream.enqueue(thinking(['Otters ', 'float.'], { content: 'Afloat.' }, { field }));
+      suite.upstream.enqueue(reply.thinking(['Otters ', 'float.'], { content: 'Afloat.' }, { field }));
       const client = suite.client(sdk);
       const events = await eventsOf(
         await client.responses.create({ model, input: 'Where do otters sleep?', stream: true }),
@@ -49,12 +44,12 @@ describe.each(sdks)('with the class %s', (sdk) => {
 it('keeps thoughts between calls, lists them, takes them back, and tells no model of them', async () => {
   const { responses } = suite.client();
   const tools = [{ type: 'function' as const, name: 'now', parameters: {}, strict: false }];
-  suite.upstream.enqueue(thinking(['I need the time.'], callOf('now'), { finish: 'tool_calls' }));
+  suite.upstream.enqueue(reply.thinking(['I need the time.'], callOf('now'), { finishReason: 'tool_calls' }));
   const input = [{ role: 'user' as const, content: 'What time is it?' }];
   const asked = await responses.create({ model, input, tools });
   expect(itemsOf(asked)).toEqual(['reasoning', 'function_call']);
   const output = { type: 'function_call_output' as const, call_id: 'call_1', output: 'noon' };
-  suite.upstream.enqueue(thinking(['It is noon.'], { content: 'Noon.' }));
+  suite.upstream.enqueue(reply.thinking(['It is noon.'], { content: 'Noon.' }));
   const told = await responses.create({ model, input: [output], tools, previous_response_id: asked.id });
   expect(itemsOf(told)).toEqual(['reasoning', 'message']);
   expect(JSON.stringify(messages())).not.toContain('I need the time.');
@@ -68,7 +63,7 @@ it('keeps thoughts between calls, lists them, takes them back, and tells no mode
 });
 
 it('shows how far a model got that thought until its tokens were used up', async () => {
-  suite.upstream.enqueue(thinking(['Well, '], {}, { finish: 'length' }));
+  suite.upstream.enqueue(reply.thinking(['Well, '], {}, { finishReason: 'length' }));
   const made = await suite.client().responses.create({ model, input: 'Why?', max_output_tokens: 16 });
   expect(made).toMatchObject({
     status: 'incomplete',
@@ -79,7 +74,7 @@ it('shows how far a model got that thought until its tokens were used up', async
 
 it('tells no more of long thoughts than fits beside the answer, which is whole', async () => {
   suite.upstream.enqueue(
-    thinking(
+    reply.thinking(
       Array.from({ length: 40 }, () => 'x'.repeat(8000)),
       { content: 'So it is.' },
     ),
@@ -93,7 +88,7 @@ it('tells no more of long thoughts than fits beside the answer, which is whole',
 
 it('streams thoughts of a response in the background, from any event on', async () => {
   const { responses } = suite.client();
-  suite.upstream.enqueue(thinking(['Otters ', 'float.'], { content: 'Afloat.' }));
+  suite.upstream.enqueue(reply.thinking(['Otters ', 'float.'], { content: 'Afloat.' }));
   const all = await eventsOf(await responses.create({ model, input: 'Where?', background: true, stream: true }));
   expect(all.filter(({ type }) => type === 'response.reasoning_text.done')).toMatchObject([{ text: 'Otters float.' }]);
   const [first] = all;
@@ -106,7 +101,7 @@ it('streams thoughts of a response in the background, from any event on', async 
 
 it('keeps thoughts out of runs', async () => {
   const { beta } = suite.client();
-  suite.upstream.enqueue(thinking(['Otters float.'], { content: 'Afloat.' }));
+  suite.upstream.enqueue(reply.thinking(['Otters float.'], { content: 'Afloat.' }));
   const assistant = await beta.assistants.create({ model });
   const thread = await beta.threads.create({ messages: [{ role: 'user', content: 'Where?' }] });
   const run = await beta.threads.runs.createAndPoll(thread.id, { assistant_id: assistant.id });
