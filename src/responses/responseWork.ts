@@ -250,7 +250,7 @@ export class ResponseWork {
   private async read(request: ChatRequest, answer: AnswerItems): Promise<Finish> {
     const written: string[] = [];
     const { scope, patientUntil } = this.task;
-    const patience = { expiresAt: patientUntil, tenant: scope.tenant };
+    const patience = { expiresAt: patientUntil, tenant: scope.tenant, tellsThoughts: true };
     for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
       this.signal.throwIfAborted();
       await this.keeper.pace();

@@ -99,13 +99,15 @@ it('streams thoughts of a response in the background, from any event on', async 
     );
 });
 
-it('keeps thoughts out of runs', async () => {
+it('keeps thoughts out of runs, which begin anew where an answer breaks off in them', async () => {
   const { beta } = suite.client();
+  suite.upstream.enqueue(reply.raw('data: {"choices":[{"index":0,"delta":{"reasoning_content":"Otters "}}]}\n\n'));
   suite.upstream.enqueue(reply.thinking(['Otters float.'], { content: 'Afloat.' }));
   const assistant = await beta.assistants.create({ model });
   const thread = await beta.threads.create({ messages: [{ role: 'user', content: 'Where?' }] });
   const run = await beta.threads.runs.createAndPoll(thread.id, { assistant_id: assistant.id });
   expect(run.status).toBe('completed');
+  expect(suite.upstream.calls.chat).toBe(2);
   const { data } = await beta.threads.messages.list(thread.id);
   expect(data[0]?.content).toMatchObject([{ text: { value: 'Afloat.' } }]);
 });
