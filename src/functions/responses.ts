@@ -11,6 +11,7 @@ import { outputText, shownEvent, shownItem, shownResponse, type View } from '../
 import { isOver, type ResponseEvent, type ResponseSink } from '../responses/responseEvents';
 import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
+import { flowResponseRequest } from '../wire/connector';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
 import {
   createResponseRequest,
@@ -109,14 +110,20 @@ const create: Operation = operation({
   number: 49,
   apiVersionOptional: true,
   body: createResponseRequest,
+  projectBody: flowResponseRequest,
   maxBodyBytes: MAX_BODY_BYTES,
   response: responseObject,
   handle: async (call) => {
     const { responses } = await services();
-    const { body, scope, connection } = call;
+    const { scope, connection } = call;
+    const { agent_tools: agentTools, ...body } = { agent_tools: undefined, ...call.body };
     const view = viewOf(call, body.include ?? []);
     const { signal } = connection;
-    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
+    const prepared = await responses.prepare(scope, body, {
+      takesAnyPrompt: call.toleratesUnknownFields,
+      agentTools,
+      signal,
+    });
     if (body.background) {
       const response = await beginInBackground(call, prepared);
       const answer = body.stream ? await followed(call, response.id, -1, view) : polled(shown(call, response, view));

@@ -114,6 +114,8 @@ const assistantMessage = z.object({
   type: z.literal('message'),
   id: itemId,
   role: z.literal('assistant'),
+  /** For models that tell comments from answers; callers send it back. */
+  phase: z.enum(['commentary', 'final_answer']).nullish(),
   status: status.nullish(),
   content: assistantContent,
 });
@@ -299,6 +301,7 @@ export type FunctionCall = z.infer<typeof functionCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
+export type Reasoning = z.infer<typeof reasoningResource>;
 export type McpListTools = z.infer<typeof mcpListTools>;
 export type McpCall = z.infer<typeof mcpCall>;
 export type McpApprovalRequest = z.infer<typeof mcpApprovalRequest>;

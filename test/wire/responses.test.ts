@@ -303,6 +303,8 @@ it.each([
   [{ agent: { name: 'a' }, agent_reference: { name: 'b' } }, 'mutually_exclusive_parameters', 'agent_reference'],
   [{ tool_choice: 'required' }, 'invalid_value', 'tool_choice'],
   [{ modalities: ['text'] }, 'unsupported', 'modalities'],
+  [{ reasoning: { mode: 'pro' } }, 'unsupported', 'reasoning.mode'],
+  [{ reasoning: { context: 'all_turns' } }, 'unsupported', 'reasoning.context'],
   [{ input: [{ type: 'computer_call', id: 'x' }] }, 'unsupported', 'input[0].type'],
   [{ tools: [{ type: 'web_search' }] }, 'unsupported', 'tools[0]'],
   [{ input: [{ type: 'item_reference', id: 'msg_a' }] }, null, 'input[0]'],
@@ -313,6 +315,14 @@ it.each([
   expect([400, 404]).toContain(answer.status);
   expect(await answer.json()).toMatchObject({ error: { code, param } });
   expect(suite.upstream.calls.chat).toBe(0);
+});
+
+it('gives back the phases of messages that a caller keeps himself', async () => {
+  const phases = ['commentary', 'final_answer'];
+  const input = phases.map((phase) => ({ role: 'assistant', content: phase, phase }));
+  const { id } = await create({ input });
+  const { data } = await suite.client().responses.inputItems.list(id);
+  expect(data).toMatchObject(input.map(({ phase }) => ({ role: 'assistant', phase })));
 });
 
 it('hands on what tunes an answer, and shows it', async () => {
@@ -327,7 +337,7 @@ it('hands on what tunes an answer, and shows it', async () => {
   const made = await create({
     ...settings,
     max_output_tokens: 50,
-    reasoning: { effort: 'low', summary: 'auto' },
+    reasoning: { effort: 'low', summary: 'auto', mode: 'standard', context: 'auto' },
     text: { verbosity: 'low' },
     metadata: { team: 'sea' },
     prompt: { id: '' },
