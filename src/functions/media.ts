@@ -80,7 +80,7 @@ export const imageGenerations = bothStyles({
   handle: async (call, deployment) => {
     const { body } = call;
     const fallback = GPT_IMAGE_PARAMETERS.some((name) => body[name] != null) ? undefined : DEFAULT_IMAGE_MODEL;
-    return forwardJson(call, 'images/generations', modelOf(deployment, { model: body.model || fallback }), body);
+    return forwardJson(call, 'images/generations', modelOf(deployment, { model: body.model ?? fallback }), body);
   },
 });
 
