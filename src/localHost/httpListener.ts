@@ -151,6 +151,9 @@ export class HttpListener {
   }
 
   private answerUnrouted(request: IncomingMessage, response: ServerResponse, path: string): void {
+    // The service took it so, but no route of the real host matches an empty segment.
+    if (path.startsWith('//'))
+      this.log.warn(`${path} begins with two slashes: write the endpoint in your program without a slash at its end.`);
     if (request.method !== 'GET' || path !== '/') answerEmpty(response, 404);
     else response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(homePage);
   }
