@@ -7,8 +7,19 @@ import { validate } from '../http/validation';
 import { imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
 import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from './modelCall';
 
+/** What OpenAI takes where a request names no model, as its published document says. */
 const DEFAULT_MODERATION_MODEL = 'omni-moderation-latest';
 const DEFAULT_VARIATION_MODEL = 'dall-e-2';
+const DEFAULT_EDIT_MODEL = 'gpt-image-1.5';
+const DEFAULT_IMAGE_MODEL = 'dall-e-2';
+/** Of the GPT image models alone: beside one of them OpenAI takes another model than {@link DEFAULT_IMAGE_MODEL}, and does not say which. */
+const GPT_IMAGE_PARAMETERS = [
+  'background',
+  'moderation',
+  'output_compression',
+  'output_format',
+  'partial_images',
+] as const;
 
 export const transcriptions = bothStyles({
   number: 4,
@@ -66,8 +77,11 @@ export const imageGenerations = bothStyles({
   summary: 'Generate images',
   body: imageRequest,
   response: imageList,
-  handle: async (call, deployment) =>
-    forwardJson(call, 'images/generations', modelOf(deployment, call.body), call.body),
+  handle: async (call, deployment) => {
+    const { body } = call;
+    const fallback = GPT_IMAGE_PARAMETERS.some((name) => body[name] != null) ? undefined : DEFAULT_IMAGE_MODEL;
+    return forwardJson(call, 'images/generations', modelOf(deployment, { model: body.model ?? fallback }), body);
+  },
 });
 
 export const imageEdits = bothStyles({
@@ -76,7 +90,8 @@ export const imageEdits = bothStyles({
   summary: 'Edit images',
   body: 'raw',
   response: imageList,
-  handle: async (call, deployment) => forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']]),
+  handle: async (call, deployment) =>
+    forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_EDIT_MODEL),
 });
 
 export const imageVariations = bothStyles({
