@@ -181,16 +181,12 @@ const remove: Operation = operation({
   response: 'raw',
   handle: async (call) => {
     const { response_id: id } = call.params;
-    if (!isDated(call)) {
-      await (await services()).responses.remove(call.scope, id);
-      return Response.json({ id, object: 'response', deleted: true });
-    }
     try {
       await (await services()).responses.remove(call.scope, id);
-      // No body (oddity O24).
-      return new Response(null);
+      // Azure's versions by date list no body, but its .NET SDK reads one (oddity O24).
+      return Response.json({ id, object: 'response', deleted: true });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      if (!isDated(call) || !(error instanceof ApiError) || error.status !== 404) throw error;
       // The error as its operation declares it, without an envelope, and as every other is answered (oddity O23).
       const whole = errorBody(error);
       const code = whole.error.code ?? 'not_found';

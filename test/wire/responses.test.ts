@@ -242,10 +242,10 @@ const { create, remove, count } = {
   count: (fields: object) => suite.client().responses.inputTokens.count({ model, ...fields }),
 };
 
-it('answers a delete without a body on dated versions, with an object elsewhere, and a missing one in both readings', async () => {
+it('answers a delete with an object, which the .NET SDK of Azure reads on dated versions too, and a missing one in both readings', async () => {
   const ids = [(await create({})).id, (await create({})).id];
   const dated = await remove(`/openai/responses/${ids[0]}?api-version=2025-04-01-preview`);
-  expect([dated.status, await dated.text()]).toEqual([200, '']);
+  expect(await dated.json()).toEqual({ id: ids[0], object: 'response', deleted: true });
   const current = await remove(`/openai/v1/responses/${ids[1]}`);
   expect(await current.json()).toEqual({ id: ids[1], object: 'response', deleted: true });
   const gone = await remove(`/openai/responses/${ids[0]}`);
