@@ -33,10 +33,11 @@ const inputItemsQuery = pageQuery.extend({
 /** Pictures and files may be part of an input. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
+/** `include` of the query, with and without brackets, once or several times, with brackets also joined by commas. Throws 400 for an unknown one. */
 export function includeOf(request: Request): Includable[] {
   const { searchParams } = new URL(request.url);
-  return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
+  const bracketed = searchParams.getAll('include[]').flatMap((given) => given.split(','));
+  return [...searchParams.getAll('include'), ...bracketed].map((given) => {
     const parsed = includable.safeParse(given);
     if (parsed.success) return parsed.data;
     const message = `Invalid value: '${given.slice(0, 100)}'. Supported values are: ${includable.options.map((one) => `'${one}'`).join(', ')}.`;

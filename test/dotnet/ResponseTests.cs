@@ -30,7 +30,11 @@ public class ResponseTests
         ResponseResult second = await client.CreateResponseAsync(Sdk.Model, "Again", first.Id);
         Assert.Equal(first.Id, second.PreviousResponseId);
         Assert.True(second.Usage.InputTokenCount > first.Usage.InputTokenCount);
-        ResponseResult read = await client.GetResponseAsync(first.Id);
+        GetResponseOptions options = new(first.Id)
+        {
+            IncludedProperties = { IncludedResponseProperty.FileSearchCallResults, IncludedResponseProperty.MessageInputImageUri },
+        };
+        ResponseResult read = await client.GetResponseAsync(options);
         Assert.Equal(first.GetOutputText(), read.GetOutputText());
         ResponseDeletionResult deleted = await client.DeleteResponseAsync(first.Id);
         Assert.True(deleted.Deleted);

@@ -429,6 +429,8 @@ it('takes every includable, and shows answers below a project with their text', 
   const query = include.map((one) => `include[]=${one}`).join('&');
   expect((await suite.send('GET', `/v1/responses/${id}?${query}`)).status).toBe(200);
   expect((await suite.send('GET', `/v1/responses/${id}?include=${include.join('&include=')}`)).status).toBe(200);
+  // As the .NET SDK of Azure has them.
+  expect((await suite.send('GET', `/openai/responses/${id}?include%5B%5D=${include.join(',')}`)).status).toBe(200);
   expect((await suite.send('GET', `/v1/responses/${id}?include=everything`)).status).toBe(400);
   const body = { model, input: 'Hello', unknown: 1 };
   const project = await suite.send('POST', '/api/projects/p1/openai/v1/responses', { body });
