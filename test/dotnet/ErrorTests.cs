@@ -1,10 +1,8 @@
 using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Text.Json;
 using Azure.AI.OpenAI;
 using OpenAI;
 using OpenAI.Assistants;
-using OpenAI.VectorStores;
 using Xunit;
 
 namespace DotnetTests;
@@ -66,20 +64,6 @@ public class ErrorTests
         using CancellationTokenSource cancelled = new();
         cancelled.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.CreateThreadAsync(null, cancelled.Token));
-    }
-
-    public static TheoryData<AzureOpenAIClientOptions.ServiceVersion> Versions => new(Enum.GetValues<AzureOpenAIClientOptions.ServiceVersion>());
-
-    [Theory, MemberData(nameof(Versions))]
-    public async Task EveryVersionThatAzuresClientKnowsIsServed(AzureOpenAIClientOptions.ServiceVersion version)
-    {
-        AzureOpenAIClient azure = Sdk.Azure(version);
-        AssistantClient client = azure.GetAssistantClient();
-        Assistant assistant = await client.CreateAssistantAsync(Sdk.Model);
-        ThreadRun run = await client.CreateThreadAndRunAsync(assistant.Id, new ThreadCreationOptions { InitialMessages = { "Hi." } });
-        Assert.Equal(RunStatus.Completed, (await RunTests.Ended(client, run)).Status);
-        VectorStore store = await azure.GetVectorStoreClient().CreateVectorStoreAsync();
-        await azure.GetVectorStoreClient().DeleteVectorStoreAsync(store.Id);
     }
 
     private static JsonElement Error(ClientResultException error) =>

@@ -22,6 +22,10 @@ public class RunTests
         ThreadRun created = await client.CreateRunAsync(thread.Id, assistant.Id);
         Assert.Equal((thread.Id, assistant.Id, Sdk.Model, "Repeat."), (created.ThreadId, created.AssistantId, created.Model, created.Instructions));
         Assert.NotNull(created.ExpiresAt);
+        Assert.Equal(AssistantResponseFormat.Auto, created.ResponseFormat);
+        Assert.Equal((1f, 1f, true), (created.Temperature, created.NucleusSamplingFactor, created.AllowParallelToolCalls));
+        Assert.Null(created.TruncationStrategy.LastMessages);
+        Assert.Empty(created.RequiredActions ?? []);
         ThreadRun run = await Ended(client, created);
         Assert.Equal(RunStatus.Completed, run.Status);
         Assert.NotNull(run.CompletedAt);
@@ -99,10 +103,15 @@ public class RunTests
         AssistantThread thread = await client.GetThreadAsync(created.ThreadId);
         Assert.Equal("thread", thread.Metadata["of"]);
 
-        foreach (ToolConstraint constraint in new[] { ToolConstraint.None, ToolConstraint.Auto, ToolConstraint.Required })
+        ToolConstraint[] constraints =
+        [
+            ToolConstraint.None, ToolConstraint.Auto, ToolConstraint.Required,
+            new(ToolDefinition.CreateCodeInterpreter()), new(ToolDefinition.CreateFileSearch()),
+        ];
+        foreach (ToolConstraint constraint in constraints)
         {
             ThreadRun run = await client.CreateThreadAndRunAsync(
-                assistant.Id, new ThreadCreationOptions(), new RunCreationOptions { ToolConstraint = constraint, ToolsOverride = { Weather }, TruncationStrategy = RunTruncationStrategy.Auto });
+                assistant.Id, new ThreadCreationOptions(), new RunCreationOptions { ToolConstraint = constraint, ToolsOverride = { Weather, ToolDefinition.CreateCodeInterpreter(), ToolDefinition.CreateFileSearch() }, TruncationStrategy = RunTruncationStrategy.Auto });
             Assert.Equal(RunStatus.Completed, (await Ended(client, run)).Status);
         }
     }
@@ -201,6 +210,8 @@ public class RunTests
         Assert.Equal("8", call.CodeInterpreterOutputs[0].Logs.Trim());
         ThreadMessage answer = (await ThreadTests.Messages(client, thread.Id, new()))[0];
         MessageCreationAttachment made = Assert.Single(answer.Attachments);
+        OpenAIFile read = await openAI.GetOpenAIFileClient().GetFileAsync(made.FileId);
+        Assert.Equal(FilePurpose.AssistantsOutput, read.Purpose);
         BinaryData copy = await openAI.GetOpenAIFileClient().DownloadFileAsync(made.FileId);
         Assert.Equal("a,b\n1,2\n", copy.ToString());
     }

@@ -1,5 +1,4 @@
 using System.ClientModel;
-using System.ClientModel.Primitives;
 using Azure.AI.OpenAI;
 using OpenAI;
 
