@@ -108,6 +108,12 @@ describe('what a query is', () => {
     expect(await ask(await open({ fields_mapping: mapping }), 'the machine water boiler', 2)).toHaveLength(2);
   });
 
+  it('is plain JSON, which every version takes, and asks for the form of none', async () => {
+    await ask(await open({}), 'milk');
+    for (const { headers } of server.requests) expect(headers.accept).toBe('application/json');
+    expect(server.requests.at(-1)?.headers['content-type']).toBe('application/json');
+  });
+
   it('keeps to the path of the endpoint', async () => {
     server.faults.push({
       status: 200,
