@@ -1,4 +1,5 @@
 /** An answer other than success: read whole, without credentials, and what it means for further calls. */
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { z } from 'zod';
 import { readRetryAfter, type RetryHint } from './retry';
 import type { UpstreamAnswer } from './upstream';
@@ -58,7 +59,14 @@ function meaning(
   return { retry: { afterMs: readRetryAfter(headers, now) }, elsewhere: true };
 }
 
-async function textOf({ body }: UpstreamAnswer): Promise<string> {
+/** How answers come that something on the way compresses, though nobody asks for it. */
+const decompress: Record<string, (bytes: Buffer, limits: { maxOutputLength: number }) => Buffer> = {
+  gzip: gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+};
+
+async function textOf({ headers, body }: UpstreamAnswer): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   try {
@@ -67,10 +75,13 @@ async function textOf({ body }: UpstreamAnswer): Promise<string> {
       bytes += piece.length;
       if (bytes > MAX_BYTES) return '';
     }
+    const encoding = [headers['content-encoding']].flat()[0]?.trim().toLowerCase() ?? 'identity';
+    const whole = Buffer.concat(pieces);
+    if (encoding === 'identity') return whole.toString('utf8');
+    return decompress[encoding]?.(whole, { maxOutputLength: MAX_BYTES }).toString('utf8') ?? '';
   } catch {
-    return ''; // It broke off; the status alone says what there is to say.
+    return ''; // It broke off, or is not what it says; the status alone says what there is to say.
   }
-  return Buffer.concat(pieces).toString('utf8');
 }
 
 /** The JSON value, or undefined for a page of HTML, plain text, or nothing. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { ModelBackend } from '../../src/modelBackends';
 import type { GatewayRequest, GatewayTarget } from '../../src/models/gateway';
 import {
@@ -254,6 +255,45 @@ describe('what passes', () => {
       error: { message: expect.stringContaining('413') as string, type: 'invalid_request_error' },
     });
     expect(text).not.toContain('nginx');
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+  ])(
+    'of an error that came compressed by %s, though nobody asked for that, is its JSON',
+    async (encoding, compress) => {
+      const body = { error: { message: 'too long', type: 'invalid_request_error', param: null, code: 'long' } };
+      const server = await startServer((_request, response) =>
+        response
+          .writeHead(400, { 'content-type': 'application/json', 'content-encoding': encoding })
+          .end(compress(JSON.stringify(body))),
+      );
+      try {
+        const answer = await over([openAiBackend(first, { baseUrl: server.url })]).forward(chatCall(hello));
+        expect([answer.status, answer.headers.get('content-encoding')]).toEqual([400, null]);
+        expect(JSON.parse(await textOf(answer))).toEqual(body);
+      } finally {
+        await server.close();
+      }
+    },
+  );
+
+  it.each([
+    ['is not what it says', Buffer.from('no gzip')],
+    ['is a bomb', gzipSync(Buffer.alloc(50_000_000))],
+  ])('of an error whose compressed body %s is an error object in its place', async (_what, body) => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const server = await startServer((_request, response) => response.writeHead(400, headers).end(body));
+    try {
+      const answer = await over([openAiBackend(first, { baseUrl: server.url })]).forward(chatCall(hello));
+      expect(JSON.parse(await textOf(answer))).toMatchObject({
+        error: { message: 'The model service answered with status 400.' },
+      });
+    } finally {
+      await server.close();
+    }
   });
 });
 
