@@ -118,7 +118,7 @@ describe('where a call goes', () => {
     expect(any.names()).toEqual([]);
   });
 
-  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b'])(
+  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b', 'a'.repeat(257)])(
     'is 400, naming the parameter, for %j, which is no name',
     async (model) => {
       const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
