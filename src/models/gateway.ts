@@ -183,7 +183,10 @@ export function createGateway(ports: GatewayPorts): Gateway {
       } catch (error) {
         if (!(error instanceof TenantLimitError)) throw error;
         const { message, retryAfterSeconds } = error;
-        const wait = retryDelay(policy, tries, clock.now() - began, { afterMs: retryAfterSeconds * 1000 }, 0);
+        const wait =
+          retryAfterSeconds === undefined
+            ? undefined
+            : retryDelay(policy, tries, clock.now() - began, { afterMs: retryAfterSeconds * 1000 }, 0);
         if (wait === undefined) throw new ModelError('rate_limited', message, { retryAfterSeconds, cause: error });
         await clock.sleep(wait, signal);
       }
