@@ -191,6 +191,19 @@ describe('A stream of events', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it.each([
+    ['breaks off', socketError],
+    ['falls silent', silence],
+  ])('that %s behind its [DONE] is whole: nothing is told of it, and its usage counts', async (_what, error) => {
+    const text = 'data: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+    for (const pieces of [[text], [text.slice(0, -8), text.slice(-8, -1), '\n'], [text.slice(0, -2)]]) {
+      const { passed, tokens } = answer(failing(pieces, error), events);
+      expect(await (await pass(passed, { streamed: true })).text()).toBe(pieces.join(''));
+      expect(tokens).toEqual([9]);
+    }
+    expect(faults).toEqual([]);
+  });
+
   it('that ends inside of an event ends with an error event', async () => {
     const response = await pass(answer(Readable.from([Buffer.from('data: {"a":1}\n\ndata: {"b":')]), events).passed, {
       streamed: true,
