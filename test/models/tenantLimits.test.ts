@@ -249,11 +249,35 @@ describe('Calls of the package itself for a tenant, as runs and ingestion make t
     }
   });
 
-  it('fail as limited, without a wait, where no minute has room for them', async () => {
+  it('fail as refused, without a wait, where no minute has room for them', async () => {
     const { upstream, clock, ask } = await limited({ tokensPerMinute: 10 });
     try {
-      await expect(ask()).rejects.toMatchObject({ kind: 'rate_limited', retryAfterSeconds: undefined });
+      await expect(ask()).rejects.toMatchObject({ kind: 'invalid_request', code: 'request_too_large' });
       expect([upstream.calls.chat, clock.sleeps]).toEqual([0, []]);
+    } finally {
+      await upstream.close();
+    }
+  });
+
+  it('embed in calls that fit into a minute, one after the other', async () => {
+    const { upstream, clock, gateway } = await limited({ tokensPerMinute: 1_000 });
+    try {
+      const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(3_000));
+      const vectors = await openAiEmbeddings(gateway, 'embed', 'id', 1, clock).embed(
+        texts,
+        'document',
+        undefined,
+        'team-a',
+      );
+      expect(vectors).toHaveLength(3);
+      expect(upstream.requests.map(({ body }) => body.input)).toEqual(texts.map((text) => [text]));
+      const large = openAiEmbeddings(gateway, 'embed', 'id', 1, clock).embed(
+        ['d'.repeat(8_000)],
+        'document',
+        undefined,
+        'team-a',
+      );
+      await expect(large).rejects.toMatchObject({ code: 'request_too_large' });
     } finally {
       await upstream.close();
     }
