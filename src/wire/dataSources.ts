@@ -2,6 +2,11 @@
 import { z } from '@hono/zod-openapi';
 
 const text = z.string().min(1);
+/** Clients send empty texts and lists for what nobody has set. */
+const textIfAny = z
+  .string()
+  .transform((value) => value || undefined)
+  .optional();
 
 // 6.3 Authentication
 
@@ -52,15 +57,16 @@ const embeddingModelId = z.looseObject({ type: z.literal('model_id'), model_id: 
 // 6.2 Fields
 
 const fieldNames = z.array(text).max(100);
+const fieldNamesIfAny = fieldNames.transform((names) => (names.length > 0 ? names : undefined)).optional();
 const fields = {
   // The service's examples write a line end as the two characters too (operations.md 3.4).
   content_fields_separator: z
     .string()
     .overwrite((text) => text.replaceAll('\\n', '\n'))
     .optional(),
-  title_field: text.optional(),
-  url_field: text.optional(),
-  filepath_field: text.optional(),
+  title_field: textIfAny,
+  url_field: textIfAny,
+  filepath_field: textIfAny,
 };
 
 // 6.1 Parameters
@@ -86,14 +92,14 @@ const azureSearch = z.looseObject({
     query_type: z
       .enum(['simple', 'semantic', 'vector', 'vector_simple_hybrid', 'vector_semantic_hybrid'])
       .default('simple'),
-    semantic_configuration: text.optional(),
-    filter: text.optional(),
+    semantic_configuration: textIfAny,
+    filter: textIfAny,
     fields_mapping: z
       .looseObject({
         ...fields,
-        content_fields: fieldNames.optional(),
-        vector_fields: fieldNames.optional(),
-        image_vector_fields: fieldNames.optional(),
+        content_fields: fieldNamesIfAny,
+        vector_fields: fieldNamesIfAny,
+        image_vector_fields: fieldNamesIfAny,
       })
       .optional(),
     embedding_dependency: z
@@ -126,7 +132,7 @@ const elasticsearch = z.looseObject({
     index_name: text,
     query_type: z.enum(['simple', 'vector']).default('simple'),
     fields_mapping: z
-      .looseObject({ ...fields, content_fields: fieldNames.optional(), vector_fields: fieldNames.optional() })
+      .looseObject({ ...fields, content_fields: fieldNamesIfAny, vector_fields: fieldNamesIfAny })
       .optional(),
     embedding_dependency: z
       .discriminatedUnion('type', [embeddingEndpoint, embeddingDeployment, embeddingModelId])

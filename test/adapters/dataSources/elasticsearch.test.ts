@@ -92,6 +92,16 @@ describe('every query type, authentication, vectorization and mapping', () => {
 });
 
 describe('an index without a fields mapping', () => {
+  it('is one whose mapping is empty, as clients send what nobody has set', async () => {
+    const source = await open({
+      query_type: 'vector',
+      embedding_dependency: { type: 'deployment_name', deployment_name: 'words' },
+      fields_mapping: { content_fields: [], title_field: '', vector_fields: [] },
+    });
+    const [first] = await ask(source, 'grinder: finer steps of the burr grinder');
+    expect(first?.content).toContain('burr grinder has forty steps');
+  });
+
   it('is read by its own mapping, once', async () => {
     const openSource = opener();
     for (const question of ['descale boiler', 'cold brew']) await ask(await openSource(configurationOf({})), question);
