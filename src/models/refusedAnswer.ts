@@ -27,14 +27,16 @@ export async function readRefusal(
   now: number,
 ): Promise<RefusedAnswer> {
   const { status } = answer;
-  const text = scrub(await textOf(answer));
+  const text = unpacked(scrub(await textOf(answer)));
   const value = parsed(text);
   const headers: UpstreamAnswer['headers'] = {
     ...scrubbed(answer.headers, scrub),
     'content-length': undefined,
     'content-encoding': undefined,
   };
-  if (value === undefined) headers['content-type'] = 'application/json';
+  // Some servers call the refusal of a stream one.
+  const isSaidToBeJson = /json/i.test([headers['content-type']].flat()[0] ?? '');
+  if (value === undefined || !isSaidToBeJson) headers['content-type'] = 'application/json';
   const body = Buffer.from(value === undefined ? JSON.stringify(inOurWords(status, text)) : text);
   return { status, headers, body, ...meaning(answer, value, now) };
 }
@@ -83,6 +85,9 @@ async function textOf({ headers, body }: UpstreamAnswer): Promise<string> {
     return ''; // It broke off, or is not what it says; the status alone says what there is to say.
   }
 }
+
+/** The data of the first event, where the text is events. */
+const unpacked = (text: string): string => /^(?:event:.*\r?\n)?data:(.*)/.exec(text)?.[1]?.trim() ?? text;
 
 /** The JSON value, or undefined for a page of HTML, plain text, or nothing. */
 function parsed(text: string): unknown {

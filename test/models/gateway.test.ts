@@ -281,6 +281,18 @@ describe('what passes', () => {
   );
 
   it.each([
+    ['JSON', (json: string) => json],
+    ['an event', (json: string) => `event: error\ndata: ${json}\n\ndata: [DONE]\n\n`],
+  ])('of an error that is called a stream of events, and is %s, is its JSON and called so', async (_what, written) => {
+    const error = { error: { message: 'too long', type: 'invalid_request_error', param: null, code: 'long' } };
+    const headers = { 'content-type': 'text/event-stream' };
+    first.enqueue(reply.raw(written(JSON.stringify(error)), { status: 400, headers }));
+    const answer = await over([openAiBackend(first)]).forward(chatCall({ ...hello, stream: true }));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/json']);
+    expect(JSON.parse(await textOf(answer))).toEqual(error);
+  });
+
+  it.each([
     ['is not what it says', Buffer.from('no gzip')],
     ['is a bomb', gzipSync(Buffer.alloc(50_000_000))],
   ])('of an error whose compressed body %s is an error object in its place', async (_what, body) => {
