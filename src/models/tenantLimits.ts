@@ -91,8 +91,8 @@ export function createTenantLimiter(ports: {
   function countOf(tenant: string): Count {
     const minute = Math.floor(now() / MINUTE_MS);
     const known = counts.get(tenant);
-    // The clock of another instance may be ahead.
-    if (known && known.minute >= minute) return known;
+    // The clock of another instance may be ahead; further ahead is what a clock counted before it was set back.
+    if (known && [minute, minute + 1].includes(known.minute)) return known;
     const count: Count = { minute, shared: nothing(), pending: nothing(), unasked: nothing(), askedAt: now() };
     counts.delete(tenant);
     counts.set(tenant, count);

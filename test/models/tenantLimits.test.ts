@@ -113,6 +113,15 @@ describe('one instance', () => {
     });
   });
 
+  it('lets nobody wait for the minutes that a clock was ahead before it was set back', async () => {
+    const instance = limiter({ requestsPerMinute: 2 }, await openStore());
+    time += 3_600_000;
+    expect(await admitted(instance, 3)).toBe(2);
+    time -= 3_600_000;
+    expect(await admitted(instance, 3)).toBe(2);
+    expect(await reserve(instance)).toMatchObject({ details: { headers: { 'retry-after': '50' } } });
+  });
+
   it('counts tokens beyond the estimate in the minute in which they are known, and gives none back in another', async () => {
     const instance = limiter({ tokensPerMinute: 1000 }, await openStore());
     const [more, less] = [await reserve(instance, 100), await reserve(instance, 100)];
