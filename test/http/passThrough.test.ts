@@ -114,6 +114,18 @@ describe('An answer that is not streamed', () => {
     expect([response.status, await response.text()]).toEqual([400, '{"broken']);
   });
 
+  it('that is text and called HTML, as whisper.cpp does, passes; a page is a 502, and is read no further', async () => {
+    const html = 'text/html; charset=utf-8';
+    const text = await pass(answer(Readable.from([Buffer.from(' And so my fellow')]), html).passed);
+    expect([text.headers.get('content-type'), await text.text()]).toEqual([html, ' And so my fellow']);
+    for (const page of ['<!doctype html><p>Sign in', '\n <html>']) {
+      const body = new PassThrough();
+      body.write(page);
+      await expect(pass(answer(body, html).passed)).rejects.toMatchObject({ status: 502 });
+      expect(body.destroyed).toBe(true);
+    }
+  });
+
   it('that is large goes on before it is whole, and a break then cuts the connection', async () => {
     const { value, state } = connection();
     const big = 'x'.repeat(700_000);

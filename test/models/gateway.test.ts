@@ -336,6 +336,8 @@ describe('an answer whose type no answer has', () => {
     ['images/generations', 'text/event-stream', true],
     ['audio/transcriptions', 'text/plain; charset=utf-8', true],
     ['audio/transcriptions', 'text/vtt', true],
+    ['audio/transcriptions', 'text/html; charset=utf-8', true],
+    ['audio/speech', 'text/html; charset=utf-8', false],
     ['audio/transcriptions', 'application/x-subrip', true],
     ['audio/speech', 'audio/mpeg', true],
     ['audio/speech', 'application/octet-stream', true],
