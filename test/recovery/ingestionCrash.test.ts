@@ -12,6 +12,7 @@ import { chunkText } from '../../src/retrieval/chunkText';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 import { startHost, type Host } from '../support/host';
 import { reply, startScriptedUpstream } from '../support/scriptedUpstream';
+import { uploadTexts } from '../support/uploads';
 
 const KILLS = Number(process.env.CRASH_INGESTION_KILLS ?? 3);
 const FILES = 200;
@@ -45,7 +46,7 @@ it(
         { length: FILES },
         (_, index) => `File ${index}. ${'Otters swim far and wide. '.repeat(1 + random() * 100)}`,
       );
-      const fileIds = await uploadAll(host.openai(), texts);
+      const fileIds = await uploadTexts(host.openai(), texts);
       const batches: Batch[] = [];
       // A batch that was quicker than the moment is left alone: every kill hits one at work.
       for (let kills = 0; kills < KILLS;) {
@@ -82,19 +83,6 @@ it(
   },
   KILLS * 20_000 + PATIENCE_MILLISECONDS + 60_000,
 );
-
-async function uploadAll({ files }: OpenAI, texts: string[]): Promise<string[]> {
-  const ids: string[] = [];
-  for (let start = 0; start < texts.length; start += 20) {
-    const some = texts
-      .slice(start, start + 20)
-      .map(async (text, place) =>
-        files.create({ file: new File([text], `${start + place}.txt`), purpose: 'assistants' }),
-      );
-    for (const { id } of await Promise.all(some)) ids.push(id);
-  }
-  return ids;
-}
 
 async function begin({ vectorStores }: OpenAI, file_ids: string[]): Promise<Batch> {
   const store = await vectorStores.create({});

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type OpenAI from 'openai';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 import { LoadClient, noteTool, planOf, plannedModel, type Plan } from '../recovery/crashLoad';
 import { faultsOf } from '../recovery/loadFaults';
@@ -11,6 +10,7 @@ import { storeWithFile } from '../support/assistantFixtures';
 import { startHost, type Host } from '../support/host';
 import { soon } from '../support/polling';
 import { reply, startScriptedUpstream, type RecordedRequest } from '../support/scriptedUpstream';
+import { uploadTexts } from '../support/uploads';
 
 const RUNS = 50;
 const FILES = 200;
@@ -55,7 +55,10 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
       tool_resources: { file_search: { vector_store_ids: [store.id] } },
     });
     const filling = await openai.vectorStores.create({});
-    const file_ids = await upload(openai);
+    const file_ids = await uploadTexts(
+      openai,
+      Array.from({ length: FILES }, (_, number) => animal(number)),
+    );
     const batch = await openai.vectorStores.fileBatches.create(filling.id, { file_ids });
 
     const clients = Array.from({ length: RUNS }, (_, number) => new LoadClient(plan(number), openai, assistant.id));
@@ -90,20 +93,6 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
     await rm(dataDir, { recursive: true, force: true });
   }
 }, 180_000);
-
-async function upload({ files }: OpenAI): Promise<string[]> {
-  const ids: string[] = [];
-  for (let start = 0; start < FILES; start += 20) {
-    const made = Array.from({ length: 20 }, async (_, place) =>
-      files.create({
-        file: new File([animal(start + place)], `${start + place}.txt`),
-        purpose: 'assistants',
-      }),
-    );
-    for (const { id } of await Promise.all(made)) ids.push(id);
-  }
-  return ids;
-}
 
 /** Names of the orchestrations that a host which has ended left in the midst of their work. */
 function underWay(dataDir: string): string[] {

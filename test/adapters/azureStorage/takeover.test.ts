@@ -8,6 +8,7 @@ import { assistantWithThread, OTTERS, storeWithFile, textOf } from '../../suppor
 import { startAzurite, type Azurite } from '../../support/azurite';
 import { startHost, type Host } from '../../support/host';
 import { reply, startScriptedUpstream, type ScriptedUpstream } from '../../support/scriptedUpstream';
+import { uploadTexts } from '../../support/uploads';
 
 let azurite: Azurite;
 let upstream: ScriptedUpstream;
@@ -132,7 +133,7 @@ it(
       { length: FILES },
       (_, n) => `File ${n}. ${'Otters swim far and wide. '.repeat(1 + random() * 100)}`,
     );
-    const files = await uploadAll(second.openai(), texts);
+    const files = await uploadTexts(second.openai(), texts);
     // Its orchestration is the first host's.
     const batch = await beginBatch(first.openai(), files);
     const openai = anyHost(seededRandom(seed + 1));
@@ -185,19 +186,6 @@ const CHUNKS = { maxChunkTokens: 100, overlapTokens: 50 };
 interface Batch {
   id: string;
   storeId: string;
-}
-
-async function uploadAll({ files }: OpenAI, texts: string[]): Promise<string[]> {
-  const ids: string[] = [];
-  for (let start = 0; start < texts.length; start += 20) {
-    const some = texts
-      .slice(start, start + 20)
-      .map(async (text, place) =>
-        files.create({ file: new File([text], `${start + place}.txt`), purpose: 'assistants' }),
-      );
-    for (const { id } of await Promise.all(some)) ids.push(id);
-  }
-  return ids;
 }
 
 async function beginBatch({ vectorStores }: OpenAI, file_ids: string[]): Promise<Batch> {
