@@ -9,17 +9,10 @@ import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from '.
 
 /** What OpenAI takes where a request names no model, as its published document says. */
 const DEFAULT_MODERATION_MODEL = 'omni-moderation-latest';
-const DEFAULT_VARIATION_MODEL = 'dall-e-2';
-const DEFAULT_EDIT_MODEL = 'gpt-image-1.5';
 const DEFAULT_IMAGE_MODEL = 'dall-e-2';
-/** Of the GPT image models alone: beside one of them OpenAI takes another model than {@link DEFAULT_IMAGE_MODEL}, and does not say which. */
-const GPT_IMAGE_PARAMETERS = [
-  'background',
-  'moderation',
-  'output_compression',
-  'output_format',
-  'partial_images',
-] as const;
+const DEFAULT_GPT_IMAGE_MODEL = 'gpt-image-1.5';
+/** Only the GPT image models have them. */
+const OF_GPT_IMAGES = ['background', 'moderation', 'output_compression', 'output_format', 'partial_images', 'stream'];
 
 export const transcriptions = bothStyles({
   number: 4,
@@ -58,7 +51,7 @@ async function readSpeechRequest({ request }: Call): Promise<{ value: Record<str
   if (!/^multipart\//i.test(request.headers.get('content-type') ?? '')) return readJsonBody(request, MAX_JSON_BYTES);
   const form = await readForm(request, {
     required: [['input'], ['voice']],
-    needsModel: false,
+    model: 'elsewhere',
     maxBytes: MAX_JSON_BYTES,
   });
   if (!form.body.reopenable) throw errors.bodyTooLarge(MAX_JSON_BYTES);
@@ -79,8 +72,9 @@ export const imageGenerations = bothStyles({
   response: imageList,
   handle: async (call, deployment) => {
     const { body } = call;
-    const fallback = GPT_IMAGE_PARAMETERS.some((name) => body[name] != null) ? undefined : DEFAULT_IMAGE_MODEL;
-    return forwardJson(call, 'images/generations', modelOf(deployment, { model: body.model ?? fallback }), body);
+    const isGptImage = OF_GPT_IMAGES.some((field) => body[field] != null);
+    const model = body.model ?? (isGptImage ? DEFAULT_GPT_IMAGE_MODEL : DEFAULT_IMAGE_MODEL);
+    return forwardJson(call, 'images/generations', modelOf(deployment, { model }), body);
   },
 });
 
@@ -91,7 +85,7 @@ export const imageEdits = bothStyles({
   body: 'raw',
   response: imageList,
   handle: async (call, deployment) =>
-    forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_EDIT_MODEL),
+    forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_GPT_IMAGE_MODEL),
 });
 
 export const imageVariations = bothStyles({
@@ -100,7 +94,7 @@ export const imageVariations = bothStyles({
   body: 'raw',
   response: imageList,
   handle: async (call, deployment) =>
-    forwardForm(call, 'images/variations', deployment, [['image']], DEFAULT_VARIATION_MODEL),
+    forwardForm(call, 'images/variations', deployment, [['image']], DEFAULT_IMAGE_MODEL),
 });
 
 export const moderations = operation({

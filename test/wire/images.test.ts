@@ -95,11 +95,7 @@ it.each([
   ['an empty prompt', { prompt: '' }, 'prompt'],
   ['too long a prompt', { prompt: 'x'.repeat(32_001) }, 'prompt'],
   ['eleven pictures', { prompt: 'x', n: 11 }, 'n'],
-  [
-    'no model beside what only the GPT image models take',
-    { prompt: 'x', model: undefined, background: 'opaque' },
-    'model',
-  ],
+  ['an empty model where the path has none', { prompt: 'x', model: '' }, 'model'],
 ])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
   const answer = await fetch(`${hosts.openai.url}/v1/images/generations`, {
     method: 'POST',
