@@ -70,8 +70,11 @@ const chatFields = z.object({
 const notDone: [field: string, isHarmless: (value: unknown) => boolean][] = [
   ['n', (value) => value === 1],
   ['logprobs', (value) => value === false],
+  ['top_logprobs', () => false],
+  ['modalities', (value) => Array.isArray(value) && value.every((kind) => kind === 'text')],
   ['stop', (value) => Array.isArray(value) && value.length === 0],
   ['functions', (value) => Array.isArray(value) && value.length === 0],
+  ['function_call', (value) => value === 'none' || value === 'auto'],
   ['prediction', () => true],
   ['audio', () => false],
   ['web_search_options', () => false],

@@ -161,6 +161,11 @@ const codeInterpreterCall = z.object({
   code: z.string().nullable(),
   outputs: z.array(codeOutput).nullable(),
 });
+/** The .NET SDK leaves out what it was told as null, so a call comes back without what no `include` asked for. */
+const givenCodeInterpreterCall = codeInterpreterCall.extend({
+  code: codeInterpreterCall.shape.code.default(null),
+  outputs: codeInterpreterCall.shape.outputs.default(null),
+});
 const mcpListTools = z.object({
   type: z.literal('mcp_list_tools'),
   id: objectId,
@@ -187,6 +192,8 @@ const mcpCall = z.object({
   status: z.enum(['in_progress', 'completed', 'incomplete', 'calling', 'failed']).nullish(),
   approval_request_id: z.string().nullish(),
 });
+/** Microsoft.Extensions.AI makes calls anew from a history that was kept as JSON, without ids. */
+const givenMcpCall = mcpCall.extend({ id: itemId });
 const mcpApprovalRequest = z.object({
   type: z.literal('mcp_approval_request'),
   id: objectId,
@@ -249,9 +256,9 @@ export const inputItem = z
       functionCall,
       functionCallOutput,
       fileSearchCall,
-      codeInterpreterCall,
+      givenCodeInterpreterCall,
       mcpListTools,
-      mcpCall,
+      givenMcpCall,
       mcpApprovalRequest,
       mcpApprovalResponse,
       reasoning,

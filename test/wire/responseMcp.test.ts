@@ -195,6 +195,20 @@ it('gives the model the error of a tool as its result', async () => {
   expect(toolOutputs(bodies().at(-1)?.messages ?? [])[0]).toContain('docs search bad');
 });
 
+it('takes a call of a history that brings no id, as Microsoft.Extensions.AI sends it', async () => {
+  suite.upstream.enqueue(reply.text('As I said.'));
+  const { id } = await create({
+    input: [
+      { role: 'user', content: 'Look it up.' },
+      { type: 'mcp_call', server_label: 'docs', name: 'search', arguments: '{"query":"otters"}', output: 'afloat' },
+      { role: 'user', content: 'And?' },
+    ],
+  });
+  expect(toolOutputs(bodies()[0]?.messages ?? [])).toEqual(['afloat']);
+  const { data } = await suite.client().responses.inputItems.list(id);
+  expect(data.find(({ type }) => type === 'mcp_call')?.id).toMatch(/^mcp_/);
+});
+
 it('gives the model the fault of a server that went away as the result of its call', async () => {
   const server = await startMcpServer({
     transport: 'stateless',
