@@ -206,6 +206,7 @@ async function* chunks(
 function deltaOf(event: Exclude<ChatEvent, { type: 'finish' }>): Record<string, unknown> & { content?: string } {
   if (event.type === 'text') return { content: event.text };
   if (event.type === 'refusal') return { refusal: event.text };
+  if (event.type === 'reasoning') return { reasoning_content: event.text };
   const { index, id, name, arguments: args } = event;
   return {
     tool_calls: [{ index, ...(id && { id, type: 'function' }), function: { ...(name && { name }), arguments: args } }],

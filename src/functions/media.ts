@@ -7,8 +7,8 @@ import { validate } from '../http/validation';
 import { imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
 import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from './modelCall';
 
+/** What OpenAI takes where a request names no model, as its published document says. */
 const DEFAULT_MODERATION_MODEL = 'omni-moderation-latest';
-/** Of OpenAI's description, where neither path nor body names one. */
 const DEFAULT_IMAGE_MODEL = 'dall-e-2';
 const DEFAULT_GPT_IMAGE_MODEL = 'gpt-image-1.5';
 /** Only the GPT image models have them. */

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../config';
 import { isJsonText, withoutMark } from '../jsonSetting';
+import { readAllowedOrigins, type AllowedOrigins } from './cors';
 import type { TlsFiles } from './tlsFiles';
 
 export interface HostSettings {
@@ -12,11 +13,13 @@ export interface HostSettings {
   host: string;
   dataDir: string;
   tls: TlsFiles | undefined;
+  /** Of web pages that may call it; absent: preflights reach the functions. */
+  allowedOrigins: AllowedOrigins | undefined;
   /** No line per request. */
   quiet: boolean;
 }
 
-/** Checks and reads PORT, HOST, DATA_DIR, TLS_CERT_FILE, TLS_KEY_FILE and LOCAL_HOST_QUIET. Throws {@link ConfigError}. */
+/** Checks and reads PORT, HOST, DATA_DIR, TLS_CERT_FILE, TLS_KEY_FILE, CORS and LOCAL_HOST_QUIET. Throws {@link ConfigError}. */
 export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
   const text = env.PORT?.trim() || '7071';
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
@@ -29,6 +32,7 @@ export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
     host,
     dataDir: env.DATA_DIR?.trim() || '.data',
     tls: tlsFiles(env),
+    allowedOrigins: readAllowedOrigins(env),
     quiet: env.LOCAL_HOST_QUIET === '1',
   };
 }
@@ -52,8 +56,8 @@ export function hostUrl({ host, port, tls }: Pick<HostSettings, 'host' | 'port'>
 }
 
 /**
- * Puts the `Values` of local.settings.json, if there is such a file, into `env` where it has no value yet. Throws {@link ConfigError} if the file can't be
- * read, and for a value that is no text, which the real tools leave out.
+ * Puts the `Values` of local.settings.json, if there is such a file, and its `Host.CORS` into `env` where it has no value yet. Throws {@link ConfigError} if the
+ * file can't be read, and for a value that is no text, which the real tools leave out.
  */
 export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): Promise<void> {
   const file = join(root, 'local.settings.json');
@@ -61,15 +65,16 @@ export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): 
     if (error.code === 'ENOENT') return '{}';
     throw new ConfigError('local.settings.json', error.message);
   });
-  const json = Object(parseJson(text)) as { IsEncrypted?: unknown; Values?: unknown };
+  const json = Object(parseJson(text)) as { IsEncrypted?: unknown; Values?: unknown; Host?: unknown };
   if (json.IsEncrypted === true)
     throw new ConfigError('local.settings.json', 'is encrypted; the local host reads plain values only.');
-  for (const [name, value] of Object.entries(Object(json.Values))) {
-    if (value === null) continue;
+  const { CORS } = Object(json.Host) as { CORS?: unknown };
+  for (const [name, value] of Object.entries({ CORS, ...Object(json.Values) })) {
+    if (value === null || value === undefined) continue;
     if (typeof value !== 'string')
       throw new ConfigError(
         'local.settings.json',
-        `Values.${name} must be a text; the Functions tools leave out what is none.`,
+        `${name} must be a text; the Functions tools leave out what is none.`,
       );
     env[name] ??= value;
   }

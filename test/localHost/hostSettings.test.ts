@@ -32,7 +32,7 @@ describe('local.settings.json', () => {
     'is refused with a setting that is %s and no text, which would count for nothing',
     async (value) => {
       await expect(applied(`{"Values":{"PORT":${value}}}`)).rejects.toThrow(
-        'local.settings.json: Values.PORT must be a text; the Functions tools leave out what is none.',
+        'local.settings.json: PORT must be a text; the Functions tools leave out what is none.',
       );
     },
   );
