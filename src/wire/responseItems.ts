@@ -3,7 +3,7 @@
  * openai-2026-08). Items are open, since SDKs send back answers with fields of their own in them.
  */
 import { z } from '@hono/zod-openapi';
-import { objectId } from './common';
+import { callId, objectId } from './common';
 import { toolName } from './responseTools';
 import { unsupported } from './unsupported';
 
@@ -114,13 +114,15 @@ const assistantMessage = z.object({
   type: z.literal('message'),
   id: itemId,
   role: z.literal('assistant'),
+  /** For models that tell comments from answers; callers send it back. */
+  phase: z.enum(['commentary', 'final_answer']).nullish(),
   status: status.nullish(),
   content: assistantContent,
 });
 const functionCall = z.object({
   type: z.literal('function_call'),
   id: itemId,
-  call_id: objectId,
+  call_id: callId,
   name: toolName,
   arguments: z.string(),
   status: status.nullish(),
@@ -128,7 +130,7 @@ const functionCall = z.object({
 const functionCallOutput = z.object({
   type: z.literal('function_call_output'),
   id: itemId,
-  call_id: objectId,
+  call_id: callId,
   output: z.union([z.string().max(10_485_760), z.array(inputPart)]),
   status: status.nullish(),
 });
@@ -159,6 +161,11 @@ const codeInterpreterCall = z.object({
   code: z.string().nullable(),
   outputs: z.array(codeOutput).nullable(),
 });
+/** The .NET SDK leaves out what it was told as null, so a call comes back without what no `include` asked for. */
+const givenCodeInterpreterCall = codeInterpreterCall.extend({
+  code: codeInterpreterCall.shape.code.default(null),
+  outputs: codeInterpreterCall.shape.outputs.default(null),
+});
 const mcpListTools = z.object({
   type: z.literal('mcp_list_tools'),
   id: objectId,
@@ -185,6 +192,8 @@ const mcpCall = z.object({
   status: z.enum(['in_progress', 'completed', 'incomplete', 'calling', 'failed']).nullish(),
   approval_request_id: z.string().nullish(),
 });
+/** Microsoft.Extensions.AI makes calls anew from a history that was kept as JSON, without ids. */
+const givenMcpCall = mcpCall.extend({ id: itemId });
 const mcpApprovalRequest = z.object({
   type: z.literal('mcp_approval_request'),
   id: objectId,
@@ -247,9 +256,9 @@ export const inputItem = z
       functionCall,
       functionCallOutput,
       fileSearchCall,
-      codeInterpreterCall,
+      givenCodeInterpreterCall,
       mcpListTools,
-      mcpCall,
+      givenMcpCall,
       mcpApprovalRequest,
       mcpApprovalResponse,
       reasoning,
@@ -299,6 +308,7 @@ export type FunctionCall = z.infer<typeof functionCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
+export type Reasoning = z.infer<typeof reasoningResource>;
 export type McpListTools = z.infer<typeof mcpListTools>;
 export type McpCall = z.infer<typeof mcpCall>;
 export type McpApprovalRequest = z.infer<typeof mcpApprovalRequest>;

@@ -6,13 +6,15 @@
  *   with the outputs in the order of the calls. A part of the arguments may hold no closing brace but its own.
  * - `Answer slowly`: takes 20 seconds for it, in 100 pieces where it is streamed.
  * - `Fail with STATUS`: the model service answers with this HTTP status.
+ * - `Answer 'TEXT'`: answers that.
  * - anything else: searches where `file_search` is among the tools, else answers `You said: …`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { startHost } from '../support/host';
-import { reply, startScriptedUpstream, toolOutputs, type Reply, type UpstreamBody } from '../support/scriptedUpstream';
+import { reply, toolOutputs, type Reply, type UpstreamBody } from '../support/scriptedUpstream';
+import { startModelServices } from './modelServices';
 
 const ROOT = join(__dirname, '..', '..').replace(/[\\/]dist$/, '');
 const PROJECT = join(ROOT, 'test', 'dotnet', 'DotnetTests.csproj');
@@ -33,6 +35,8 @@ function asTheUserSays({ messages = [], stream }: UpstreamBody): Reply | undefin
   }
   const status = /Fail with (\d{3})/.exec(said)?.[1];
   if (status) return reply.status(Number(status));
+  const wanted = /Answer '([^']*)'/.exec(said)?.[1];
+  if (wanted) return reply.text(wanted);
   if (!said.includes('Answer slowly')) return undefined;
   const text = 'word '.repeat(SLOW_PIECES);
   return stream
@@ -56,16 +60,13 @@ async function dotnetTest(env: Record<string, string>): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  const upstream = await startScriptedUpstream();
-  upstream.on((body, { kind }) => (kind === 'chat' ? asTheUserSays(body) : undefined));
-  const host = await startHost({
-    env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'upstream-key', EMBEDDING_DEPLOYMENT: 'embed' },
-  });
+  const services = await startModelServices(asTheUserSays);
+  const host = await startHost({ env: { ...services.settings, EMBEDDING_DEPLOYMENT: 'embed' } });
   try {
-    process.exitCode = await dotnetTest({ HOST_URL: host.url, HOST_KEY: host.key() });
+    process.exitCode = await dotnetTest({ ...services.variables, HOST_URL: host.url, HOST_KEY: host.key() });
   } finally {
     await host.stop();
-    await upstream.close();
+    await services.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Image generations, edits and variations with the official SDKs in both styles. */
 import { toFile } from 'openai';
 import { callersAndServices, startMediaHosts, type Hosts } from '../support/modelHosts';
-import { formField, type ScriptedMedia } from '../support/scriptedMedia';
+import { bodyOf, formField, type ScriptedMedia } from '../support/scriptedMedia';
 
 let media: ScriptedMedia;
 let hosts: Hosts;
@@ -35,6 +35,19 @@ describe.each(callersAndServices)('The %s SDK before a service of style %s', (ca
     expect(one?.body.toString('latin1')).toContain('name="image"; filename="one.png"');
     expect(several?.body.toString('latin1').match(/name="image\[\]"; filename/g)).toHaveLength(2);
     expect(several && formField(several, 'prompt')).toBe('Hats');
+  });
+
+  it('takes OpenAI’s models where neither path nor body names one, as programs of 2023 call it', async () => {
+    // The other SDK always has a deployment in the path.
+    if (caller === 'azure') return;
+    await images().generate({ prompt: 'A hat', n: 1, size: '1024x1024' });
+    await images().edit({ image: await png('one.png'), prompt: 'A hat' });
+    await images().createVariation({ image: await png('one.png') });
+    const named = media.requests.map((request) => {
+      if (service === 'azure') return request.deployment;
+      return request.operation === 'images/generations' ? bodyOf(request).model : formField(request, 'model');
+    });
+    expect(named).toEqual(['dall-e-2', 'gpt-image-1.5', 'dall-e-2']);
   });
 
   it('makes variations', async () => {
@@ -82,7 +95,7 @@ it.each([
   ['an empty prompt', { prompt: '' }, 'prompt'],
   ['too long a prompt', { prompt: 'x'.repeat(32_001) }, 'prompt'],
   ['eleven pictures', { prompt: 'x', n: 11 }, 'n'],
-  ['no model where the path has none', { prompt: 'x', model: undefined }, 'model'],
+  ['an empty model where the path has none', { prompt: 'x', model: '' }, 'model'],
 ])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
   const answer = await fetch(`${hosts.openai.url}/v1/images/generations`, {
     method: 'POST',
@@ -91,6 +104,57 @@ it.each([
   });
   expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param } }]);
   expect(media.requests).toEqual([]);
+});
+
+describe('an edit as JSON', () => {
+  const edit = async (body: object) =>
+    fetch(`${hosts.openai.url}/v1/images/edits`, {
+      method: 'POST',
+      headers: { 'api-key': hosts.openai.key(), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const url = 'https://example.com/cat.png';
+
+  it('goes on as it came where its pictures have addresses, to OpenAI’s model where it names none', async () => {
+    const body = { images: [{ image_url: url }], prompt: 'A hat', n: 1 };
+    expect((await edit(body)).status).toBe(200);
+    const [sent] = media.requests;
+    expect(sent && bodyOf(sent)).toEqual({ ...body, model: 'gpt-image-1.5' });
+  });
+
+  it('takes uploaded pictures, which the service gets whole since it has no files of this server', async () => {
+    const { files } = hosts.openai.openai();
+    const file = await png('cat.png');
+    const bytes = Buffer.from(await file.arrayBuffer());
+    // The kind is told by the first bytes.
+    const signed = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), bytes]);
+    const { id } = await files.create({ file: await toFile(signed, 'cat.png'), purpose: 'vision' });
+    const body = { model: 'gpt-image-1', prompt: 'A hat', images: [{ image_url: url }, { file_id: id }] };
+    expect((await edit({ ...body, mask: { file_id: id } })).status).toBe(200);
+    const [sent] = media.requests;
+    const whole = { image_url: `data:image/png;base64,${signed.toString('base64')}` };
+    expect(sent && bodyOf(sent)).toEqual({ ...body, images: [{ image_url: url }, whole], mask: whole });
+  });
+
+  it.each([
+    ['no pictures', { images: [] }, 400, 'images'],
+    ['a picture by address and file', { images: [{ image_url: url, file_id: 'file-1' }] }, 400, 'images[0]'],
+    ['a picture by neither', { images: [{}] }, 400, 'images[0]'],
+    ['seventeen pictures', { images: Array.from({ length: 17 }, () => ({ image_url: url })) }, 400, 'images'],
+    ['a file that is not there', { images: [{ file_id: 'file-none' }] }, 404, 'images[0].file_id'],
+    ['a mask that is not there', { images: [{ image_url: url }], mask: { file_id: 'file-none' } }, 404, 'mask.file_id'],
+  ])('with %s is refused before any upstream call', async (_what, fields, status, param) => {
+    const answer = await edit({ prompt: 'A hat', ...fields });
+    expect([answer.status, await answer.json()]).toMatchObject([status, { error: { param } }]);
+    expect(media.requests).toEqual([]);
+  });
+
+  it('with a file that is no picture is refused', async () => {
+    const { files } = hosts.openai.openai();
+    const { id } = await files.create({ file: await toFile(Buffer.from('words'), 'words.txt'), purpose: 'vision' });
+    const answer = await edit({ prompt: 'A hat', images: [{ file_id: id }] });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param: 'images[0].file_id' } }]);
+  });
 });
 
 it.each([
