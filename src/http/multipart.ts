@@ -67,7 +67,9 @@ export async function readUpload<T>(
   } catch (error) {
     // A broken form breaks its consumer as well; what broke the form is the reason to tell.
     const reason = form.errored ? brokenForm(form.errored) : error;
-    source.destroy();
+    // Read to its end all the same: a body that is cancelled just when it ends throws where nobody can catch it, and the process would end.
+    source.unpipe(form);
+    source.resume();
     form.destroy();
     // The form does not end its parts: their consumer would wait for ever.
     part?.destroy(reason instanceof Error ? reason : undefined);
