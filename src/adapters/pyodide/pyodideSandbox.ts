@@ -47,6 +47,8 @@ interface Session {
   used: boolean;
   /** Ids and names of the files that are there. */
   placed: Set<string>;
+  /** Removals that are done. */
+  taken: Set<string>;
   idle?: NodeJS.Timeout;
 }
 
@@ -65,7 +67,7 @@ class PyodideSandbox implements Sandbox {
 
   constructor(readonly options: PyodideOptions) {}
 
-  run: Sandbox['run'] = async ({ session: name, code, files }, collect, signal) => {
+  run: Sandbox['run'] = async ({ session: name, code, files, taken = [] }, collect, signal) => {
     const session = await this.#take(name, signal);
     const output = new Output();
     if (this.#lost.delete(name)) output.add(LOST);
@@ -74,9 +76,15 @@ class PyodideSandbox implements Sandbox {
     signal?.addEventListener('abort', abort);
     try {
       python = await unlessAborted(session.python, signal);
-      for (const { id, name, open } of files) {
-        const key = JSON.stringify([id, name]);
-        if (session.placed.has(key)) continue;
+      for (const { key, id, name } of taken) {
+        if (session.taken.has(key)) continue;
+        await python.remove(`${DATA_FOLDER}/${name}`);
+        session.taken.add(key);
+        session.placed.delete(placeOf(id, name));
+      }
+      for (const { id, name, open, onlyAtStart = false } of files) {
+        const key = placeOf(id, name);
+        if (session.placed.has(key) || (onlyAtStart && session.used)) continue;
         await python.put(`${DATA_FOLDER}/${name}`, await open());
         session.placed.add(key);
       }
@@ -137,7 +145,13 @@ class PyodideSandbox implements Sandbox {
       const known = this.#sessions.get(name);
       if (known && !known.busy) return this.#use(name, known);
       if (!known && (this.#sessions.size < this.options.sessions || this.#endOldest())) {
-        const session = { python: this.#takeNext(), busy: false, used: false, placed: new Set<string>() };
+        const session = {
+          python: this.#takeNext(),
+          busy: false,
+          used: false,
+          placed: new Set<string>(),
+          taken: new Set<string>(),
+        };
         void this.#forgetWhenItDies(name, session);
         return this.#use(name, session);
       }
@@ -226,6 +240,8 @@ class PyodideSandbox implements Sandbox {
     }
   }
 }
+
+const placeOf = (id: string, name: string): string => JSON.stringify([id, name]);
 
 /** What the code printed, as it came. */
 class Output {
