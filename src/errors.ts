@@ -232,6 +232,12 @@ export const errors = {
     }
     return upstreamFailure(502, 'The model service broke off before its answer was complete.', 'upstream_error', cause);
   },
+  answerIsPage: () =>
+    upstreamFailure(
+      502,
+      'The model service answered with a page, which is no answer of a model; have its address checked.',
+      'upstream_error',
+    ),
   answerNotJson: (cause?: unknown) =>
     upstreamFailure(
       502,

@@ -188,19 +188,29 @@ function keyOf(
   const key = variable === undefined ? given : env[variable]?.trim();
   if (variable !== undefined && !key)
     throw refuse(`.api_key names the environment variable '${variable}', which is not set`);
-  if (key && !/^[\x21-\x7e]+$/.test(key)) throw refuse('.api_key must be printable characters without blanks');
+  if (key && !isSendable(key)) throw refuse(`.api_key ${SENDABLE}`);
   return key;
 }
+
+const SENDABLE = 'must be printable characters without blanks';
+
+/** Whether a header can hold the key. */
+const isSendable = (key: string): boolean => /^[\x21-\x7e]+$/.test(key);
 
 const azureEndpoint = (url: string): string => url.replace(/\/openai(\/v1)?$/, '');
 
 function singleBackend(single: SingleBackend): ModelBackend[] {
   const { AZURE_OPENAI_ENDPOINT: endpoint, OPENAI_BASE_URL: baseUrl, AZURE_OPENAI_API_VERSION: apiVersion } = single;
+  const keyIn = (name: 'AZURE_OPENAI_API_KEY' | 'OPENAI_API_KEY'): string | undefined => {
+    const key = single[name];
+    if (key && !isSendable(key)) throw new ConfigError(name, `${SENDABLE}.`);
+    return key;
+  };
   if (endpoint && baseUrl)
     throw new ConfigError('OPENAI_BASE_URL', 'set either AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL, not both.');
   if (endpoint) {
     const settings = { address: 'AZURE_OPENAI_ENDPOINT', key: 'AZURE_OPENAI_API_KEY' };
-    const apiKey = single.AZURE_OPENAI_API_KEY;
+    const apiKey = keyIn('AZURE_OPENAI_API_KEY');
     return [
       { ...defaults, name: 'azure', kind: 'azure', baseUrl: azureEndpoint(endpoint), apiKey, apiVersion, settings },
     ];
@@ -208,7 +218,7 @@ function singleBackend(single: SingleBackend): ModelBackend[] {
   if (!baseUrl) return [];
   const settings = { address: 'OPENAI_BASE_URL', key: 'OPENAI_API_KEY' };
   return [
-    { ...defaults, name: 'openai', kind: 'openai', baseUrl, apiKey: single.OPENAI_API_KEY, apiVersion, settings },
+    { ...defaults, name: 'openai', kind: 'openai', baseUrl, apiKey: keyIn('OPENAI_API_KEY'), apiVersion, settings },
   ];
 }
 

@@ -58,6 +58,14 @@ describe('the single settings', () => {
       'OPENAI_BASE_URL: is the address of this server itself.',
     ],
     [{ EMBEDDING_DEPLOYMENT: 'e' }, 'EMBEDDING_DEPLOYMENT: needs'],
+    [
+      { OPENAI_BASE_URL: 'https://b.example', OPENAI_API_KEY: '“sk-1”' },
+      'OPENAI_API_KEY: must be printable characters without blanks.',
+    ],
+    [
+      { AZURE_OPENAI_ENDPOINT: 'https://a.example', AZURE_OPENAI_API_KEY: 'a b' },
+      'AZURE_OPENAI_API_KEY: must be printable characters without blanks.',
+    ],
   ])('%j are refused: %s', (env, message) => {
     expect(refusal(() => read(env))).toContain(message);
   });

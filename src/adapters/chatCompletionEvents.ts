@@ -20,6 +20,9 @@ type ToolCallPiece = z.infer<typeof toolCallPiece>;
 const delta = z.object({
   content: z.string().nullish(),
   refusal: z.string().nullish(),
+  // Not of OpenAI: DeepSeek, vLLM and llama.cpp have the first, Ollama and newer servers the second; some have both, with the same text.
+  reasoning_content: z.string().nullish().catch(undefined),
+  reasoning: z.string().nullish().catch(undefined),
   tool_calls: z.array(toolCallPiece).nullish(),
 });
 
@@ -134,8 +137,10 @@ class AnswerReader {
     if (!choice) return;
     this.hasChoice = true;
     this.reason = choice.finish_reason ?? this.reason;
-    const { content, refusal, tool_calls } = choice.delta ?? choice.message ?? {};
+    const { content, refusal, reasoning_content, reasoning, tool_calls } = choice.delta ?? choice.message ?? {};
     const logprobs = choice.logprobs?.content;
+    const thought = reasoning_content || reasoning;
+    if (thought) yield { type: 'reasoning', text: thought };
     if (content) yield { type: 'text', text: content, ...(logprobs && { logprobs }) };
     if (refusal) yield { type: 'refusal', text: refusal };
     for (const piece of tool_calls ?? []) yield* this.readToolCall(piece);

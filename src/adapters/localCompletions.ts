@@ -70,8 +70,11 @@ const chatFields = z.object({
 const notDone: [field: string, isHarmless: (value: unknown) => boolean][] = [
   ['n', (value) => value === 1],
   ['logprobs', (value) => value === false],
+  ['top_logprobs', () => false],
+  ['modalities', (value) => Array.isArray(value) && value.every((kind) => kind === 'text')],
   ['stop', (value) => Array.isArray(value) && value.length === 0],
   ['functions', (value) => Array.isArray(value) && value.length === 0],
+  ['function_call', (value) => value === 'none' || value === 'auto'],
   ['prediction', () => true],
   ['audio', () => false],
   ['web_search_options', () => false],
@@ -203,6 +206,7 @@ async function* chunks(
 function deltaOf(event: Exclude<ChatEvent, { type: 'finish' }>): Record<string, unknown> & { content?: string } {
   if (event.type === 'text') return { content: event.text };
   if (event.type === 'refusal') return { refusal: event.text };
+  if (event.type === 'reasoning') return { reasoning_content: event.text };
   const { index, id, name, arguments: args } = event;
   return {
     tool_calls: [{ index, ...(id && { id, type: 'function' }), function: { ...(name && { name }), arguments: args } }],

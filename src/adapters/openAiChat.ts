@@ -8,6 +8,12 @@ import { refusalInside } from './openAiErrors';
 
 const headers = new Headers({ 'content-type': 'application/json', accept: 'text/event-stream' });
 
+interface CallOptions {
+  signal?: AbortSignal;
+  tenant?: string;
+  tellsThoughts: boolean;
+}
+
 /**
  * A chat model behind the gateway. Always asks for a stream, and reads a whole answer as well.
  *
@@ -17,7 +23,7 @@ const headers = new Headers({ 'content-type': 'application/json', accept: 'text/
 export function openAiChat(gateway: Gateway, now: () => number = Date.now): ChatModel {
   const adaptations = chatAdaptations(now);
 
-  async function begin(request: ChatRequest, body: object, signal?: AbortSignal, tenant?: string) {
+  async function begin(request: ChatRequest, body: object, { signal, tenant, tellsThoughts }: CallOptions) {
     const asked = { ...body, stream: true, stream_options: { include_usage: true } };
     const bytes = Buffer.from(JSON.stringify(asked));
     return gateway.exchange(
@@ -33,27 +39,27 @@ export function openAiChat(gateway: Gateway, now: () => number = Date.now): Chat
         signal,
       },
       async (answer) => {
-        const events = eventsOf(answer, gateway, request, signal);
+        const events = eventsOf(answer, gateway, request, { signal, tellsThoughts });
         return { first: await events.next(), events };
       },
     );
   }
 
-  async function begun(request: ChatRequest, signal?: AbortSignal, tenant?: string): ReturnType<typeof begin> {
+  async function begun(request: ChatRequest, options: CallOptions): ReturnType<typeof begin> {
     for (;;) {
       const adapted = adaptations.adapt(request);
       try {
-        return await begin(request, adapted.body, signal, tenant);
+        return await begin(request, adapted.body, options);
       } catch (error) {
-        if (signal?.aborted || !adaptations.learn(adapted, error)) throw error;
+        if (options.signal?.aborted || !adaptations.learn(adapted, error)) throw error;
       }
     }
   }
 
   return {
     serves: (model) => gateway.serves(model),
-    async *stream(request, signal, tenant) {
-      const { first, events } = await begun(request, signal, tenant);
+    async *stream(request, signal, tenant, tellsThoughts = false) {
+      const { first, events } = await begun(request, { signal, tenant, tellsThoughts });
       try {
         if (!first.done) yield first.value;
         yield* events;
@@ -68,7 +74,7 @@ async function* eventsOf(
   answer: GatewayAnswer,
   gateway: Gateway,
   { model }: ChatRequest,
-  signal?: AbortSignal,
+  { signal, tellsThoughts }: Omit<CallOptions, 'tenant'>,
 ): AsyncGenerator<ChatEvent, void, void> {
   if (answer.status >= 300) throw await refusal(answer, model);
   const { body, setting } = answer;
@@ -78,6 +84,7 @@ async function* eventsOf(
     const inside = (errorBody: string) => refusalInside(gateway.scrub(errorBody), setting, model, Date.now());
     for await (const event of chatCompletionEvents(pieces, answer.headers.get('content-type') ?? '', inside)) {
       signal?.throwIfAborted();
+      if (event.type === 'reasoning' && !tellsThoughts) continue;
       isFinished = event.type === 'finish';
       if (event.type === 'finish') settleUsage(answer, event.usage);
       yield event;

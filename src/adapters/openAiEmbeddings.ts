@@ -1,10 +1,10 @@
 /** Embeddings over the gateway. */
-import type { Gateway } from '../models/gateway';
+import { REQUEST_TOO_LARGE, type Gateway } from '../models/gateway';
 import { ModelError, type EmbeddingModel } from '../models/ports';
 import { systemClock, type Clock } from '../models/retry';
 import { UpstreamError } from '../models/upstream';
 import { readJson } from './answerBody';
-import { embeddingBatches, readEmbeddings, type EmbeddingBatch } from './embeddingBatches';
+import { embeddingBatches, readEmbeddings } from './embeddingBatches';
 import { answerFailure, refusal, settleUsage } from './openAiAnswer';
 import { malformed, refusalInside } from './openAiErrors';
 
@@ -48,8 +48,10 @@ export function openAiEmbeddings(
       const lane = async () => {
         for (let next = await batches.next(); !next.done; next = await batches.next()) {
           const batch = next.value;
-          const call = async () => embedBatch(gateway, { model: deployment, dimensions }, batch, stop, tenant);
-          const embedded = kind === 'document' ? await patiently(call, clock, stop) : await call();
+          const embedded = await inParts(batch.texts, async (part) => {
+            const call = async () => embedTexts(gateway, { model: deployment, dimensions }, part, stop, tenant);
+            return kind === 'document' ? patiently(call, clock, stop) : call();
+          });
           for (const [offset, vector] of embedded.entries()) vectors[batch.start + offset] = vector;
         }
       };
@@ -65,6 +67,18 @@ export function openAiEmbeddings(
       return vectors;
     },
   };
+}
+
+/** One call, or as many as it takes so that each fits into a minute of the tenant. */
+async function inParts(texts: string[], call: (texts: string[]) => Promise<Float32Array[]>): Promise<Float32Array[]> {
+  try {
+    return await call(texts);
+  } catch (error) {
+    const isTooLarge = error instanceof ModelError && error.code === REQUEST_TOO_LARGE;
+    if (!isTooLarge || texts.length < 2) throw error;
+    const half = Math.ceil(texts.length / 2);
+    return [...(await inParts(texts.slice(0, half), call)), ...(await inParts(texts.slice(half), call))];
+  }
 }
 
 /** Repeats the call while the service limits its rate. */
@@ -85,14 +99,14 @@ async function patiently<T>(call: () => Promise<T>, clock: Clock, signal: AbortS
   }
 }
 
-async function embedBatch(
+async function embedTexts(
   gateway: Gateway,
   { model, dimensions }: { model: string; dimensions: number | undefined },
-  batch: EmbeddingBatch,
+  texts: string[],
   signal: AbortSignal,
   tenant: string | undefined,
 ): Promise<Float32Array[]> {
-  const asked = { model, input: batch.texts, encoding_format: 'base64', ...(dimensions && { dimensions }) };
+  const asked = { model, input: texts, encoding_format: 'base64', ...(dimensions && { dimensions }) };
   const bytes = Buffer.from(JSON.stringify(asked));
   return gateway.exchange(
     {
@@ -111,7 +125,7 @@ async function embedBatch(
       const inside = (errorBody: string) => refusalInside(gateway.scrub(errorBody), answer.setting, model, Date.now());
       try {
         const value = await readJson(answer.body, MAX_EMBEDDINGS_BYTES);
-        const vectors = readEmbeddings(value, batch.texts.length, inside);
+        const vectors = readEmbeddings(value, texts.length, inside);
         if (typeof value === 'object' && value !== null && 'usage' in value) settleUsage(answer, value.usage);
         return vectors;
       } catch (error) {

@@ -10,18 +10,18 @@ const SPREAD = 0.1;
 
 /**
  * Streams the model's answer. A 429 that the gateway gave up on is waited out as often as the run's life, until `expiresAt` in Unix seconds, has room for it. Throws
- * ModelError, or the signal's reason. `tenant` is whose limits count.
+ * ModelError, or the signal's reason. `tenant` is whose limits count; `tellsThoughts` as of {@link ChatModel.stream}.
  */
 export async function* patientAnswer(
   { chat, now, sleep = systemClock.sleep }: { chat: ChatModel; now: () => number; sleep?: Clock['sleep'] },
   request: ChatRequest,
-  { expiresAt, tenant }: { expiresAt: number | null; tenant: string },
+  { expiresAt, tenant, tellsThoughts }: { expiresAt: number | null; tenant: string; tellsThoughts?: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<ChatEvent, void, void> {
   for (let tries = 1; ; tries += 1) {
     let hasBegun = false;
     try {
-      for await (const event of chat.stream(request, signal, tenant)) {
+      for await (const event of chat.stream(request, signal, tenant, tellsThoughts)) {
         hasBegun = true;
         yield event;
       }

@@ -22,7 +22,7 @@ export function checkRunSupport(
   if (!chat.serves(model)) {
     throw errors.deploymentNotFound(
       model,
-      "Set AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL to a service that has it, or use the built-in model 'local-extractive'.",
+      "Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has it, or use the built-in model 'local-extractive'.",
     );
   }
   if (!codeInterpreter && tools.some(({ type }) => type === CODE_INTERPRETER)) throw errors.codeInterpreterOff('tools');

@@ -184,6 +184,8 @@ export class RunWork {
       signal.throwIfAborted();
       if (event.type === 'finish') return this.counted(event, request, written);
       written.push(event.type === 'tool_call' ? event.arguments : event.text);
+      // Runs have no place for thoughts, and do not ask for them.
+      if (event.type === 'reasoning') continue;
       if (event.type === 'tool_call') {
         if (this.writer) await this.finishMessage(this.writer);
         await this.tools.take(event);

@@ -1,4 +1,5 @@
 /** The caller's messages as the steps of chat on your data read them. Pure. */
+import { z } from 'zod';
 import type { CompletionBody } from '../models/ports';
 import { withoutMarkers } from './docMarkers';
 
@@ -16,6 +17,39 @@ function textOfPart(part: unknown): string[] {
   if ('text' in part && typeof part.text === 'string') return [part.text];
   return 'refusal' in part && typeof part.refusal === 'string' ? [part.refusal] : [];
 }
+
+/**
+ * The messages with each context in its place, the answer that it belongs to: programs of the first form of chat on your data send it back before that answer, as
+ * a message of a tool that nobody called, and the service went on taking it so.
+ */
+export function contextsInPlace<M extends Message>(messages: M[]): M[] {
+  let context: object | undefined;
+  return messages.flatMap((message) => {
+    const sentBack = contextAlone(message);
+    if (sentBack) {
+      context = sentBack;
+      return [];
+    }
+    const placed = context && message.role === 'assistant' ? { context, ...message } : message;
+    context = undefined;
+    return [placed];
+  });
+}
+
+/** The context that is all of the message. */
+function contextAlone({ role, tool_call_id, content }: Message): object | undefined {
+  if (role !== 'tool' || tool_call_id != null || typeof content !== 'string') return undefined;
+  try {
+    return aloneContext.safeParse(JSON.parse(content)).data;
+  } catch {
+    return undefined; // Not JSON: something else.
+  }
+}
+
+const aloneContext = z.union([
+  z.looseObject({ citations: z.array(z.unknown()) }),
+  z.looseObject({ intent: z.string() }),
+]);
 
 /** What the user said last; empty where there is no text. */
 export function lastQuestion(messages: Message[]): string {

@@ -1,6 +1,7 @@
 /** Chat completions with `data_sources`: what the edge decides before the pipeline runs, and how its answer goes out. */
 import { services, settings } from '../app';
 import type { GroundedRequest } from '../dataSources/chatOnYourData';
+import { contextsInPlace } from '../dataSources/conversation';
 import { errors } from '../errors';
 import { faultLogger } from '../log';
 import type { Call } from '../http/operation';
@@ -24,7 +25,7 @@ export async function answerFromData(call: ChatCall, model: string): Promise<unk
   const configuration = readDataSource(data_sources, settings().dataSources, call.scope);
   refuseWhatDoesNotGo(asked);
   if (callsTools(asked)) return undefined;
-  const body: CompletionBody = { ...asked, model };
+  const body: CompletionBody = { ...asked, messages: contextsInPlace(asked.messages), model };
   for (const field of NOT_SENT) delete body[field];
   // Let go of: the answer may take minutes.
   call.bytes = new Uint8Array();
@@ -34,7 +35,10 @@ export async function answerFromData(call: ChatCall, model: string): Promise<unk
 
 /** The request as if it had no source. */
 export function withoutDataSources({ data_sources: _, ...request }: ChatCompletionRequest): ChatCompletionRequest {
-  return { ...request, messages: request.messages.map(({ context: _context, ...message }) => message) };
+  return {
+    ...request,
+    messages: contextsInPlace(request.messages).map(({ context: _context, ...message }) => message),
+  };
 }
 
 function refuseWhatDoesNotGo({ logprobs, top_logprobs, n, modalities }: ChatCompletionRequest): void {

@@ -7,8 +7,12 @@ import { validate } from '../http/validation';
 import { imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
 import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from './modelCall';
 
+/** What OpenAI takes where a request names no model, as its published document says. */
 const DEFAULT_MODERATION_MODEL = 'omni-moderation-latest';
-const DEFAULT_VARIATION_MODEL = 'dall-e-2';
+const DEFAULT_IMAGE_MODEL = 'dall-e-2';
+const DEFAULT_GPT_IMAGE_MODEL = 'gpt-image-1.5';
+/** Only the GPT image models have them. */
+const OF_GPT_IMAGES = ['background', 'moderation', 'output_compression', 'output_format', 'partial_images', 'stream'];
 
 export const transcriptions = bothStyles({
   number: 4,
@@ -47,7 +51,7 @@ async function readSpeechRequest({ request }: Call): Promise<{ value: Record<str
   if (!/^multipart\//i.test(request.headers.get('content-type') ?? '')) return readJsonBody(request, MAX_JSON_BYTES);
   const form = await readForm(request, {
     required: [['input'], ['voice']],
-    needsModel: false,
+    model: 'elsewhere',
     maxBytes: MAX_JSON_BYTES,
   });
   if (!form.body.reopenable) throw errors.bodyTooLarge(MAX_JSON_BYTES);
@@ -66,8 +70,12 @@ export const imageGenerations = bothStyles({
   summary: 'Generate images',
   body: imageRequest,
   response: imageList,
-  handle: async (call, deployment) =>
-    forwardJson(call, 'images/generations', modelOf(deployment, call.body), call.body),
+  handle: async (call, deployment) => {
+    const { body } = call;
+    const isGptImage = OF_GPT_IMAGES.some((field) => body[field] != null);
+    const model = body.model ?? (isGptImage ? DEFAULT_GPT_IMAGE_MODEL : DEFAULT_IMAGE_MODEL);
+    return forwardJson(call, 'images/generations', modelOf(deployment, { model }), body);
+  },
 });
 
 export const imageEdits = bothStyles({
@@ -76,7 +84,8 @@ export const imageEdits = bothStyles({
   summary: 'Edit images',
   body: 'raw',
   response: imageList,
-  handle: async (call, deployment) => forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']]),
+  handle: async (call, deployment) =>
+    forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_GPT_IMAGE_MODEL),
 });
 
 export const imageVariations = bothStyles({
@@ -85,7 +94,7 @@ export const imageVariations = bothStyles({
   body: 'raw',
   response: imageList,
   handle: async (call, deployment) =>
-    forwardForm(call, 'images/variations', deployment, [['image']], DEFAULT_VARIATION_MODEL),
+    forwardForm(call, 'images/variations', deployment, [['image']], DEFAULT_IMAGE_MODEL),
 });
 
 export const moderations = operation({

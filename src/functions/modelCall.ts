@@ -134,8 +134,13 @@ export async function forwardForm(
 ): Promise<Response> {
   // An upload without a body: the service says what it lacks.
   if (model !== undefined && !call.request.headers.has('content-type')) return forward(call, { operation, model });
-  const needsModel = model === undefined && fallback === undefined;
-  const form = await readForm(call.request, { required, needsModel, maxBytes: settings().maxFileBytes });
+  const ofForm = fallback === undefined ? 'required' : 'optional';
+  const rules = {
+    required,
+    model: model === undefined ? ofForm : 'elsewhere',
+    maxBytes: settings().maxFileBytes,
+  } as const;
+  const form = await readForm(call.request, rules);
   try {
     const named = model ?? form.fields.get('model')?.trim() ?? fallback;
     if (!named) throw errors.missingParameter('model');

@@ -11,6 +11,7 @@ import { outputText, shownEvent, shownItem, shownResponse, type View } from '../
 import { isOver, type ResponseEvent, type ResponseSink } from '../responses/responseEvents';
 import type { PreparedResponse } from '../responses/responses';
 import { listOf, pageQuery } from '../wire/common';
+import { flowResponseRequest } from '../wire/connector';
 import { includable, responseItem, type Includable } from '../wire/responseItems';
 import {
   createResponseRequest,
@@ -33,10 +34,11 @@ const inputItemsQuery = pageQuery.extend({
 /** Pictures and files may be part of an input. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** `include` of the query, with and without brackets, once or several times. Throws 400 for an unknown one. */
+/** `include` of the query, with and without brackets, once or several times, with brackets also joined by commas. Throws 400 for an unknown one. */
 export function includeOf(request: Request): Includable[] {
   const { searchParams } = new URL(request.url);
-  return [...searchParams.getAll('include'), ...searchParams.getAll('include[]')].map((given) => {
+  const bracketed = searchParams.getAll('include[]').flatMap((given) => given.split(','));
+  return [...searchParams.getAll('include'), ...bracketed].map((given) => {
     const parsed = includable.safeParse(given);
     if (parsed.success) return parsed.data;
     const message = `Invalid value: '${given.slice(0, 100)}'. Supported values are: ${includable.options.map((one) => `'${one}'`).join(', ')}.`;
@@ -109,14 +111,20 @@ const create: Operation = operation({
   number: 49,
   apiVersionOptional: true,
   body: createResponseRequest,
+  projectBody: flowResponseRequest,
   maxBodyBytes: MAX_BODY_BYTES,
   response: responseObject,
   handle: async (call) => {
     const { responses } = await services();
-    const { body, scope, connection } = call;
+    const { scope, connection } = call;
+    const { agent_tools: agentTools, ...body } = { agent_tools: undefined, ...call.body };
     const view = viewOf(call, body.include ?? []);
     const { signal } = connection;
-    const prepared = await responses.prepare(scope, body, { takesAnyPrompt: call.toleratesUnknownFields, signal });
+    const prepared = await responses.prepare(scope, body, {
+      takesAnyPrompt: call.toleratesUnknownFields,
+      agentTools,
+      signal,
+    });
     if (body.background) {
       const response = await beginInBackground(call, prepared);
       const answer = body.stream ? await followed(call, response.id, -1, view) : polled(shown(call, response, view));
@@ -181,16 +189,12 @@ const remove: Operation = operation({
   response: 'raw',
   handle: async (call) => {
     const { response_id: id } = call.params;
-    if (!isDated(call)) {
-      await (await services()).responses.remove(call.scope, id);
-      return Response.json({ id, object: 'response', deleted: true });
-    }
     try {
       await (await services()).responses.remove(call.scope, id);
-      // No body (oddity O24).
-      return new Response(null);
+      // Azure's versions by date list no body, but its .NET SDK reads one (oddity O24).
+      return Response.json({ id, object: 'response', deleted: true });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      if (!isDated(call) || !(error instanceof ApiError) || error.status !== 404) throw error;
       // The error as its operation declares it, without an envelope, and as every other is answered (oddity O23).
       const whole = errorBody(error);
       const code = whole.error.code ?? 'not_found';

@@ -16,6 +16,7 @@ import { isTerminal } from '../assistants/runStatus';
 import type { Scope } from '../scope';
 import { listOf, pageQuery } from '../wire/common';
 import { flowRunRequest, flowThreadAndRunRequest } from '../wire/connector';
+import { withoutRepeatedResources } from '../wire/repeatedResources';
 import {
   createRunRequest,
   createThreadAndRunRequest,
@@ -118,8 +119,8 @@ export const runOperations: Operation[] = [
     summary: 'Create a thread and run it',
     number: 22,
     query: includeQuery,
-    body: createThreadAndRunRequest,
-    projectBody: flowThreadAndRunRequest,
+    body: withoutRepeatedResources(createThreadAndRunRequest),
+    projectBody: withoutRepeatedResources(flowThreadAndRunRequest),
     response: runObject,
     handle: async (call) => {
       const body = await withNamedTools(call.scope, call.body);

@@ -286,12 +286,15 @@ function inOurCase(operations: Operation[], rest: string): string {
 const matches = (path: string, rest: string, flags?: 'i'): boolean =>
   new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`, flags).test(rest);
 
-/** Query values by name; `name[]`, whose brackets `@azure/ai-agents` encodes twice, collects its values, of another name the last counts. */
+/**
+ * Query values by name; `name[]`, whose brackets `@azure/ai-agents` encodes twice, collects its values, which the .NET SDK of Azure joins by commas; of another
+ * name the last counts.
+ */
 function queryOf(url: URL): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = {};
   for (const [given, value] of url.searchParams) {
     const name = given.replace(/%5b%5d$/i, '[]');
-    query[name] = name.endsWith('[]') ? [...(query[name] ?? []), value] : value;
+    query[name] = name.endsWith('[]') ? [...(query[name] ?? []), ...value.split(',')] : value;
   }
   return query;
 }

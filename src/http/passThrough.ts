@@ -125,6 +125,10 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
   const isUntold = type === '' && options.expectsJson === true;
   const isJson = (isUntold || /^application\/(?:[\w.+-]*\+)?json\b/i.test(type)) && !encoded;
   const { pieces, complete } = await readHead(answer.body, isJson ? MAX_WHOLE_BYTES : 1);
+  if (/^text\/html\b/i.test(type) && /^\s*</.test(String(pieces[0] ?? ''))) {
+    answer.body.destroy();
+    throw errors.answerIsPage();
+  }
   if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined });
   const bytes = Buffer.concat(pieces);
   if (isJson) options.maskKeys?.(bytes);

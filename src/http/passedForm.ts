@@ -43,8 +43,8 @@ export interface PassedForm {
 export interface FormRules {
   /** Fields that may not be missing; of several names, one is enough. */
   required: string[][];
-  /** The form must name its model, since the path does not. */
-  needsModel: boolean;
+  /** Whether the form names its model: it must, it may, or the path does and the form's counts for nothing. */
+  model: 'required' | 'optional' | 'elsewhere';
   maxBytes: number;
 }
 
@@ -100,7 +100,7 @@ async function readPieces(
     head.push(next.value);
     bytes += next.value.length;
   }
-  if (rules.needsModel && !upload.fields.has('model')) {
+  if (rules.model !== 'elsewhere' && !upload.fields.has('model')) {
     const spooled = await spool(head, pieces, upload);
     bodyBudget.release(request);
     return spooled.checked(() => {
@@ -146,9 +146,9 @@ class Upload {
   }
 
   /** Throws 400 for a whole form that lacks something. */
-  check({ required, needsModel }: FormRules): void {
+  check({ required, model }: FormRules): void {
     if (!this.scanner.isComplete) throw errors.brokenForm('it ends before its closing boundary');
-    for (const names of needsModel ? [...required, ['model']] : required) {
+    for (const names of model === 'required' ? [...required, ['model']] : required) {
       if (!names.some((name) => this.names.has(name))) throw errors.missingParameter(names[0] ?? '');
     }
   }

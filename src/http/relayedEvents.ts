@@ -11,6 +11,9 @@ import { lastUsage } from './usage';
 const MAX_HELD_BYTES = 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const COMMENT = Buffer.from(': keep-alive\n\n');
+/** The last event of a stream that is whole, with the end of the line before it where there is one. */
+const DONE = /(?:^|[\r\n])data: ?\[DONE\]\s*$/;
+const DONE_BYTES = 32;
 /** Bytes at the end of a stream in which its usage is looked for. */
 const USAGE_BYTES = 4096;
 
@@ -90,6 +93,12 @@ class EventHandlers implements RelayHandlers {
   }
 
   broken(error: unknown, emit: Emit): void {
+    const rest = this.events.rest();
+    if (isDone(Buffer.concat([...this.lastPieces, rest]))) {
+      this.options.maskKeys?.(rest);
+      emit(rest);
+      return this.settle();
+    }
     const isLate = error instanceof LateRefusal;
     const refusal = isLate ? error.errorObject : errorBody(toApiError(errors.answerBroken(error))).error;
     this.options.onFault(error);
@@ -116,6 +125,9 @@ class LateRefusal extends Error {
     super(`The model service refused a stream that had begun: ${JSON.stringify(errorObject).slice(0, 500)}`);
   }
 }
+
+/** Whether nothing is missing: what comes behind the stream's last event says nothing of the answer. */
+const isDone = (end: Buffer): boolean => DONE.test(end.subarray(-DONE_BYTES).toString('latin1'));
 
 /** Not every server ends its last event with an empty line: what is left is whole if its data is. */
 function isWholeEvent(rest: Buffer): boolean {

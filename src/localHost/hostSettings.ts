@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../config';
+import { readAllowedOrigins, type AllowedOrigins } from './cors';
 import type { TlsFiles } from './tlsFiles';
 
 export interface HostSettings {
@@ -11,11 +12,13 @@ export interface HostSettings {
   host: string;
   dataDir: string;
   tls: TlsFiles | undefined;
+  /** Of web pages that may call it; absent: preflights reach the functions. */
+  allowedOrigins: AllowedOrigins | undefined;
   /** No line per request. */
   quiet: boolean;
 }
 
-/** Checks and reads PORT, HOST, DATA_DIR, TLS_CERT_FILE, TLS_KEY_FILE and LOCAL_HOST_QUIET. Throws {@link ConfigError}. */
+/** Checks and reads PORT, HOST, DATA_DIR, TLS_CERT_FILE, TLS_KEY_FILE, CORS and LOCAL_HOST_QUIET. Throws {@link ConfigError}. */
 export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
   const text = env.PORT?.trim() || '7071';
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
@@ -28,6 +31,7 @@ export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
     host,
     dataDir: env.DATA_DIR?.trim() || '.data',
     tls: tlsFiles(env),
+    allowedOrigins: readAllowedOrigins(env),
     quiet: env.LOCAL_HOST_QUIET === '1',
   };
 }
@@ -51,7 +55,7 @@ export function hostUrl({ host, port, tls }: Pick<HostSettings, 'host' | 'port'>
 }
 
 /**
- * Puts the `Values` of local.settings.json, if there is such a file, into `env` where it has no value yet. Values that are not text are
+ * Puts the `Values` of local.settings.json, if there is such a file, and its `Host.CORS` into `env` where it has no value yet. Values that are not text are
  * left out, as the real tools do. Throws {@link ConfigError} if the file can't be read.
  */
 export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): Promise<void> {
@@ -60,10 +64,11 @@ export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): 
     if (error.code === 'ENOENT') return '{}';
     throw new ConfigError('local.settings.json', error.message);
   });
-  const json = Object(parseJson(text)) as { IsEncrypted?: unknown; Values?: unknown };
+  const json = Object(parseJson(text)) as { IsEncrypted?: unknown; Values?: unknown; Host?: unknown };
   if (json.IsEncrypted === true)
     throw new ConfigError('local.settings.json', 'is encrypted; the local host reads plain values only.');
-  for (const [name, value] of Object.entries(Object(json.Values))) {
+  const { CORS } = Object(json.Host) as { CORS?: unknown };
+  for (const [name, value] of Object.entries({ CORS, ...Object(json.Values) })) {
     if (typeof value === 'string') env[name] ??= value;
   }
 }

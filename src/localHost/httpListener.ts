@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { answerBrowser, type AllowedOrigins } from './cors';
 import type { HostLog } from './hostLog';
 import { answerEmpty, answerTooLarge, declaredLength, type HttpExchange } from './httpExchange';
 import { decodePath, type Router } from './router';
@@ -17,6 +18,16 @@ export interface HttpFront {
   handleWebhook(request: IncomingMessage, response: ServerResponse, path: string): boolean;
 }
 
+/** Where it listens, and for whom. */
+interface ListenerOptions {
+  host: string;
+  port: number;
+  tls: TlsIdentity | undefined;
+  log: HostLog;
+  /** Absent: preflights reach the functions. */
+  allowedOrigins: AllowedOrigins | undefined;
+}
+
 const homePage =
   '<!doctype html><html lang="en"><title>Functions</title><p>Your functions app is up and running on the local host.</p></html>';
 
@@ -28,6 +39,7 @@ export class HttpListener {
   private constructor(
     private readonly server: Server,
     private readonly log: HostLog,
+    private readonly allowedOrigins: AllowedOrigins | undefined,
   ) {
     server.on('request', (request, response) => this.onRequest(request, response));
     // The real host's web server: 130 s for an idle connection, 30 s for the headers, no limit for a body's time.
@@ -38,7 +50,7 @@ export class HttpListener {
   }
 
   /** Listens; answers 503 until {@link serve}. Rejects when the address is taken. */
-  static async listen(host: string, port: number, tls: TlsIdentity | undefined, log: HostLog): Promise<HttpListener> {
+  static async listen({ host, port, tls, log, allowedOrigins }: ListenerOptions): Promise<HttpListener> {
     const limits = { maxHeaderSize: 32 * 1024 };
     const server = tls ? createTlsServer({ ...limits, ...tls }) : createServer(limits);
     await new Promise<void>((resolve, reject) => {
@@ -48,7 +60,7 @@ export class HttpListener {
         resolve();
       });
     });
-    return new HttpListener(server, log);
+    return new HttpListener(server, log, allowedOrigins);
   }
 
   get port(): number {
@@ -114,6 +126,7 @@ export class HttpListener {
   ): HttpExchange | undefined {
     const host = request.headers.host;
     if (host !== undefined && !/^[\w.:[\]-]+$/.test(host)) return void answerEmpty(response, 400);
+    if (this.allowedOrigins && answerBrowser(request, response, this.allowedOrigins)) return;
     if (!this.front) return void answerEmpty(response, 503);
     if (/^\/(admin|runtime)(\/|$)/i.test(path)) {
       if (!this.front.handleWebhook(request, response, path)) answerEmpty(response, 404);
@@ -138,6 +151,9 @@ export class HttpListener {
   }
 
   private answerUnrouted(request: IncomingMessage, response: ServerResponse, path: string): void {
+    // The service took it so, but no route of the real host matches an empty segment.
+    if (path.startsWith('//'))
+      this.log.warn(`${path} begins with two slashes: write the endpoint in your program without a slash at its end.`);
     if (request.method !== 'GET' || path !== '/') answerEmpty(response, 404);
     else response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(homePage);
   }

@@ -6,6 +6,7 @@ import { blobContainers } from './blobContainers';
 import { BlobTrigger } from './blobTrigger';
 import { answerBuffered } from './bufferedHttp';
 import type { ProgrammingModel } from './coreTypes';
+import type { AllowedOrigins } from './cors';
 import type { Durable } from './durable/engine';
 import { FunctionRuntime } from './functionRuntime';
 import { FunctionsCore, installFunctionsCore } from './functionsCore';
@@ -40,6 +41,8 @@ export interface LocalHostOptions {
   /** Where triggers and durable functions keep their state, and where the blobs are. */
   dataDir: string;
   tls?: TlsFiles;
+  /** Of web pages that may call it from a browser; absent: preflights reach the functions. */
+  allowedOrigins?: AllowedOrigins;
   /** No line per request. */
   quiet: boolean;
   /** Blob triggers watch `dataDir/blobs` although their connection is set. */
@@ -86,9 +89,10 @@ export async function startLocalHost(given: LocalHostOptions): Promise<LocalHost
   return host;
 }
 
-async function listen({ host, port, tls }: LocalHostOptions, log: HostLog): Promise<HttpListener> {
-  const identity = tls && (await readTlsFiles(tls));
-  return HttpListener.listen(host, port, identity, log).catch(refuse(`Cannot serve on ${host}:${port}`));
+async function listen(options: LocalHostOptions, log: HostLog): Promise<HttpListener> {
+  const { host, port, allowedOrigins } = options;
+  const tls = options.tls && (await readTlsFiles(options.tls));
+  return HttpListener.listen({ host, port, tls, log, allowedOrigins }).catch(refuse(`Cannot serve on ${host}:${port}`));
 }
 
 /** Turns an error into one line for the user. */

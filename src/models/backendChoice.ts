@@ -9,12 +9,15 @@ export interface Route {
   id: string;
 }
 
+/** Characters of a name: routes are remembered by it, and some services have it in their path. */
+const MAX_NAME = 256;
+
 /**
- * Not: an empty name, one that is no Unicode, or one that leads to another path, such as `../files`: its slashes go encoded, but some servers decode them before they
+ * Not: an empty name, one that is too long or no Unicode, or one that leads to another path, such as `../files`: its slashes go encoded, but some servers decode them before they
  * resolve the path.
  */
 export const isUsableName = (name: string): boolean =>
-  name.isWellFormed() && !/(?:^|[/\\])\.{0,2}(?:[/\\]|$)/.test(name);
+  name.length <= MAX_NAME && name.isWellFormed() && !/(?:^|[/\\])\.{0,2}(?:[/\\]|$)/.test(name);
 
 /** Every backend that serves the name, in the order given. */
 export function routesOf(backends: readonly ModelBackend[], model: string): Route[] {

@@ -69,9 +69,11 @@ export interface CircuitBreakerOptions {
 export function createCircuitBreaker({ now, maxRestMs = Infinity, changed }: CircuitBreakerOptions): CircuitBreaker {
   const states = new Map<string, State>();
 
+  /** A time to come is one of a clock that was set back since. */
+  const hasBeen = (time: number): boolean => time <= now();
   const rest = ({ restsFrom, restsUntil }: State): number | undefined => {
     const ms = restsUntil - now();
-    return ms > TOLERANCE_MS && now() < restsFrom + maxRestMs ? ms : undefined;
+    return ms > TOLERANCE_MS && hasBeen(restsFrom) && now() < restsFrom + maxRestMs ? ms : undefined;
   };
   const change = (id: string, fields: Partial<State>): void => {
     const before = states.get(id) ?? well;
@@ -88,7 +90,9 @@ export function createCircuitBreaker({ now, maxRestMs = Infinity, changed }: Cir
   const openFor = (id: string): number | undefined => {
     const state = states.get(id);
     if (!state || !isOpen(state)) return undefined;
-    const left = Math.max(state.openedAt + OPEN_MS, state.probedAt + PROBE_MS) - now();
+    const { openedAt, probedAt } = state;
+    const left =
+      Math.max(hasBeen(openedAt) ? openedAt + OPEN_MS : 0, hasBeen(probedAt) ? probedAt + PROBE_MS : 0) - now();
     return left > 0 ? left : undefined;
   };
 

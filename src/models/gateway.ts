@@ -88,7 +88,7 @@ export interface Gateway {
   forward(request: GatewayRequest): Promise<GatewayAnswer>;
   /**
    * As `forward`, with the reading of the answer as part of the attempt: an UpstreamError with `retry` that `read` throws is repeated like a failed call. A tenant's limit is
-   * waited for as long as a service's would be. Throws ModelError in place of ApiError.
+   * waited for as long as a service's would be. Throws ModelError in place of ApiError; its code is {@link REQUEST_TOO_LARGE} where no wait would help.
    */
   exchange<T>(request: GatewayRequest, read: (answer: GatewayAnswer) => Promise<T>): Promise<T>;
   /** By the backend's name, whether one of its deployments failed so often that it is left alone (`failing`); makes no call. */
@@ -174,7 +174,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
     }
   }
 
-  /** Counts the call for its tenant as soon as the limits let it. Throws ModelError `rate_limited` where that takes too long. */
+  /** Counts the call for its tenant as soon as the limits let it. Throws ModelError: `rate_limited` where that takes too long, `invalid_request` where it is never. */
   async function reserveInTime({ tenant, estimatedTokens, signal }: GatewayRequest): Promise<Reservation> {
     const began = clock.now();
     for (let tries = 1; ; tries += 1) {
@@ -183,6 +183,8 @@ export function createGateway(ports: GatewayPorts): Gateway {
       } catch (error) {
         if (!(error instanceof TenantLimitError)) throw error;
         const { message, retryAfterSeconds } = error;
+        if (retryAfterSeconds === undefined)
+          throw new ModelError('invalid_request', message, { code: REQUEST_TOO_LARGE, cause: error });
         const wait = retryDelay(policy, tries, clock.now() - began, { afterMs: retryAfterSeconds * 1000 }, 0);
         if (wait === undefined) throw new ModelError('rate_limited', message, { retryAfterSeconds, cause: error });
         await clock.sleep(wait, signal);
@@ -222,6 +224,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
     },
   };
 }
+
+/** Code of an `exchange` that counts more tokens than its tenant may use in a minute. */
+export const REQUEST_TOO_LARGE = 'request_too_large';
 
 /** Objects of a service, which no model stands for. */
 const hasNoModel = (operation: string): boolean =>

@@ -2,7 +2,10 @@
 import type { ModelBackend } from '../modelBackends';
 import { UpstreamError, type UpstreamAnswer } from './upstream';
 
-/** A success that cannot be one: a page of a proxy, a portal or a wrong address. Audio comes in many types, but not as a page. */
+/**
+ * A success that cannot be one: a page of a proxy, a portal or a wrong address. Audio comes in many types, but not as a page; its transcripts may be called HTML, as by whisper.cpp,
+ * and whether they are a page their first bytes tell (`http/passThrough.ts`).
+ */
 export function misfitType(
   operation: string,
   { status, headers }: UpstreamAnswer,
@@ -11,8 +14,9 @@ export function misfitType(
   const given = headers['content-type'];
   const type = typeof given === 'string' ? given : given?.[0];
   if (type === undefined || type === 'application/json') return undefined;
+  const isTranscript = operation === 'audio/transcriptions' || operation === 'audio/translations';
   const fits = operation.startsWith('audio/')
-    ? !/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type)
+    ? isTranscript || !/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type)
     : /^\s*(?:application\/(?:[\w.+-]*\+)?json(?:-seq)?|application\/(?:x-)?ndjson|text\/event-stream)\b/i.test(type);
   if (fits) return undefined;
   const message = `The model service answered ${status} with '${type.slice(0, 100)}', which is no answer of a model; check ${settings.address}.`;

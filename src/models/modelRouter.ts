@@ -6,7 +6,7 @@ export function modelRouter(models: ChatModel[]): ChatModel {
   const find = finder(models);
   return {
     serves: (name) => models.some((model) => model.serves(name)),
-    stream: (request, signal, tenant) => find(request.model).stream(request, signal, tenant),
+    stream: (request, ...options) => find(request.model).stream(request, ...options),
   };
 }
 

@@ -68,6 +68,8 @@ export interface UsageDetails {
 export type ChatEvent =
   | { type: 'text'; text: string; logprobs?: unknown[] }
   | { type: 'refusal'; text: string }
+  /** What the model thinks before it answers: where its service tells, and for who wants it. */
+  | { type: 'reasoning'; text: string }
   /** A piece of tool call number `index`; `id` and `name` come with its first piece. */
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | {
@@ -115,8 +117,14 @@ export interface ChatModel {
    * with the signal's reason as soon as it is aborted.
    *
    * @param tenant Whose limits count the call.
+   * @param tellsThoughts Whether `reasoning` is among the events; an answer that breaks off behind it is not tried again then.
    */
-  stream(request: ChatRequest, signal?: AbortSignal, tenant?: string): AsyncIterable<ChatEvent>;
+  stream(
+    request: ChatRequest,
+    signal?: AbortSignal,
+    tenant?: string,
+    tellsThoughts?: boolean,
+  ): AsyncIterable<ChatEvent>;
 }
 
 /** The JSON body of a chat completion as its caller sent it: fields that are not named here pass as they are. */

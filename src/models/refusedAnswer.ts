@@ -1,4 +1,5 @@
 /** An answer other than success: read whole, without credentials, and what it means for further calls. */
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { z } from 'zod';
 import { readRetryAfter, type RetryHint } from './retry';
 import type { UpstreamAnswer } from './upstream';
@@ -26,14 +27,16 @@ export async function readRefusal(
   now: number,
 ): Promise<RefusedAnswer> {
   const { status } = answer;
-  const text = scrub(await textOf(answer));
+  const text = unpacked(scrub(await textOf(answer)));
   const value = parsed(text);
   const headers: UpstreamAnswer['headers'] = {
     ...scrubbed(answer.headers, scrub),
     'content-length': undefined,
     'content-encoding': undefined,
   };
-  if (value === undefined) headers['content-type'] = 'application/json';
+  // Some servers call the refusal of a stream one.
+  const isSaidToBeJson = /json/i.test([headers['content-type']].flat()[0] ?? '');
+  if (value === undefined || !isSaidToBeJson) headers['content-type'] = 'application/json';
   const body = Buffer.from(value === undefined ? JSON.stringify(inOurWords(status, text)) : text);
   return { status, headers, body, ...meaning(answer, value, now) };
 }
@@ -58,7 +61,14 @@ function meaning(
   return { retry: { afterMs: readRetryAfter(headers, now) }, elsewhere: true };
 }
 
-async function textOf({ body }: UpstreamAnswer): Promise<string> {
+/** How answers come that something on the way compresses, though nobody asks for it. */
+const decompress: Record<string, (bytes: Buffer, limits: { maxOutputLength: number }) => Buffer> = {
+  gzip: gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+};
+
+async function textOf({ headers, body }: UpstreamAnswer): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   try {
@@ -67,11 +77,17 @@ async function textOf({ body }: UpstreamAnswer): Promise<string> {
       bytes += piece.length;
       if (bytes > MAX_BYTES) return '';
     }
+    const encoding = [headers['content-encoding']].flat()[0]?.trim().toLowerCase() ?? 'identity';
+    const whole = Buffer.concat(pieces);
+    if (encoding === 'identity') return whole.toString('utf8');
+    return decompress[encoding]?.(whole, { maxOutputLength: MAX_BYTES }).toString('utf8') ?? '';
   } catch {
-    return ''; // It broke off; the status alone says what there is to say.
+    return ''; // It broke off, or is not what it says; the status alone says what there is to say.
   }
-  return Buffer.concat(pieces).toString('utf8');
 }
+
+/** The data of the first event, where the text is events. */
+const unpacked = (text: string): string => /^(?:event:.*\r?\n)?data:(.*)/.exec(text)?.[1]?.trim() ?? text;
 
 /** The JSON value, or undefined for a page of HTML, plain text, or nothing. */
 function parsed(text: string): unknown {

@@ -56,7 +56,7 @@ export interface RetryHint {
 }
 
 /**
- * Milliseconds to wait before the next call, or undefined if there is to be none. Where the service asks for no wait, it is exponential
+ * Milliseconds to wait before the next call, or undefined if there is to be none. Where the service asks for no wait, or names a time that is over, it is exponential
  * with jitter: between half and the whole of the doubled delay. A wait that the service asks for is never shorter, but up to a tenth longer, so that those who were
  * refused together do not come back together.
  *
@@ -74,10 +74,10 @@ export function retryDelay(
   if (failed >= policy.tries) return undefined;
   if (hint.afterMs !== undefined && hint.afterMs > policy.maxRetryAfterMs) return undefined;
   const backoff = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failed - 1)) * (0.5 + random / 2);
-  const wait = hint.afterMs ?? backoff;
+  const wait = hint.afterMs || backoff;
   const left = policy.budgetMs - elapsedMs;
   if (wait > left) return undefined;
-  return hint.afterMs === undefined ? wait : Math.min(left, wait * (1 + random * ASKED_JITTER));
+  return hint.afterMs ? Math.min(left, wait * (1 + random * ASKED_JITTER)) : wait;
 }
 
 /**

@@ -36,19 +36,19 @@ export interface TenantLimiter {
   reserve(tenant: string | undefined, tokens: number): Reservation | Promise<Reservation>;
 }
 
-/** The tenant has used up its minute. */
+/** The tenant has used up its minute, or asks for more than one has. */
 export class TenantLimitError extends ApiError {
   constructor(
     message: string,
     over: string,
-    readonly retryAfterSeconds: number,
+    /** Undefined where no wait helps. */
+    readonly retryAfterSeconds: number | undefined,
     headers: Record<string, string>,
   ) {
-    super(429, message, {
-      type: over,
-      code: 'rate_limit_exceeded',
-      headers: { 'retry-after': String(retryAfterSeconds), ...headers },
-    });
+    // What OpenAI's libraries heed.
+    const wait: Record<string, string> =
+      retryAfterSeconds === undefined ? { 'x-should-retry': 'false' } : { 'retry-after': String(retryAfterSeconds) };
+    super(429, message, { type: over, code: 'rate_limit_exceeded', headers: { ...wait, ...headers } });
   }
 }
 
@@ -91,8 +91,8 @@ export function createTenantLimiter(ports: {
   function countOf(tenant: string): Count {
     const minute = Math.floor(now() / MINUTE_MS);
     const known = counts.get(tenant);
-    // The clock of another instance may be ahead.
-    if (known && known.minute >= minute) return known;
+    // The clock of another instance may be ahead; further ahead is what a clock counted before it was set back.
+    if (known && [minute, minute + 1].includes(known.minute)) return known;
     const count: Count = { minute, shared: nothing(), pending: nothing(), unasked: nothing(), askedAt: now() };
     counts.delete(tenant);
     counts.set(tenant, count);
@@ -156,7 +156,7 @@ export function createTenantLimiter(ports: {
   function admit(tenant: string, limit: TenantLimit, tokens: number): Reservation {
     const count = countOf(tenant);
     const over = excess(count, limit, tokens);
-    if (over) throw refusal(tenant, count, limit, over, now());
+    if (over) throw refusal(tenant, count, limit, over, tokens, now());
     for (const amount of [count.pending, count.unasked]) {
       amount.requests += 1;
       amount.tokens += tokens;
@@ -238,9 +238,22 @@ function headersOf(
   return headers;
 }
 
-function refusal(tenant: string, count: Count, limit: TenantLimit, over: keyof Amount, now: number): TenantLimitError {
+function refusal(
+  tenant: string,
+  count: Count,
+  limit: TenantLimit,
+  over: keyof Amount,
+  tokens: number,
+  now: number,
+): TenantLimitError {
   const most = (over === 'requests' ? limit.requestsPerMinute : limit.tokensPerMinute) ?? 0;
+  const headers = headersOf(count, limit, now);
+  if (over === 'tokens' && tokens > most) {
+    const message = `The request counts ${tokens} tokens, those that it asks for among them, and the tenant '${tenant}' may use ${most} per minute. Shorten it, or set a lower max_tokens.`;
+    return new TenantLimitError(message, over, undefined, headers);
+  }
   const seconds = secondsLeft(count, now);
-  const message = `Rate limit reached for tenant '${tenant}': ${used(count)[over]} of ${most} ${over} per minute are used. Please try again in ${seconds}s.`;
-  return new TenantLimitError(message, over, seconds, headersOf(count, limit, now));
+  const counts = over === 'tokens' ? `, and the request counts ${tokens}` : '';
+  const message = `Rate limit reached for tenant '${tenant}': ${used(count)[over]} of ${most} ${over} per minute are used${counts}. Please try again in ${seconds}s.`;
+  return new TenantLimitError(message, over, seconds, headers);
 }

@@ -7,6 +7,7 @@ import { logprobsOf } from './chatSampling';
 import { MessageItem, type MessageSources } from './messageItem';
 import type { OfferedTool } from './offeredTools';
 import type { ResponseSink } from './responseEvents';
+import { ReasoningItem } from './reasoningItem';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
 import type { ToldItem } from './toldItems';
 
@@ -26,12 +27,15 @@ export interface AnswerPlace {
   /** How many calls of the server's tools it may make; further ones are left out. */
   callsLeft: number;
   wantsLogprobs: boolean;
+  /** Bytes that may be told of what the model thinks. */
+  roomForThoughts: number;
   /** What text that begins now may refer to. */
   sources: () => MessageSources;
 }
 
 export class AnswerItems {
-  private message: MessageItem | undefined;
+  /** What is being written. */
+  private open: MessageItem | ReasoningItem | undefined;
   private calls: CallItem[] = [];
   /** What is whole already. */
   private finished: { index: number; item: OutputItem }[] = [];
@@ -45,20 +49,20 @@ export class AnswerItems {
   ) {}
 
   get isBegun(): boolean {
-    return this.message !== undefined || this.calls.length > 0;
+    return this.open !== undefined || this.finished.length > 0 || this.calls.length > 0;
   }
 
   /** Whether the text is as long as a message may be. */
   get isFull(): boolean {
-    return this.message?.isFull ?? false;
+    return this.open?.isFull ?? false;
   }
 
   /** What was told of that is not handed on yet. */
   get told(): ToldItem[] {
-    const { message, calls, finished } = this;
+    const { open, calls, finished } = this;
     return [
       ...finished.map((one): ToldItem => ({ ...one, told: 'whole' })),
-      ...(message ? [{ index: message.outputIndex, item: message.item('in_progress'), told: 'begun' as const }] : []),
+      ...(open ? [{ index: open.outputIndex, item: open.item('in_progress'), told: 'begun' as const }] : []),
       ...calls.map(({ outputIndex: index, item, isShown }): ToldItem => ({
         index,
         item,
@@ -70,20 +74,25 @@ export class AnswerItems {
   /** Takes what the model says next. Throws {@link InvalidToolCallError} for a call of a tool that there is not. */
   async take(event: Exclude<ChatEvent, { type: 'finish' }>): Promise<void> {
     if (event.type === 'tool_call') return this.takeCall(event);
-    const message = this.message ?? (await this.beginMessage());
+    if (event.type === 'reasoning') {
+      if (this.place.roomForThoughts <= 0) return;
+      const reasoning = this.open instanceof ReasoningItem ? this.open : await this.begin(this.newReasoning);
+      return reasoning.write(event.text);
+    }
+    const message = this.open instanceof MessageItem ? this.open : await this.begin(this.newMessage);
     if (event.type === 'refusal') await message.refuse(event.text);
     else await message.write(event.text, this.place.wantsLogprobs ? logprobsOf(event.logprobs) : []);
   }
 
   /** The answer is whole. {@link handOn} must follow. */
   async end(): Promise<void> {
-    await this.closeMessage('completed');
+    await this.close('completed');
     for (const call of this.calls) await call.argumentsEnd();
   }
 
   /** The answer ends as far as it got; of calls that nobody was told of nothing stays. As {@link end}. */
   async cut(): Promise<void> {
-    await this.closeMessage('incomplete');
+    await this.close('incomplete');
     for (const call of this.calls) await call.cut();
     this.calls = this.calls.filter(({ isShown }) => isShown);
   }
@@ -97,22 +106,35 @@ export class AnswerItems {
   }
 
   private get nextIndex(): number {
-    return this.place.first + this.finished.length + (this.message ? 1 : 0) + this.calls.length;
+    return this.place.first + this.finished.length + (this.open ? 1 : 0) + this.calls.length;
   }
 
-  private async beginMessage(): Promise<MessageItem> {
-    const { key, sources } = this.place;
-    // Text behind the calls of a turn is a message of its own.
-    this.message = new MessageItem(newItemId(itemPrefixes.message, key), this.nextIndex, sources(), this.emit);
-    await this.message.begin();
-    return this.message;
+  // Text behind the calls of a turn is a message of its own.
+  private readonly newMessage = (): MessageItem =>
+    new MessageItem(newItemId(itemPrefixes.message, this.place.key), this.nextIndex, this.place.sources(), this.emit);
+
+  private readonly newReasoning = (): ReasoningItem =>
+    new ReasoningItem(
+      newItemId(itemPrefixes.reasoning, this.place.key),
+      this.nextIndex,
+      this.place.roomForThoughts,
+      this.emit,
+    );
+
+  /** Begins an item behind the others; the one that is open is whole with that. */
+  private async begin<T extends MessageItem | ReasoningItem>(make: () => T): Promise<T> {
+    await this.close('completed');
+    const item = make();
+    this.open = item;
+    await item.begin();
+    return item;
   }
 
-  private async closeMessage(status: 'completed' | 'incomplete'): Promise<void> {
-    if (!this.message) return;
-    const { message } = this;
-    this.message = undefined;
-    this.finished.push({ index: message.outputIndex, item: await message.end(status) });
+  private async close(status: 'completed' | 'incomplete'): Promise<void> {
+    if (!this.open) return;
+    const { open } = this;
+    this.open = undefined;
+    this.finished.push({ index: open.outputIndex, item: await open.end(status) });
   }
 
   private async takeCall(piece: CallPiece): Promise<void> {
@@ -134,7 +156,7 @@ export class AnswerItems {
       return undefined;
     }
     // Its text comes first, and is whole.
-    await this.closeMessage('completed');
+    await this.close('completed');
     const callId = this.freeCallId(id);
     const call = CallItem.begun(tool, { key, callId, containerId, outputIndex: this.nextIndex }, this.emit);
     this.calls.push(call);

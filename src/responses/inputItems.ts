@@ -48,6 +48,7 @@ export function withId(item: OwnItem, key: ResponseKey): ResponseItem {
       return { ...item, id, status: item.status ?? 'completed' };
     case 'function_call_output':
       return { ...item, id, status: item.status ?? 'completed' };
+    case 'mcp_call':
     case 'mcp_approval_response':
     case 'reasoning':
       return { ...item, id };

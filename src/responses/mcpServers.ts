@@ -1,9 +1,9 @@
 /** The MCP servers of one response: what tools they have, and calls of them. */
 import { errors } from '../errors';
-import type { McpCall, McpListTools, OutputItem } from '../wire/responseItems';
+import type { McpCall, McpListTools, OutputItem, ResponseItem } from '../wire/responseItems';
 import type { McpTool } from '../wire/responseTools';
 import { McpError, type McpClient, type McpClients, type McpServer, type McpTool as ServerTool } from './mcpPort';
-import { isAllowed } from './offeredTools';
+import { coversAllowed, isAllowed } from './offeredTools';
 import { itemAdded, itemDone, itemEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId } from './responseIds';
 import type { ResponseTask } from './responseWork';
@@ -50,16 +50,16 @@ export class McpServers {
   ) {}
 
   /**
-   * Asks each server for its tools, unless the conversation has its list already; a list is an item of the output. Throws 424 for a server that does not give one.
+   * Asks each server for its tools, unless the conversation has its list already, with all that are allowed by name; a list is an item of the output. Throws 424 for a server that does not give one.
    */
   async list(output: OutputItem[], add: (items: OutputItem[]) => void): Promise<void> {
     let index = output.length;
     for (const tool of this.task.settings.tools) {
       if (tool.type !== 'mcp') continue;
-      const known = [...this.task.items, ...output].findLast(
-        (item): item is McpListTools =>
-          item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error,
-      );
+      const isOfServer = (item: ResponseItem): item is McpListTools =>
+        item.type === 'mcp_list_tools' && item.server_label === tool.server_label && !item.error;
+      const earlier = this.task.items.findLast(isOfServer);
+      const known = output.findLast(isOfServer) ?? (earlier && coversAllowed(tool, earlier) ? earlier : undefined);
       const list = known ?? (await this.listed(tool, index++, add));
       this.lists.set(tool.server_label, { ...list, tools: list.tools.filter((one) => isAllowed(tool, one)) });
     }

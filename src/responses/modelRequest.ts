@@ -8,7 +8,7 @@ import type { ResponseObject } from '../wire/responses';
 import { chatMessages, searchMessages, type FilesOfCalls, type PartReader } from './chatItems';
 import { sampling } from './chatSampling';
 import type { Settings } from './newResponse';
-import { mcpName, type OfferedTool } from './offeredTools';
+import { mcpPrefix, type OfferedTool } from './offeredTools';
 import { toolFields } from './toolFields';
 
 /** What a request is made of. */
@@ -67,7 +67,7 @@ const serverGuidance = (tools: ResponseTool[]): string[] =>
   tools.flatMap((tool) =>
     tool.type === 'mcp' && tool.server_description
       ? [
-          `The tools whose names begin with '${mcpName(tool.server_label, '')}' are of this server: ${tool.server_description}`,
+          `The tools whose names begin with '${mcpPrefix(tool.server_label)}' are of this server: ${tool.server_description}`,
         ]
       : [],
   );

@@ -8,6 +8,7 @@ import { agentOf, shownAgent } from './agentReference';
 import { useContainer } from './containerUse';
 import type { ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
+import { toolsOfTypes } from './toolsOfAgent';
 
 /** The request with what its agent decides. */
 export interface Settings {
@@ -19,22 +20,31 @@ export interface Settings {
 
 type Ports = Pick<ResponsesPorts, 'agents' | 'chat' | 'codeInterpreter' | 'vectorStores' | 'files' | 'records' | 'now'>;
 
-/** The settings, whole. Throws 400 and 404 for what cannot be. `takesAnyPrompt`: Foundry's connector always names a template. */
+/** What a request means below a project. */
+export interface ProjectTerms {
+  /** Foundry's connector always names a template. */
+  takesAnyPrompt?: boolean;
+  /** Types of the agent's tools that may be used; by default all of its tools may. */
+  agentTools?: string[];
+}
+
+/** The settings, whole. Throws 400 and 404 for what cannot be. */
 export async function settingsOf(
   ports: Ports,
   scope: Scope,
   asked: CreateResponseRequest,
-  takesAnyPrompt: boolean,
+  { takesAnyPrompt = false, agentTools }: ProjectTerms = {},
 ): Promise<Settings> {
   const agent = await agentOf(ports.agents, scope, asked);
   // The agent's version decides model, instructions and tools; what it leaves open is the request's.
-  const body = { ...asked, ...agent?.settings };
+  const tellsTypes = agent && agentTools;
+  const body = { ...asked, ...agent?.settings, ...(tellsTypes && { tools: toolsOfTypes(agent, agentTools) }) };
   const model = body.model;
   if (!model) throw errors.missingParameter('model');
   if (!ports.chat.serves(model)) {
     throw errors.deploymentNotFound(
       model,
-      "Set AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL to a service that has it, or use the built-in model 'local-extractive'.",
+      "Set AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS to a service that has it, or use the built-in model 'local-extractive'.",
     );
   }
   const tools = body.tools ?? [];

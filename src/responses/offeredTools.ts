@@ -1,4 +1,5 @@
 /** The tools of a response as its model is offered them: all are functions to it. */
+import { createHash } from 'node:crypto';
 import { CODE_INTERPRETER, CODE_TOOL, FILE_SEARCH, SEARCH_TOOL } from '../agentLoop/serverTools';
 import type { FunctionTool } from '../models/ports';
 import type { McpListTools } from '../wire/responseItems';
@@ -14,9 +15,21 @@ export type OfferedTool =
 /** Chat completions take no longer names. */
 const MAX_NAME = 64;
 
-/** The name under which the model knows a tool of an MCP server. */
-export const mcpName = (label: string, name: string): string =>
-  `${label}__${name}`.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_NAME);
+/** Characters of the digest that tells shortened names apart. */
+const DIGEST = 8;
+const MAX_SHORTENED = MAX_NAME - DIGEST - 1;
+
+/** The name under which the model knows a tool of an MCP server. What does not fit into a name of a function ends with a digest: no two tools become one. */
+export function mcpName(label: string, name: string): string {
+  const whole = `${label}__${name}`;
+  const fitting = whole.replace(/[^a-zA-Z0-9_-]/g, '_');
+  if (fitting === whole && whole.length <= MAX_NAME) return whole;
+  const digest = createHash('sha256').update(whole).digest('hex').slice(0, DIGEST);
+  return `${fitting.slice(0, MAX_SHORTENED)}_${digest}`;
+}
+
+/** What the names of all tools of an MCP server begin with. */
+export const mcpPrefix = (label: string): string => `${label}__`.slice(0, MAX_SHORTENED);
 
 /** The tools by the names that the model calls. `lists` are those of the MCP servers, by their labels. */
 export function offeredTools(
@@ -32,7 +45,8 @@ export function offeredTools(
     if (tool.type === 'mcp')
       for (const listed of lists.get(tool.server_label)?.tools ?? []) {
         const name = mcpName(tool.server_label, listed.name);
-        const parameters = listed.input_schema;
+        // Servers may leave `properties` out where there are none; OpenAI's services refuse that.
+        const parameters = { properties: {}, ...listed.input_schema };
         const description = listed.description ?? undefined;
         const chat: FunctionTool = {
           type: 'function',
@@ -81,6 +95,12 @@ function isAmong(filter: ToolFilter | undefined, tool: Listed): boolean {
 export function isAllowed({ allowed_tools: allowed }: McpTool, tool: Listed): boolean {
   if (!allowed) return true;
   return Array.isArray(allowed) ? allowed.includes(tool.name) : isAmong(allowed, tool);
+}
+
+/** Whether a list that was made before has every tool that may be known by its name: the list may be from when fewer were allowed. */
+export function coversAllowed({ allowed_tools: allowed }: McpTool, { tools }: McpListTools): boolean {
+  const names = Array.isArray(allowed) ? allowed : (allowed?.tool_names ?? []);
+  return names.every((name) => tools.some((listed) => listed.name === name));
 }
 
 /** Whether the caller is asked before the tool is called (`require_approval`, which is `always` unless given). */

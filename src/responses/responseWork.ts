@@ -19,6 +19,7 @@ import { wantsLogprobs, type Settings } from './newResponse';
 import { offeredTools, type OfferedTool } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { responseEvent, type ResponseSink } from './responseEvents';
+import { roomForThoughts } from './reasoningItem';
 import type { ResponseKey } from './responseIds';
 import { ServerCalls } from './serverCalls';
 import { isIncomplete, type ToldItem } from './toldItems';
@@ -239,6 +240,7 @@ export class ResponseWork {
       offered,
       callsLeft,
       wantsLogprobs: wantsLogprobs(settings.body),
+      roomForThoughts: roomForThoughts(response.output),
       sources: () => serverCalls.sources(this.whole),
     };
     return new AnswerItems(place, this.emit);
@@ -248,7 +250,7 @@ export class ResponseWork {
   private async read(request: ChatRequest, answer: AnswerItems): Promise<Finish> {
     const written: string[] = [];
     const { scope, patientUntil } = this.task;
-    const patience = { expiresAt: patientUntil, tenant: scope.tenant };
+    const patience = { expiresAt: patientUntil, tenant: scope.tenant, tellsThoughts: true };
     for await (const event of patientAnswer(this.ports, request, patience, this.signal)) {
       this.signal.throwIfAborted();
       await this.keeper.pace();

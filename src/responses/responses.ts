@@ -18,7 +18,7 @@ import { contextBefore, inputOf, previousResponse, readChain, readConversationCo
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
 import { checkCalls, checkDistinct, storedItems } from './inputItems';
-import { newResponse, settingsOf } from './newResponse';
+import { newResponse, settingsOf, type ProjectTerms } from './newResponse';
 import type { ResponsesPorts } from './ports';
 import { endHeld, responseEvent, silent, type ResponseSink } from './responseEvents';
 import { failureOf } from './responseFailure';
@@ -62,9 +62,9 @@ export function createResponses(ports: ResponsesPorts) {
   async function prepare(
     scope: Scope,
     body: CreateResponseRequest,
-    { takesAnyPrompt = false, signal }: { takesAnyPrompt?: boolean; signal?: AbortSignal } = {},
+    { signal, ...terms }: ProjectTerms & { signal?: AbortSignal } = {},
   ): Promise<PreparedResponse> {
-    const settings = await settingsOf(ports, scope, body, takesAnyPrompt);
+    const settings = await settingsOf(ports, scope, body, terms);
     const before = body.previous_response_id
       ? await previousResponse(ports, scope, body.previous_response_id)
       : undefined;

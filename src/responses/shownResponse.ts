@@ -31,6 +31,11 @@ export function shownOutput(item: OutputItem, view: View): OutputItem {
     }
     case 'message':
       return view.isDated ? { ...item, content: item.content.map(datedPart) } : item;
+    // Dated versions have thoughts in this form only.
+    case 'reasoning': {
+      const content = (item.content ?? []).map((part) => ({ ...part, type: 'reasoning_summary' }));
+      return view.isDated ? { ...item, content } : item;
+    }
     default:
       return item;
   }
@@ -48,7 +53,9 @@ export function shownItem(item: ResponseItem, view: View): ResponseItem {
     );
     return { ...item, content };
   }
-  return item.type === 'file_search_call' || item.type === 'code_interpreter_call' ? shownOutput(item, view) : item;
+  const isOutput =
+    item.type === 'file_search_call' || item.type === 'code_interpreter_call' || item.type === 'reasoning';
+  return isOutput ? shownOutput(item, view) : item;
 }
 
 /** An event of the response `responseId` as it goes out. */

@@ -33,6 +33,7 @@ export const closing = (told: ToldItem[]): { items: OutputItem[]; events: Respon
 function incomplete(item: OutputItem): OutputItem {
   switch (item.type) {
     case 'message':
+    case 'reasoning':
       return { ...item, status: 'incomplete', content: [] };
     case 'mcp_list_tools':
       return { ...item, error: INTERRUPTED };
@@ -43,7 +44,6 @@ function incomplete(item: OutputItem): OutputItem {
     case 'function_call':
     case 'file_search_call':
     case 'code_interpreter_call':
-    case 'reasoning':
       return { ...item, status: 'incomplete' };
   }
 }

@@ -66,7 +66,8 @@ const texts = z.array(z.string());
 export const completionRequest = z
   .looseObject({
     model: modelBesidePath,
-    prompt: z.union([z.string(), texts, z.array(token), z.array(z.array(token))]),
+    // Null begins a document.
+    prompt: z.union([z.string(), texts, z.array(token), z.array(z.array(token)), z.null()]),
     stream,
     stream_options: streamOptions,
     n: z.int().min(1).max(128).nullish(),

@@ -1,9 +1,10 @@
 /**
  * Bodies as flows send them through the Azure AI Foundry connector, which declares attachments and tools by name alone
- * (foundry-agent-connector.md 2.3 and 2.4). They are taken below `/api/projects` only.
+ * (foundry-agent-connector.md 2.3 and 2.4), and tools of responses by type alone (2.5). They are taken below `/api/projects` only.
  */
 import { z } from 'zod';
 import { requestedTool, toolResources } from './assistants';
+import { createResponseRequest } from './responses';
 import {
   attachment,
   createMessageRequest,
@@ -50,3 +51,31 @@ export const flowThreadAndRunRequest = createThreadAndRunRequest.extend({
   tools,
   thread: flowThreadRequest.optional(),
 });
+
+/**
+ * `createResponseRequest` of a flow. Beside an agent, tools that only tell a type are those of the agent: `agent_tools` has their types. It is no field of the
+ * request, and dropped where one sends it.
+ */
+export const flowResponseRequest = z.preprocess(
+  (given) => {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+    const types = 'tools' in given && namesAgent(given) ? typesAlone(given.tools) : undefined;
+    return { ...given, agent_tools: types, ...(types && { tools: undefined }) };
+  },
+  createResponseRequest.extend({ agent_tools: z.array(z.string()).optional() }),
+);
+
+const namesAgent = (given: object): boolean =>
+  ('agent' in given && given.agent != null) || ('agent_reference' in given && given.agent_reference != null);
+
+/** Undefined where a tool tells more, or there is none. */
+function typesAlone(tools: unknown): string[] | undefined {
+  if (!Array.isArray(tools) || tools.length === 0) return undefined;
+  const types = tools.flatMap((tool: unknown) =>
+    isTyped(tool) && Object.keys(tool).length === 1 && tool.type.length <= 64 ? [tool.type] : [],
+  );
+  return types.length === tools.length ? types : undefined;
+}
+
+const isTyped = (tool: unknown): tool is { type: string } =>
+  typeof tool === 'object' && tool !== null && 'type' in tool && typeof tool.type === 'string';

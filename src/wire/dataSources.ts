@@ -2,6 +2,11 @@
 import { z } from '@hono/zod-openapi';
 
 const text = z.string().min(1);
+/** An empty one counts as left out: programs send it for what their own settings leave out, and the service took it so. */
+const textOrNone = z
+  .string()
+  .transform((given) => given || undefined)
+  .optional();
 
 // 6.3 Authentication
 
@@ -52,15 +57,17 @@ const embeddingModelId = z.looseObject({ type: z.literal('model_id'), model_id: 
 // 6.2 Fields
 
 const fieldNames = z.array(text).max(100);
+/** An empty one counts as left out, as an empty text does. */
+const fieldNamesOrNone = fieldNames.transform((given) => (given.length > 0 ? given : undefined)).optional();
 const fields = {
   // The service's examples write a line end as the two characters too (operations.md 3.4).
   content_fields_separator: z
     .string()
     .overwrite((text) => text.replaceAll('\\n', '\n'))
     .optional(),
-  title_field: text.optional(),
-  url_field: text.optional(),
-  filepath_field: text.optional(),
+  title_field: textOrNone,
+  url_field: textOrNone,
+  filepath_field: textOrNone,
 };
 
 // 6.1 Parameters
@@ -86,14 +93,14 @@ const azureSearch = z.looseObject({
     query_type: z
       .enum(['simple', 'semantic', 'vector', 'vector_simple_hybrid', 'vector_semantic_hybrid'])
       .default('simple'),
-    semantic_configuration: text.optional(),
-    filter: text.optional(),
+    semantic_configuration: textOrNone,
+    filter: textOrNone,
     fields_mapping: z
       .looseObject({
         ...fields,
-        content_fields: fieldNames.optional(),
-        vector_fields: fieldNames.optional(),
-        image_vector_fields: fieldNames.optional(),
+        content_fields: fieldNamesOrNone,
+        vector_fields: fieldNamesOrNone,
+        image_vector_fields: fieldNamesOrNone,
       })
       .optional(),
     embedding_dependency: z
@@ -126,7 +133,7 @@ const elasticsearch = z.looseObject({
     index_name: text,
     query_type: z.enum(['simple', 'vector']).default('simple'),
     fields_mapping: z
-      .looseObject({ ...fields, content_fields: fieldNames.optional(), vector_fields: fieldNames.optional() })
+      .looseObject({ ...fields, content_fields: fieldNamesOrNone, vector_fields: fieldNamesOrNone })
       .optional(),
     embedding_dependency: z
       .discriminatedUnion('type', [embeddingEndpoint, embeddingDeployment, embeddingModelId])

@@ -114,6 +114,8 @@ const assistantMessage = z.object({
   type: z.literal('message'),
   id: itemId,
   role: z.literal('assistant'),
+  /** For models that tell comments from answers; callers send it back. */
+  phase: z.enum(['commentary', 'final_answer']).nullish(),
   status: status.nullish(),
   content: assistantContent,
 });
@@ -159,6 +161,11 @@ const codeInterpreterCall = z.object({
   code: z.string().nullable(),
   outputs: z.array(codeOutput).nullable(),
 });
+/** The .NET SDK leaves out what it was told as null, so a call comes back without what no `include` asked for. */
+const givenCodeInterpreterCall = codeInterpreterCall.extend({
+  code: codeInterpreterCall.shape.code.default(null),
+  outputs: codeInterpreterCall.shape.outputs.default(null),
+});
 const mcpListTools = z.object({
   type: z.literal('mcp_list_tools'),
   id: objectId,
@@ -185,6 +192,8 @@ const mcpCall = z.object({
   status: z.enum(['in_progress', 'completed', 'incomplete', 'calling', 'failed']).nullish(),
   approval_request_id: z.string().nullish(),
 });
+/** Microsoft.Extensions.AI makes calls anew from a history that was kept as JSON, without ids. */
+const givenMcpCall = mcpCall.extend({ id: itemId });
 const mcpApprovalRequest = z.object({
   type: z.literal('mcp_approval_request'),
   id: objectId,
@@ -247,9 +256,9 @@ export const inputItem = z
       functionCall,
       functionCallOutput,
       fileSearchCall,
-      codeInterpreterCall,
+      givenCodeInterpreterCall,
       mcpListTools,
-      mcpCall,
+      givenMcpCall,
       mcpApprovalRequest,
       mcpApprovalResponse,
       reasoning,
@@ -299,6 +308,7 @@ export type FunctionCall = z.infer<typeof functionCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
+export type Reasoning = z.infer<typeof reasoningResource>;
 export type McpListTools = z.infer<typeof mcpListTools>;
 export type McpCall = z.infer<typeof mcpCall>;
 export type McpApprovalRequest = z.infer<typeof mcpApprovalRequest>;

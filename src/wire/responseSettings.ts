@@ -1,6 +1,7 @@
 /** `text` and `reasoning` of responses and of Foundry's agents (components.md section 11). */
 import { z } from '@hono/zod-openapi';
 import { reasoningEffort } from './assistants';
+import { unsupported } from './unsupported';
 
 /** `TextResponseFormatConfiguration`: the JSON schema is flat, other than in chat completions. */
 const responseTextFormat = z.discriminatedUnion('type', [
@@ -32,4 +33,17 @@ export const responseReasoning = z.strictObject({
   effort: reasoningEffort.nullish(),
   summary,
   generate_summary: summary,
+  mode: z
+    .string()
+    .refine((mode) => mode === 'standard', unsupported("Give 'effort'."))
+    .transform(() => undefined)
+    .nullish(),
+  context: z
+    .enum(['auto', 'current_turn', 'all_turns'])
+    .refine(
+      (context) => context !== 'all_turns',
+      unsupported('The model is not told again what it thought in earlier turns.'),
+    )
+    .transform(() => undefined)
+    .nullish(),
 });

@@ -164,7 +164,8 @@ const includeList = z.union([includable.transform((one) => [one]), z.array(inclu
 /** `include` of queries: with and without brackets, once or several times. */
 export const includeQuery = z.object({ include: includeList.optional(), 'include[]': includeList.optional() });
 
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+/** The .NET SDK of Azure writes `True`. */
+const flag = z.enum(['true', 'false', 'True', 'False']).transform((value) => value.toLowerCase() === 'true');
 
 /** Of a response that is read: its stream, from any event on. Events are not padded. */
 export const retrieveResponseQuery = includeQuery.extend({

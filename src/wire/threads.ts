@@ -188,10 +188,17 @@ export type ToolChoice = z.infer<typeof toolChoice>;
 
 const requestedToolChoice = z.union([toolChoice, retrievalTool]);
 
-export const truncationStrategy = z.strictObject({
+const truncationStrategy = z.strictObject({
   type: z.enum(['auto', 'last_messages']),
   last_messages: z.int().min(1).nullish(),
 });
+
+/** OpenAI's .NET SDK writes `auto` with 0 messages, for none. */
+const requestedTruncationStrategy = z.preprocess(
+  (given: { type?: unknown; last_messages?: unknown } | null | undefined) =>
+    given?.type === 'auto' && given.last_messages === 0 ? { ...given, last_messages: null } : given,
+  truncationStrategy,
+);
 
 const runSettings = {
   assistant_id: objectId,
@@ -204,7 +211,7 @@ const runSettings = {
   stream: z.boolean().nullish(),
   max_prompt_tokens: z.int().min(256).nullish(),
   max_completion_tokens: z.int().min(256).nullish(),
-  truncation_strategy: truncationStrategy.nullish(),
+  truncation_strategy: requestedTruncationStrategy.nullish(),
   tool_choice: requestedToolChoice.nullish(),
   parallel_tool_calls: z.boolean().optional(),
   response_format: responseFormat.nullish(),

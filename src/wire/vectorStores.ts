@@ -18,21 +18,21 @@ export const createFileFields = z.strictObject({
 });
 export type CreateFileFields = z.infer<typeof createFileFields>;
 
-/** `OpenAIFile`. */
-export const fileObject = z
-  .object({
-    id: z.string(),
-    object: z.literal('file'),
-    bytes: z.int(),
-    created_at: timestamp,
-    expires_at: timestamp.nullable(),
-    filename: z.string(),
-    purpose: z.string(),
-    status: z.literal('processed'),
-    status_details: z.null(),
-  })
-  .meta({ id: 'OpenAIFile' });
-export type FileObject = z.infer<typeof fileObject>;
+const storedFile = z.object({
+  id: z.string(),
+  object: z.literal('file'),
+  bytes: z.int(),
+  created_at: timestamp,
+  expires_at: timestamp.nullable(),
+  filename: z.string(),
+  purpose: z.string(),
+  status: z.literal('processed'),
+  status_details: z.null(),
+});
+export type FileObject = z.infer<typeof storedFile>;
+
+/** `OpenAIFile`; older api-versions know of no expiry. */
+export const fileObject = storedFile.partial({ expires_at: true }).meta({ id: 'OpenAIFile' });
 
 /** `GET /files` pages up to 10,000. */
 export const listFilesQuery = z.object({

@@ -133,6 +133,31 @@ it('InvokeAgent answers as the agent of the dynamic list, and goes on', async ()
   expect(second).toMatchObject({ output_text: 'You said: Again', previous_response_id: first.id });
 });
 
+it('InvokeAgent may use the agent’s tools of the types that it tells, and no others', async () => {
+  const weather = { type: 'function', name: 'get_weather', parameters: { type: 'object', properties: {} } };
+  const definitions = { kept: { tools: [{ type: 'code_interpreter' }, weather] }, open: {} };
+  for (const [name, fields] of Object.entries(definitions))
+    await sendFlow(host, 'POST', `/agents/${name}/versions`, {
+      definition: { kind: 'prompt', model: 'gpt-4o', ...fields },
+    });
+  const invoke = async (name: string, ...types: string[]) =>
+    connector.call('InvokeAgent', {}, { agent: { name }, input: 'Hello', tools: types.map((type) => ({ type })) });
+  const offered = () => upstream.requests.at(-1)?.body.tools?.map((tool) => tool.function.name);
+  const one = await invoke('kept', 'function');
+  expect(one).toMatchObject({ status: 200, body: { tools: [{ type: 'function', name: 'get_weather' }] } });
+  expect(offered()).toEqual(['get_weather']);
+  expect((await invoke('kept', 'function', 'code_interpreter')).status).toBe(200);
+  expect(offered()).toEqual(['code_interpreter', 'get_weather']);
+  // Of an agent that leaves its tools open, those are taken that are whole by their types.
+  expect((await invoke('open', 'code_interpreter')).status).toBe(200);
+  expect(offered()).toEqual(['code_interpreter']);
+  for (const name of ['kept', 'open']) {
+    const missing = await invoke(name, 'file_search');
+    expect(missing).toMatchObject({ status: 400, body: { error: { param: 'tools[0].type' } } });
+    await sendFlow(host, 'DELETE', `/agents/${name}`);
+  }
+});
+
 it('ListAgentsFromService gives agents by name', async () => {
   expect(await done('ListAgentsFromService')).toMatchObject({
     data: [{ id: 'otter', name: 'otter', version: '1', createdAt: expect.any(String) }],

@@ -41,7 +41,6 @@ it.each([null, ''])('the model %j of a body counts for nothing where the path na
     'chat/completions': hello,
     completions: { prompt: 'x' },
     embeddings: { input: 'x' },
-    'images/generations': { prompt: 'x' },
     'audio/speech': { input: 'x', voice: 'alloy' },
   };
   upstream.on(() => reply.json({ object: 'list', data: [] }));
@@ -49,8 +48,53 @@ it.each([null, ''])('the model %j of a body counts for nothing where the path na
     const path = `../openai/deployments/mine/${operation}?api-version=2024-10-21`;
     expect([operation, (await post(path, JSON.stringify({ ...body, model }))).status]).toEqual([operation, 200]);
     expect(upstream.requests.at(-1)?.body.model).toBe('mine');
-    expect((await post(operation, JSON.stringify({ ...body, model }))).status).toBe(400);
+    // OpenAI has a default for pictures alone.
+    const missing = operation === 'images/generations' && model === null ? 200 : 400;
+    expect((await post(operation, JSON.stringify({ ...body, model }))).status).toBe(missing);
   }
+});
+
+it.each([
+  [{}, 'dall-e-2'],
+  [{ model: null }, 'dall-e-2'],
+  [{ background: 'transparent' }, 'gpt-image-1.5'],
+  [{ stream: true }, 'gpt-image-1.5'],
+])(
+  'pictures that are asked for with %j and no model are of the model %s, as the published description says',
+  async (body, model) => {
+    upstream.on(() => reply.json({ created: 1, data: [] }));
+    expect((await post('images/generations', JSON.stringify({ prompt: 'x', ...body }))).status).toBe(200);
+    expect(upstream.requests.at(-1)?.body.model).toBe(model);
+  },
+);
+
+const imageForm = (bytes: number, model?: string): FormData => {
+  const form = new FormData();
+  form.set('image', new Blob([Buffer.alloc(bytes, 'A')], { type: 'image/png' }), 'a.png');
+  form.set('prompt', 'x');
+  if (model !== undefined) form.set('model', model);
+  return form;
+};
+const modelIn = (form: string) => /name="model"\r\n\r\n([^\r]*)/.exec(form)?.[1];
+
+it.each([
+  ['images/edits', 'gpt-image-1.5'],
+  ['images/variations', 'dall-e-2'],
+])(
+  'the form of %s without a model is of the model %s, and one that names it behind a large file of that',
+  async (path, model) => {
+    upstream.on(() => reply.json({ created: 1, data: [] }));
+    for (const [bytes, named] of [[10], [2_000_000], [10, 'mine'], [2_000_000, 'mine']] as const) {
+      expect((await post(path, imageForm(bytes, named))).status).toBe(200);
+      expect(modelIn(upstream.requests.at(-1)?.raw ?? '')).toBe(named ?? model);
+    }
+  },
+);
+
+it('a prompt may be null, which begins a document, but not be left out', async () => {
+  upstream.on(() => reply.json({ object: 'text_completion', choices: [] }));
+  expect((await post('completions', JSON.stringify({ model: 'm', prompt: null }))).status).toBe(200);
+  expect((await post('completions', JSON.stringify({ model: 'm' }))).status).toBe(400);
 });
 
 it('a list of models that has no end is given up, and the answer goes without it', async () => {

@@ -114,6 +114,18 @@ describe('An answer that is not streamed', () => {
     expect([response.status, await response.text()]).toEqual([400, '{"broken']);
   });
 
+  it('that is text and called HTML, as whisper.cpp does, passes; a page is a 502, and is read no further', async () => {
+    const html = 'text/html; charset=utf-8';
+    const text = await pass(answer(Readable.from([Buffer.from(' And so my fellow')]), html).passed);
+    expect([text.headers.get('content-type'), await text.text()]).toEqual([html, ' And so my fellow']);
+    for (const page of ['<!doctype html><p>Sign in', '\n <html>']) {
+      const body = new PassThrough();
+      body.write(page);
+      await expect(pass(answer(body, html).passed)).rejects.toMatchObject({ status: 502 });
+      expect(body.destroyed).toBe(true);
+    }
+  });
+
   it('that is large goes on before it is whole, and a break then cuts the connection', async () => {
     const { value, state } = connection();
     const big = 'x'.repeat(700_000);
@@ -189,6 +201,19 @@ describe('A stream of events', () => {
     expect(text.endsWith('}}\n\n')).toBe(true);
     expect(JSON.parse(text.split('\n\n')[1]?.slice(6) ?? '')).toMatchObject({ error: { type: 'server_error', code } });
     expect(faults).toHaveLength(1);
+  });
+
+  it.each([
+    ['breaks off', socketError],
+    ['falls silent', silence],
+  ])('that %s behind its [DONE] is whole: nothing is told of it, and its usage counts', async (_what, error) => {
+    const text = 'data: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+    for (const pieces of [[text], [text.slice(0, -8), text.slice(-8, -1), '\n'], [text.slice(0, -2)]]) {
+      const { passed, tokens } = answer(failing(pieces, error), events);
+      expect(await (await pass(passed, { streamed: true })).text()).toBe(pieces.join(''));
+      expect(tokens).toEqual([9]);
+    }
+    expect(faults).toEqual([]);
   });
 
   it('that ends inside of an event ends with an error event', async () => {

@@ -1,7 +1,7 @@
 import { readForm, type FormRules } from '../../src/http/passedForm';
 import { printedSeed, seededRandom } from '../conformance/seededRandom';
 
-const RULES: FormRules = { required: [], needsModel: false, maxBytes: 10_000_000 };
+const RULES: FormRules = { required: [], model: 'elsewhere', maxBytes: 10_000_000 };
 const TYPE = 'multipart/form-data; boundary="b-1"';
 const part = (name: string, content: string, more = '') =>
   `--b-1\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${content}\r\n`;
@@ -98,13 +98,13 @@ it('a small form can be sent again, a large one only once', async () => {
   expect(large.body.reopenable).toBe(false);
 });
 
-it.each([
+it.each<[string, string, Partial<FormRules>, string]>([
   ['ends early', FILE, {}, 'invalid_form'],
   ['is no form', 'hello', {}, 'invalid_form'],
   ['has a part without a name', '--b-1\r\nContent-Type: text/plain\r\n\r\nx\r\n--b-1--', {}, 'invalid_form'],
   ['has headers without end', `--b-1\r\nX: ${'y'.repeat(20_000)}`, {}, 'invalid_form'],
   ['lacks a required field', MODEL + END, { required: [['image', 'image[]']] }, 'missing_required_parameter'],
-  ['lacks its model', FILE + END, { needsModel: true }, 'missing_required_parameter'],
+  ['lacks its model', FILE + END, { model: 'required' }, 'missing_required_parameter'],
   ['has a text field without end', part('prompt', 'x'.repeat(300_000)) + END, {}, 'invalid_value'],
   ['is too large', FILE + END, { maxBytes: 20 }, 'request_too_large'],
 ])('a form that %s is refused', async (_what, text, rules, code) => {

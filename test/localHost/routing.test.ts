@@ -32,6 +32,14 @@ describe('routing of the local host', () => {
     expect(await response.text()).toBe('');
   });
 
+  it('tells of an endpoint with a slash at its end, which older SDKs double and the real host does not route', async () => {
+    const response = await fetch(`${host.url}//json`);
+    expect([response.status, await response.text()]).toEqual([404, '']);
+    await host.until(
+      /WARNING \/\/json begins with two slashes: write the endpoint in your program without a slash at its end\./,
+    );
+  });
+
   it('refuses the later-named of two functions with one route and a common method', async () => {
     const [line] = await host.until(/The 'duplicateB' function is in error: .*/);
     expect(line).toContain("conflicts with the route defined by function 'duplicateA'");

@@ -117,3 +117,17 @@ it('opens after five answers in a row that broke off, though each had begun, and
   for (let answer = 0; answer < 4; answer++) breakOff();
   expect(breaker.admits('a')).toBe(true);
 });
+
+it('leaves no route alone for longer because the clock was set back', () => {
+  let time = 7_200_000;
+  const breaker = createCircuitBreaker({ now: () => time });
+  breaker.rests('limited', 20_000);
+  for (let failure = 0; failure < 5; failure++) breaker.failed('failing');
+  expect([breaker.admits('limited'), breaker.admits('failing')]).toEqual([false, false]);
+  time -= 3_600_000;
+  expect([breaker.admits('limited'), breaker.admits('failing')]).toEqual([true, true]);
+  breaker.begin('failing');
+  expect(breaker.admits('failing')).toBe(false);
+  time += 5_000;
+  expect(breaker.admits('failing')).toBe(true);
+});

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { ModelBackend } from '../../src/modelBackends';
 import type { GatewayRequest, GatewayTarget } from '../../src/models/gateway';
 import {
@@ -117,7 +118,7 @@ describe('where a call goes', () => {
     expect(any.names()).toEqual([]);
   });
 
-  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b'])(
+  it.each(['..', '.', '', '\ud800', '../files', 'a/../../files', 'a\\..\\b', 'a/.', '/a', 'a//b', 'a'.repeat(257)])(
     'is 400, naming the parameter, for %j, which is no name',
     async (model) => {
       const error = await apiError(over([openAiBackend(first)]).forward(chatCall(hello, { model })));
@@ -255,6 +256,57 @@ describe('what passes', () => {
     });
     expect(text).not.toContain('nginx');
   });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+  ])(
+    'of an error that came compressed by %s, though nobody asked for that, is its JSON',
+    async (encoding, compress) => {
+      const body = { error: { message: 'too long', type: 'invalid_request_error', param: null, code: 'long' } };
+      const server = await startServer((_request, response) =>
+        response
+          .writeHead(400, { 'content-type': 'application/json', 'content-encoding': encoding })
+          .end(compress(JSON.stringify(body))),
+      );
+      try {
+        const answer = await over([openAiBackend(first, { baseUrl: server.url })]).forward(chatCall(hello));
+        expect([answer.status, answer.headers.get('content-encoding')]).toEqual([400, null]);
+        expect(JSON.parse(await textOf(answer))).toEqual(body);
+      } finally {
+        await server.close();
+      }
+    },
+  );
+
+  it.each([
+    ['JSON', (json: string) => json],
+    ['an event', (json: string) => `event: error\ndata: ${json}\n\ndata: [DONE]\n\n`],
+  ])('of an error that is called a stream of events, and is %s, is its JSON and called so', async (_what, written) => {
+    const error = { error: { message: 'too long', type: 'invalid_request_error', param: null, code: 'long' } };
+    const headers = { 'content-type': 'text/event-stream' };
+    first.enqueue(reply.raw(written(JSON.stringify(error)), { status: 400, headers }));
+    const answer = await over([openAiBackend(first)]).forward(chatCall({ ...hello, stream: true }));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/json']);
+    expect(JSON.parse(await textOf(answer))).toEqual(error);
+  });
+
+  it.each([
+    ['is not what it says', Buffer.from('no gzip')],
+    ['is a bomb', gzipSync(Buffer.alloc(50_000_000))],
+  ])('of an error whose compressed body %s is an error object in its place', async (_what, body) => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const server = await startServer((_request, response) => response.writeHead(400, headers).end(body));
+    try {
+      const answer = await over([openAiBackend(first, { baseUrl: server.url })]).forward(chatCall(hello));
+      expect(JSON.parse(await textOf(answer))).toMatchObject({
+        error: { message: 'The model service answered with status 400.' },
+      });
+    } finally {
+      await server.close();
+    }
+  });
 });
 
 describe('an answer whose type no answer has', () => {
@@ -284,6 +336,8 @@ describe('an answer whose type no answer has', () => {
     ['images/generations', 'text/event-stream', true],
     ['audio/transcriptions', 'text/plain; charset=utf-8', true],
     ['audio/transcriptions', 'text/vtt', true],
+    ['audio/transcriptions', 'text/html; charset=utf-8', true],
+    ['audio/speech', 'text/html; charset=utf-8', false],
     ['audio/transcriptions', 'application/x-subrip', true],
     ['audio/speech', 'audio/mpeg', true],
     ['audio/speech', 'application/octet-stream', true],

@@ -95,6 +95,33 @@ describe('one instance', () => {
     expect(await admitted(instance, 5, 200)).toBe(3);
   });
 
+  it('tells of a request that is larger than the whole minute what it counts, and that no wait helps', async () => {
+    const instance = limiter({ tokensPerMinute: 1000 }, await openStore());
+    const refused = await reserve(instance, 1001);
+    expect(refused).toMatchObject({
+      status: 429,
+      message:
+        "The request counts 1001 tokens, those that it asks for among them, and the tenant 'team-a' may use 1000 per minute. Shorten it, or set a lower max_tokens.",
+      details: { type: 'tokens', code: 'rate_limit_exceeded', headers: { 'x-should-retry': 'false' } },
+    });
+    expect(refused).not.toHaveProperty(['details', 'headers', 'retry-after']);
+    const fits = await reserve(instance, 600);
+    expect(fits).not.toBeInstanceOf(ApiError);
+    expect(await reserve(instance, 600)).toMatchObject({
+      message:
+        "Rate limit reached for tenant 'team-a': 600 of 1000 tokens per minute are used, and the request counts 600. Please try again in 50s.",
+    });
+  });
+
+  it('lets nobody wait for the minutes that a clock was ahead before it was set back', async () => {
+    const instance = limiter({ requestsPerMinute: 2 }, await openStore());
+    time += 3_600_000;
+    expect(await admitted(instance, 3)).toBe(2);
+    time -= 3_600_000;
+    expect(await admitted(instance, 3)).toBe(2);
+    expect(await reserve(instance)).toMatchObject({ details: { headers: { 'retry-after': '50' } } });
+  });
+
   it('counts tokens beyond the estimate in the minute in which they are known, and gives none back in another', async () => {
     const instance = limiter({ tokensPerMinute: 1000 }, await openStore());
     const [more, less] = [await reserve(instance, 100), await reserve(instance, 100)];
@@ -231,12 +258,35 @@ describe('Calls of the package itself for a tenant, as runs and ingestion make t
     }
   });
 
-  it('fail as limited, with the time to wait, where no minute has room for them', async () => {
+  it('fail as refused, without a wait, where no minute has room for them', async () => {
     const { upstream, clock, ask } = await limited({ tokensPerMinute: 10 });
     try {
-      clock.time += 50_000;
-      await expect(ask()).rejects.toMatchObject({ kind: 'rate_limited', retryAfterSeconds: 60 });
-      expect([upstream.calls.chat, clock.sleeps]).toEqual([0, [10_000, 60_000]]);
+      await expect(ask()).rejects.toMatchObject({ kind: 'invalid_request', code: 'request_too_large' });
+      expect([upstream.calls.chat, clock.sleeps]).toEqual([0, []]);
+    } finally {
+      await upstream.close();
+    }
+  });
+
+  it('embed in calls that fit into a minute, one after the other', async () => {
+    const { upstream, clock, gateway } = await limited({ tokensPerMinute: 1_000 });
+    try {
+      const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(3_000));
+      const vectors = await openAiEmbeddings(gateway, 'embed', 'id', 1, clock).embed(
+        texts,
+        'document',
+        undefined,
+        'team-a',
+      );
+      expect(vectors).toHaveLength(3);
+      expect(upstream.requests.map(({ body }) => body.input)).toEqual(texts.map((text) => [text]));
+      const large = openAiEmbeddings(gateway, 'embed', 'id', 1, clock).embed(
+        ['d'.repeat(8_000)],
+        'document',
+        undefined,
+        'team-a',
+      );
+      await expect(large).rejects.toMatchObject({ code: 'request_too_large' });
     } finally {
       await upstream.close();
     }

@@ -76,8 +76,9 @@ function answerTo(request: RestRequest, corpus: Corpus): RestAnswer {
       'unable to authenticate with provided credentials and anonymous access is not allowed',
     );
   }
+  // Version 8 takes 7 and 8, version 9 takes 8 and 9: this server stands for both.
   const version = /compatible-with=(\d+)/.exec(request.headers.accept ?? '')?.[1];
-  if (version !== undefined && version !== '9' && version !== '8') {
+  if (version !== undefined && version !== '8') {
     refuse(400, 'media_type_header_exception', `Invalid media-type value on headers [Accept]`);
   }
   const [, index, operation] = /^\/([^/]+)\/(_mapping|_search)$/.exec(request.path) ?? [];

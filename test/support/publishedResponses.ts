@@ -86,14 +86,17 @@ export function answerFaultsOf(side: Side, kind: 'response' | 'itemList', value:
 }
 
 /** What is wrong with an event. */
-export function eventFaultsOf(side: Side, event: { type: string }): string[] {
+export function eventFaultsOf(side: Side, event: { type: string; part?: { type: string } }): string[] {
   const schemas = schemasOf(side);
   if (!schemas) return [];
-  // Events that only tools of later versions have.
-  if (side === 'azure' && /^response\.(mcp_|queued)/.test(event.type)) return [];
+  // Events that only tools of later versions have, and thoughts.
+  if (side === 'azure' && (/^response\.(mcp_|queued|reasoning_)/.test(event.type) || isPartOfThoughts(event)))
+    return [];
   const value = side === 'azure' ? agreed(event) : event;
   return value === undefined ? [] : faultsIn(schemas.events.get(event.type), value, `${event.type} of ${side}`);
 }
+
+const isPartOfThoughts = ({ part }: { part?: { type: string } }): boolean => part?.type === 'reasoning_text';
 
 /** Without the items and tools that the older version does not know; undefined for an event about such an item. */
 function agreed(value: unknown): unknown {

@@ -137,9 +137,11 @@ const safe = { filtered: false, severity: 'safe' };
 const image = { b64_json: Buffer.from('picture').toString('base64'), revised_prompt: 'A picture.' };
 const usage = { prompt_tokens: 6, completion_tokens: 20, total_tokens: 26 };
 
-/** The text field of a form. */
+/** The text field of a form. .NET puts no quotes around its name, and a type below it. */
 export const formField = (request: MediaRequest, name: string): string | undefined =>
-  new RegExp(`name="${name.replace(/[[\]]/g, '\\$&')}"\r\n\r\n([^\r]*)\r\n`).exec(request.body.toString('latin1'))?.[1];
+  new RegExp(`name=("?)${name.replace(/[[\]]/g, '\\$&')}\\1\r\n(?:[^\r]+\r\n)*\r\n([^\r]*)\r\n`).exec(
+    request.body.toString('latin1'),
+  )?.[2];
 
 function byDefault(request: MediaRequest): MediaReply {
   const { operation } = request;

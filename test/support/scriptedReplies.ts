@@ -101,6 +101,17 @@ export const reply = {
       ...Array.from({ length: events }, () => 'data: {"choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'),
       'data: {"choices":[{"index":0,"delta":{"content":"Hel\n\n',
     ]),
+  /** A stream of thoughts, in pieces, before the delta `then`; `field` is where the service tells them. */
+  thinking: (
+    thoughts: string[],
+    then: object,
+    { field = 'reasoning_content', finishReason = 'stop' }: { field?: string; finishReason?: string } = {},
+  ): Reply => {
+    const chunk = (delta: object, finish_reason: string | null = null) =>
+      `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+    const told = [...thoughts.map((text) => ({ [field]: text })), then];
+    return reply.raw([...told.map((delta) => chunk(delta)), chunk({}, finishReason), 'data: [DONE]\n\n']);
+  },
   /** Exactly these bytes, as an event stream unless the headers say otherwise. */
   raw: (pieces: string | Iterable<string | Uint8Array>, options: RawOptions = {}): Reply => ({
     kind: 'raw',

@@ -92,6 +92,36 @@ it('goes on with messages of earlier answers, which it refers to by id', async (
   expect(told()?.map(({ content }) => content)).toEqual(read);
 });
 
+it.each([true, false])(
+  'goes on with tools and answers of a model that tells its thoughts, with store: %j',
+  async (store) => {
+    for (const isStreamed of [false, true]) {
+      const called = { index: 0, id: 'call_1', type: 'function', function: { name: 'add', arguments: '{"a":1}' } };
+      upstream.enqueue(
+        reply.thinking(['Hm.'], { tool_calls: [called] }, { finishReason: 'tool_calls' }),
+        reply.thinking(['Hm.'], { content: 'Two.' }),
+      );
+      const options = {
+        ...asked(),
+        prompt: 'Add',
+        tools: { add },
+        stopWhen: isStepCount(5),
+        providerOptions: { azure: { store } },
+      };
+      const made = isStreamed ? streamText(options) : await generateText(options);
+      expect(await made.text).toBe('Two.');
+      expect(told()).toEqual([{ role: 'user', content: 'Add' }, ...calls('call_1', 1)]);
+      const { messages } = await made.response;
+      const more = await generateText({
+        ...options,
+        prompt: undefined,
+        messages: [user('Add'), ...messages, user('More')],
+      });
+      expect(more.text).toBe('You said: More');
+    }
+  },
+);
+
 it.each([true, false])('runs tools in several steps, parallel ones too, with store: %j', async (store) => {
   for (const isStreamed of [false, true]) {
     upstream.enqueue(

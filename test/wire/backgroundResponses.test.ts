@@ -173,6 +173,15 @@ it('refuses a stream of a response that has none, and a number without a stream'
   }
 });
 
+it('streams for a flag of the query as .NET writes it', async () => {
+  const id = idOf(await eventsOf(await streamed()));
+  const answer = await fetch(`${host.url}/v1/responses/${id}?stream=True&include_obfuscation=False`, {
+    headers: { authorization: `Bearer ${host.key()}` },
+  });
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringContaining('event-stream')]);
+  expect(await answer.text()).toContain('response.completed');
+});
+
 it('is cancelled, its model call broken off within a second, and its stream and record say so once', async () => {
   upstream.enqueue(reply.stallAfter(3, reply.text('A long story without end.', { chunks: 10 })));
   const seen: StreamEvent[] = [];

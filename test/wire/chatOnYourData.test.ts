@@ -107,6 +107,30 @@ it('the usage counts the call that writes the queries too', async () => {
   expect(usage?.prompt_tokens).toBe(sent.reduce((sum, count) => sum + count, 0));
 });
 
+it.each([
+  ['the source', {}],
+  ['tools beside it', { tools: [{ type: 'function', function: { name: 'get_weather', parameters: {} } }] }],
+])(
+  'a context that is sent back as a message of a tool, as the sample app of chat on your data does, counts as the context of the answer behind it: by %s',
+  async (_, fields) => {
+    answerWith(upstream, 'Walk [doc1].');
+    const context = JSON.stringify({ citations: [{ content: 'Cats.', title: 'cat.txt' }], intent: 'cat care' });
+    const messages = [
+      { role: 'user', content: 'How do I care for a cat?' },
+      { role: 'tool', content: context },
+      { role: 'assistant', content: 'Let it sleep [doc1].' },
+      { role: 'user', content: 'And a dog?' },
+    ];
+    const { choices } = await ask({}, { messages, ...fields });
+    expect(choices[0]?.message.content).toBe('Walk [doc1].');
+    const sent = prompts(upstream)[0]?.messages?.filter(({ role }) => role !== 'system') ?? [];
+    expect(sent.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+    expect(JSON.stringify(sent)).not.toContain('cat care');
+    const asked = upstream.requests.find(({ body }) => asksForQueries(body));
+    if (!('tools' in fields)) expect(asked?.raw).toContain('searched for: cat care');
+  },
+);
+
 it('an earlier intent that the caller sends back helps to write the queries, and goes to the model no further', async () => {
   answerWith(upstream, 'Walk it [doc1]', ['dog care']);
   const earlier = { role: 'assistant', content: 'Let it sleep [doc1].', context: { intent: 'cat care' } };

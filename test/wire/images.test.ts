@@ -1,7 +1,7 @@
 /** Image generations, edits and variations with the official SDKs in both styles. */
 import { toFile } from 'openai';
 import { callersAndServices, startMediaHosts, type Hosts } from '../support/modelHosts';
-import { formField, type ScriptedMedia } from '../support/scriptedMedia';
+import { bodyOf, formField, type ScriptedMedia } from '../support/scriptedMedia';
 
 let media: ScriptedMedia;
 let hosts: Hosts;
@@ -35,6 +35,19 @@ describe.each(callersAndServices)('The %s SDK before a service of style %s', (ca
     expect(one?.body.toString('latin1')).toContain('name="image"; filename="one.png"');
     expect(several?.body.toString('latin1').match(/name="image\[\]"; filename/g)).toHaveLength(2);
     expect(several && formField(several, 'prompt')).toBe('Hats');
+  });
+
+  it('takes OpenAI’s models where neither path nor body names one, as programs of 2023 call it', async () => {
+    // The other SDK always has a deployment in the path.
+    if (caller === 'azure') return;
+    await images().generate({ prompt: 'A hat', n: 1, size: '1024x1024' });
+    await images().edit({ image: await png('one.png'), prompt: 'A hat' });
+    await images().createVariation({ image: await png('one.png') });
+    const named = media.requests.map((request) => {
+      if (service === 'azure') return request.deployment;
+      return request.operation === 'images/generations' ? bodyOf(request).model : formField(request, 'model');
+    });
+    expect(named).toEqual(['dall-e-2', 'gpt-image-1.5', 'dall-e-2']);
   });
 
   it('makes variations', async () => {
@@ -82,7 +95,7 @@ it.each([
   ['an empty prompt', { prompt: '' }, 'prompt'],
   ['too long a prompt', { prompt: 'x'.repeat(32_001) }, 'prompt'],
   ['eleven pictures', { prompt: 'x', n: 11 }, 'n'],
-  ['no model where the path has none', { prompt: 'x', model: undefined }, 'model'],
+  ['an empty model where the path has none', { prompt: 'x', model: '' }, 'model'],
 ])('%s is refused with 400 before any upstream call', async (_what, body, param) => {
   const answer = await fetch(`${hosts.openai.url}/v1/images/generations`, {
     method: 'POST',

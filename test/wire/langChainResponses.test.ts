@@ -119,6 +119,16 @@ it.each(forms)('sends calls, outputs and answers back, %s', async (_name, way, f
   expect(chatBodies()[0]).toMatchObject({ tools: [{ function: { name: 'add', strict: true } }] });
 });
 
+it.each(forms)('sends answers back of a model that tells its thoughts, %s', async (_name, way, fields) => {
+  upstream.enqueue(reply.thinking(['Hm, ', 'sums.'], { content: 'Sums.' }));
+  const question = new HumanMessage('Add');
+  const answer = await ways[way](chat(fields), [question]);
+  expect(answer.text).toBe('Sums.');
+  const next = await ways[way](chat(fields), [question, answer, new HumanMessage('More')]);
+  expect(next.text).toBe('You said: More');
+  expect(contents()).toEqual(['Add', 'Sums.', 'More']);
+});
+
 it('goes on with previous_response_id, behind an answer or a call', async () => {
   const first = await chat().invoke('Hi');
   await chat().invoke('More', { previous_response_id: idOf(first) });

@@ -135,6 +135,19 @@ it('streams code by the names of its version, with what it wrote', async () => {
   expect(end.output.at(-1)).toMatchObject({ content: [{ annotations: [annotated?.annotation] }] });
 }, 120_000);
 
+it('takes a call of a history without the outputs that it was not told, as the .NET SDK sends it', async () => {
+  suite.upstream.enqueue(run('print(6 * 7)'), reply.text('42.'), reply.text('As I said.'));
+  const { responses } = suite.client();
+  const question = { role: 'user' as const, content: 'Compute.' };
+  const first = await responses.create({ model, input: [question], tools });
+  // That SDK leaves out what was null.
+  const { outputs, ...call } = callOf(first);
+  expect(outputs).toBeNull();
+  const input = [question, call, { role: 'user', content: 'And?' }];
+  const again = await suite.send('POST', '/v1/responses', { body: { model, input, tools } });
+  expect(again.status).toBe(200);
+});
+
 it('refuses files of a container that are not there', async () => {
   const container = { type: 'auto' as const, file_ids: ['file-none'] };
   await expect(

@@ -103,6 +103,50 @@ it.each<[object, string[]]>([
   expect(made.output[0]).toMatchObject({ tools: names.map((name) => ({ name: name.replace('docs__', '') })) });
 });
 
+it('asks a server again where the conversation’s list lacks a tool that is allowed by name now', async () => {
+  const first = await create({ tools: [tool(0, { allowed_tools: ['search'] })] });
+  const second = await create({ tools: [tool(0, { allowed_tools: ['delete'] })], previous_response_id: first.id });
+  expect(typesOf(second)).toEqual(['mcp_list_tools', 'message']);
+  expect(bodies()[1]?.tools?.map(({ function: { name } }) => name)).toEqual(['docs__delete']);
+  const third = await create({ tools: [tool(0, { allowed_tools: ['delete'] })], previous_response_id: second.id });
+  expect(typesOf(third)).toEqual(['message']);
+});
+
+it('offers a tool without parameters in the form that model services take', async () => {
+  const tools = [{ name: 'now', inputSchema: { type: 'object' as const } }];
+  const server = await startMcpServer({ transport: 'json', tools });
+  const made = await create({ tools: [tool(0, { server_url: server.url })] });
+  await server.close();
+  // They refuse an object without `properties`, which the protocol allows.
+  expect(bodies()[0]?.tools).toMatchObject([{ function: { parameters: { type: 'object', properties: {} } } }]);
+  expect(made.output[0]).toMatchObject({ tools: [{ input_schema: { type: 'object' } }] });
+});
+
+it('offers each tool under a name of its own, where names are long or have other characters, and calls the right one', async () => {
+  const names = ['read.file', 'read_file', 'one', 'two'];
+  const server = await startMcpServer({
+    transport: 'json',
+    tools: names.map((name) => ({ name, inputSchema: schema })),
+    call: (name) => ({ content: [{ type: 'text', text: `called ${name}` }] }),
+  });
+  const label = 'l'.repeat(64);
+  const tools = [tool(0, { server_label: label, server_url: server.url, server_description: 'Has four tools.' })];
+  suite.upstream.on(({ tools: offered, messages }) =>
+    offered && toolOutputs(messages ?? []).length === 0
+      ? reply.toolCalls(offered.map(({ function: { name } }) => ({ name, arguments: {} })))
+      : reply.text('Done.'),
+  );
+  const made = await create({ tools });
+  await server.close();
+  expect(made.output.flatMap((item) => (item.type === 'mcp_call' ? [item.output] : []))).toEqual(
+    names.map((name) => `called ${name}`),
+  );
+  const offered = bodies()[0]?.tools?.map(({ function: { name } }) => name) ?? [];
+  expect(offered.every((name) => name.length <= 64)).toBe(true);
+  const prefix = /begin with '(.+?)'/.exec(String(bodies()[0]?.messages?.[0]?.content))?.[1];
+  expect(offered.every((name) => prefix && name.startsWith(prefix))).toBe(true);
+});
+
 it('asks for approval first, then calls what was approved, once', async () => {
   const tools = [tool(0, { require_approval: { never: { read_only: true } } })];
   suite.upstream.enqueue(call('docs__search', 'free'), call('docs__delete', 'otters'));
@@ -149,6 +193,20 @@ it('gives the model the error of a tool as its result', async () => {
     error: { type: 'mcp_tool_execution_error', content: [{ type: 'text', text: 'docs search bad' }] },
   });
   expect(toolOutputs(bodies().at(-1)?.messages ?? [])[0]).toContain('docs search bad');
+});
+
+it('takes a call of a history that brings no id, as Microsoft.Extensions.AI sends it', async () => {
+  suite.upstream.enqueue(reply.text('As I said.'));
+  const { id } = await create({
+    input: [
+      { role: 'user', content: 'Look it up.' },
+      { type: 'mcp_call', server_label: 'docs', name: 'search', arguments: '{"query":"otters"}', output: 'afloat' },
+      { role: 'user', content: 'And?' },
+    ],
+  });
+  expect(toolOutputs(bodies()[0]?.messages ?? [])).toEqual(['afloat']);
+  const { data } = await suite.client().responses.inputItems.list(id);
+  expect(data.find(({ type }) => type === 'mcp_call')?.id).toMatch(/^mcp_/);
 });
 
 it('gives the model the fault of a server that went away as the result of its call', async () => {

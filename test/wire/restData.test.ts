@@ -204,6 +204,43 @@ describe.each(cases)('$type, $form', ({ type, form }) => {
   });
 });
 
+it.each(['azure_search', 'elasticsearch'] as const)(
+  '%s: empty texts and lists count as not set, as the sample app of chat on your data sends what its settings leave out',
+  async (type) => {
+    const unset = { title_field: null, url_field: '', filepath_field: null };
+    const { content, context } = await forms.whole(type, {
+      query_type: 'simple',
+      semantic_configuration: '',
+      filter: null,
+      fields_mapping: { content_fields: [], vector_fields: [], ...unset },
+      role_information: 'You are an AI assistant that helps people find information.',
+      in_scope: true,
+      top_n_documents: 5,
+      strictness: 3,
+    });
+    expect(content).toBe(ANSWER);
+    // From the index itself, as without a mapping.
+    expect(context?.citations?.[0]).toMatchObject({
+      title: 'Warranty',
+      url: 'https://docs.example.com/warranty',
+      filepath: 'manual/warranty.md',
+      content: expect.stringContaining('The warranty lasts two years'),
+    });
+  },
+);
+
+it('a mapping without content fields keeps what it names, and the index says the rest', async () => {
+  const { context } = await forms.whole('azure_search', {
+    query_type: 'simple',
+    fields_mapping: { title_field: 'filepath' },
+  });
+  expect(context?.citations?.[0]).toMatchObject({
+    title: 'manual/warranty.md',
+    url: 'https://docs.example.com/warranty',
+    content: expect.stringContaining('The warranty lasts two years'),
+  });
+});
+
 it('gives up a source that never answers, of whatever type, streamed or not', async () => {
   await Promise.all(types.map((type) => forms.whole(type)));
   const asked = cases.map(async ({ type, form }) => {

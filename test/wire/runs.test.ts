@@ -92,6 +92,28 @@ describe.each(sdks)('with the class %s', (sdk) => {
     expect((await runs().poll(run.id, { thread_id: run.thread_id })).status).toBe('completed');
   });
 
+  it('makes the store of a new thread once when the run repeats the resources, as the .NET SDK sends them', async () => {
+    const assistant = await client().beta.assistants.create({ model: 'gpt-4.1', tools: [{ type: 'file_search' }] });
+    const names = async () => (await client().vectorStores.list()).data.map(({ id }) => id);
+    const before = await names();
+    const resources = { file_search: { vector_stores: [{ metadata: { made: 'once' } }] } };
+    const body = { assistant_id: assistant.id, thread: { tool_resources: resources }, tool_resources: resources };
+    const created = async (sent: object) => client().post<OpenAI.Beta.Threads.Run>('/threads/runs', { body: sent });
+    const run = await created(body);
+    const made = (await names()).filter((id) => !before.includes(id));
+    expect(made).toHaveLength(1);
+    const file_search = { vector_store_ids: made };
+    expect((await client().beta.threads.retrieve(run.thread_id)).tool_resources).toEqual({ file_search });
+    expect(run).toMatchObject({ tool_resources: { file_search } });
+    for (const thread of [undefined, {}, { tool_resources: { file_search: { vector_stores: [{}] } } }]) {
+      await expect(created({ ...body, thread })).rejects.toMatchObject({
+        status: 400,
+        param: 'tool_resources.file_search.vector_stores',
+      });
+    }
+    await runs().poll(run.id, { thread_id: run.thread_id });
+  });
+
   it('lists, gives and modifies runs', async () => {
     const { assistant, thread } = await assistantWithThread(client());
     const first = await runs().createAndPoll(thread.id, { assistant_id: assistant.id }, soon);

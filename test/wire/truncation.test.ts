@@ -37,6 +37,19 @@ it('a prompt that max_prompt_tokens has no room for ends the run incomplete, pol
   expect(suite.upstream.calls.chat).toBe(0);
 });
 
+it('auto takes last_messages: 0, as the .NET SDK sends it, for none', async () => {
+  const { assistant, thread } = await threadOf('Hi.');
+  const create = async (type: 'auto' | 'last_messages') =>
+    runs().create(thread.id, { assistant_id: assistant.id, truncation_strategy: { type, last_messages: 0 } });
+  await expect(create('last_messages')).rejects.toMatchObject({
+    status: 400,
+    param: 'truncation_strategy.last_messages',
+  });
+  const run = await create('auto');
+  expect(run.truncation_strategy).toEqual({ type: 'auto', last_messages: null });
+  await runs().poll(run.id, { thread_id: thread.id });
+});
+
 it('last_messages gives the model the newest messages only', async () => {
   const { assistant, thread } = await threadOf('one', 'two', 'three');
   const truncation_strategy = { type: 'last_messages', last_messages: 2 } as const;

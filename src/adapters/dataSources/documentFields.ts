@@ -55,9 +55,16 @@ export async function queriedFields(
   if (content && vectors) return { fields: mapped, vectors };
   const index = await read();
   const guessed = guessedFields(index.names, index.texts, mapping?.content_fields_separator);
-  const fields = mapping ? { ...mapped, content: content ?? guessed.content } : guessed;
-  return { fields, vectors: vectors ?? index.vectors };
+  return { fields: content ? mapped : completed(mapped, guessed), vectors: vectors ?? index.vectors };
 }
+
+/** What a mapping without content fields names, and the rest from the index. */
+const completed = ({ title, url, filepath }: DocumentFields, guessed: DocumentFields): DocumentFields => ({
+  ...guessed,
+  title: title ?? guessed.title,
+  url: url ?? guessed.url,
+  filepath: filepath ?? guessed.filepath,
+});
 
 /** The fields of an index without a mapping: told apart by their names, the rest of the `texts` is content. */
 export function guessedFields(names: readonly string[], texts: readonly string[], separator?: string): DocumentFields {

@@ -26,6 +26,7 @@ const MAPPING_LIFE_MS = 5 * 60_000;
 /** Neighbours that each shard looks at: more find the nearest more surely. */
 const MIN_CANDIDATES = 100;
 const MAX_CANDIDATES = 10_000;
+const JSON_TYPE = 'application/json';
 
 type Parameters = ParametersOf<'elasticsearch'>;
 
@@ -110,12 +111,16 @@ function guardedConnection(guard: OutgoingGuard, service: CalledService): typeof
   };
 }
 
-/** Their length is for who sends them to say. */
+/**
+ * The library asks for the form of its own major version, which the one before refuses. What is asked here is the same in all of them, and all take plain JSON. The length of what
+ * is sent is for who sends it to say.
+ */
 const plainHeaders = (headers: IncomingHttpHeaders): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || name === 'content-length' ? [] : [[name, String(value)]],
-    ),
+    Object.entries(headers).flatMap(([name, value]) => {
+      if (value === undefined || name === 'content-length') return [];
+      return [[name, name === 'accept' || name === 'content-type' ? JSON_TYPE : String(value)]];
+    }),
   );
 
 async function planOf(parameters: Parameters, { client, service, mappings }: Opened): Promise<Plan> {

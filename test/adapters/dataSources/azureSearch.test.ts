@@ -168,6 +168,21 @@ describe('what a query is', () => {
 });
 
 describe('an index without a fields mapping', () => {
+  it('is one whose mapping is empty, as clients send what nobody has set', async () => {
+    const source = await open({
+      query_type: 'vector_simple_hybrid',
+      semantic_configuration: '',
+      filter: '',
+      embedding_dependency: { type: 'deployment_name', deployment_name: 'words' },
+      fields_mapping: { content_fields: [], title_field: '', url_field: '', filepath_field: '', vector_fields: [] },
+    });
+    const [first] = await ask(source, 'grinder: finer steps of the burr grinder');
+    expect(first).toMatchObject({ content: expect.stringContaining('burr grinder has forty steps') as string });
+    expect(server.requests.at(-1)?.body).not.toHaveProperty('semanticConfiguration');
+    expect(server.requests.at(-1)?.body).not.toHaveProperty('filter');
+    expect(JSON.stringify(server.requests.at(-1)?.body)).toContain('contentvector');
+  });
+
   it('is read by its own definition, once', async () => {
     const openSource = opener();
     for (const question of ['descale boiler', 'cold brew']) {

@@ -92,6 +92,16 @@ describe('every query type, authentication, vectorization and mapping', () => {
 });
 
 describe('an index without a fields mapping', () => {
+  it('is one whose mapping is empty, as clients send what nobody has set', async () => {
+    const source = await open({
+      query_type: 'vector',
+      embedding_dependency: { type: 'deployment_name', deployment_name: 'words' },
+      fields_mapping: { content_fields: [], title_field: '', vector_fields: [] },
+    });
+    const [first] = await ask(source, 'grinder: finer steps of the burr grinder');
+    expect(first?.content).toContain('burr grinder has forty steps');
+  });
+
   it('is read by its own mapping, once', async () => {
     const openSource = opener();
     for (const question of ['descale boiler', 'cold brew']) await ask(await openSource(configurationOf({})), question);
@@ -106,6 +116,12 @@ describe('what a query is', () => {
 
   it('gives no more documents than asked for', async () => {
     expect(await ask(await open({ fields_mapping: mapping }), 'the machine water boiler', 2)).toHaveLength(2);
+  });
+
+  it('is plain JSON, which every version takes, and asks for the form of none', async () => {
+    await ask(await open({}), 'milk');
+    for (const { headers } of server.requests) expect(headers.accept).toBe('application/json');
+    expect(server.requests.at(-1)?.headers['content-type']).toBe('application/json');
   });
 
   it('keeps to the path of the endpoint', async () => {
