@@ -29,6 +29,7 @@ import { runOperations } from './runs';
 import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
+import { upstreamContainerOperations } from './upstreamContainers';
 import { upstreamConversationOperations } from './upstreamConversations';
 import { withUpstreamMode } from './upstreamMode';
 import { upstreamResponseOperations } from './upstreamResponses';
@@ -61,6 +62,10 @@ const conversations: Family = {
   ...conversationsFamily,
   operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
 };
+const containers: Family = {
+  ...containersFamily,
+  operations: withUpstreamMode(containersFamily.operations, upstreamContainerOperations),
+};
 const talkOperations = [...responses.operations, ...conversations.operations];
 
 export const families: Family[] = [
@@ -78,6 +83,6 @@ export const families: Family[] = [
   syncsFamily,
   responses,
   conversations,
-  containersFamily,
+  containers,
   usageFamily,
 ];

@@ -5,7 +5,7 @@ import { faultLogger } from '../log';
 import type { Connection } from '../http/connection';
 import type { Family } from '../http/family';
 import { readUpload } from '../http/multipart';
-import { operation, pathParams } from '../http/operation';
+import { operation, pathParams, type Call } from '../http/operation';
 import { listObject } from '../http/paging';
 import { validate } from '../http/validation';
 import { deletedObject, listOf } from '../wire/common';
