@@ -22,6 +22,10 @@ import type { ResponsesPorts } from './ports';
 
 const DATA_FOLDER = '/mnt/data';
 const MAX_NAME_CHARACTERS = 200;
+/** Files that go on in another container: as many as one write takes. */
+const MAX_CARRIED = 40;
+/** Names that are tried for one file. */
+const MAX_NUMBER = 1000;
 /** Records removed by one write. */
 const PORTION = 20;
 
@@ -75,8 +79,8 @@ export interface NewContainerFile {
 }
 
 /**
- * Puts a file into the container, under its name or, where that is taken, one like it. Throws 400 where there are too many, and for an unusable name, and 413 for one
- * that is too large; nothing of a refused file stays.
+ * Puts a file into the container, under its name or, where that is taken, one like it. Throws 400 for an unusable name, and 413 for one that is too large; nothing of a
+ * refused file stays.
  */
 export async function addContainerFile(
   ports: Pick<Ports, 'records' | 'blobs' | 'now'>,
@@ -84,11 +88,9 @@ export async function addContainerFile(
   container: string,
   { id, filename, content, maxBytes }: NewContainerFile,
 ): Promise<ContainerFile> {
-  const { records, blobs, now } = ports;
+  const { blobs, now } = ports;
   try {
     const name = usableName(filename);
-    const taken = await records.list(filesPartition(scope, container), PATHS, { order: 'asc', limit: MAX_FILES });
-    if (taken.records.length >= MAX_FILES) throw errors.tooManyContainerFiles(MAX_FILES);
     const blob = `${containerBlobs(scope, container)}/${id}`;
     const { size: bytes } = await blobs.put(blob, content, { maxBytes });
     const created_at = Math.floor(now() / 1000);
@@ -97,6 +99,12 @@ export async function addContainerFile(
     content.destroy();
     throw error instanceof BlobTooLargeError ? errors.bodyTooLarge(error.maxBytes) : error;
   }
+}
+
+/** Throws 400 where the caller has put as many files into the container as there may be. */
+export async function requireRoom({ records }: Pick<Ports, 'records'>, scope: Scope, container: string): Promise<void> {
+  const taken = await records.list(filesPartition(scope, container), PATHS, { order: 'asc', limit: MAX_FILES });
+  if (taken.records.length >= MAX_FILES) throw errors.tooManyContainerFiles(MAX_FILES);
 }
 
 /** Notes the file under the first path like its name that is free. */
@@ -121,12 +129,12 @@ async function placeFile(
       // The path is taken, or another attempt has put the very file there.
       const there = await records.get<ContainerFile>({ partition, list: FILES, id: file.id });
       if (there) return there.value;
-      if (number > MAX_FILES) throw error;
+      if (number > MAX_NUMBER) throw error;
     }
   }
 }
 
-/** Puts copies of uploaded files into the container, each once however often it is asked for. Resolves with the ids of those that are not there any more. Throws 400 where there are too many. */
+/** Puts copies of uploaded files into the container, each once however often it is asked for. Resolves with the ids of those that are not there any more. */
 export async function copyIntoContainer(
   ports: Ports,
   scope: Scope,
@@ -153,6 +161,26 @@ const copyIdOf = (container: string, fileId: string): string =>
     .update(JSON.stringify([container, fileId]))
     .digest('hex')
     .slice(0, 32)}`;
+
+/** What code wrote in a container that is over, for one that goes on in its place: the files are there, and can be linked. Safe to repeat. */
+export async function carryOver(
+  ports: Pick<Ports, 'records' | 'now'>,
+  scope: Scope,
+  from: string,
+  to: string,
+): Promise<void> {
+  const page = { order: 'desc' as const, limit: MAX_CARRIED };
+  const { data } = await containerFiles(ports, scope, from, page);
+  const begun = await containerFiles(ports, scope, to, { ...page, limit: 1 });
+  if (begun.data.length > 0) return;
+  const written = data.filter(({ added }) => !added).reverse();
+  await noteContainerFiles(
+    ports,
+    scope,
+    to,
+    written.map(({ id: fileId, path }) => ({ fileId, path })),
+  );
+}
 
 /** A new id of a container's file. */
 export const newContainerFileId = (): string => newId('cfile_');

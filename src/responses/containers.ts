@@ -21,6 +21,7 @@ import {
   copyIntoContainer,
   discardAddedFiles,
   newContainerFileId,
+  requireRoom,
   takeOutOfContainer,
 } from './containerFiles';
 import {
@@ -145,9 +146,10 @@ export function createContainers(ports: ContainersPorts) {
     await records.deletePartition(partition);
   }
 
-  /** Puts a file there that `add` makes, unless the container is gone by then. */
+  /** Puts a file there that `add` makes, unless the container is gone by then. Throws 400 where there are too many. */
   async function adding(scope: Scope, id: string, add: () => Promise<ContainerFile>): Promise<ContainerFileObject> {
     await useContainer(ports, scope, id);
+    await requireRoom(ports, scope, id);
     const file = await add();
     try {
       await useContainer(ports, scope, id);

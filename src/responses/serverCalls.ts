@@ -14,7 +14,7 @@ import type { McpTool, ResponseTool } from '../wire/responseTools';
 import type { CallItem } from './callItem';
 import { isServerCall } from './callKinds';
 import { markedPassages, type FilesOfCalls } from './chatItems';
-import { containerFiles, copyIntoContainer, noteContainerFiles } from './containerFiles';
+import { carryOver, containerFiles, copyIntoContainer, noteContainerFiles } from './containerFiles';
 import { autoContainerId, isRunning, useAutoContainer, useContainer } from './containerUse';
 import type { McpResult, McpServers } from './mcpServers';
 import type { MessageSources } from './messageItem';
@@ -75,7 +75,9 @@ export class ServerCalls {
     );
     if (own) return own.container_id;
     if (earlier && (await isRunning(this.ports, scope, earlier.container_id))) return earlier.container_id;
-    return autoContainerId(key);
+    const next = autoContainerId(key);
+    if (earlier) await carryOver(this.ports, scope, earlier.container_id, next);
+    return next;
   }
 
   /** Of code that the response runs. */

@@ -6,6 +6,7 @@ import { containerDue, containerKey, filesPartition } from '../../src/responses/
 import { noteContainerFiles } from '../../src/responses/containerFiles';
 import { createContainers, type Containers } from '../../src/responses/containers';
 import { findContainer, useAutoContainer, useContainer } from '../../src/responses/containerUse';
+import { createResponses } from '../../src/responses/responses';
 import { placedFiles } from '../../src/responses/placedFiles';
 import { removeUnlistedContainer, removeUnusedContainers } from '../../src/responses/retention';
 import { orderKey } from '../../src/storage/keys';
@@ -230,4 +231,31 @@ it('retention forgets what expired long ago, and keeps the rest', async () => {
   const key = containerKey(scope, deleted.id);
   expect(await opened.ports.records.get(key)).toBeUndefined();
   expect(await opened.ports.records.partitions('team-a/-/containers/', { limit: 10 })).toEqual([]);
+});
+
+it('a conversation whose container has expired goes on in another one, with what code wrote', async () => {
+  const responses = createResponses(ports);
+  const tools = [{ type: 'code_interpreter' as const }];
+  const answer = async (previous: string | undefined) => {
+    const code = calls({ id: `call_${clock}`, name: 'code_interpreter', arguments: '{"code":"1"}' });
+    opened.turns.push(code, says('Here: [it](sandbox:/mnt/data/out.txt).'));
+    const body = { model: 'm', input: 'Go on.', tools, ...(previous && { previous_response_id: previous }) };
+    const prepared = await responses.prepare(scope, body);
+    return responses.answer(prepared, () => Promise.resolve(), new AbortController().signal);
+  };
+  files.set('file-out', Buffer.from('made'));
+  const out = { fileId: 'file-out', path: '/mnt/data/out.txt' };
+  opened.code.result = () => Promise.resolve({ logs: '1', images: [], files: [out] });
+  const first = await answer(undefined);
+  opened.code.result = () => Promise.resolve({ logs: '1', images: [], files: [] });
+  clock += 19 * MINUTE;
+  const second = await answer(first.id);
+  clock += 21 * MINUTE;
+  const third = await answer(second.id);
+  const [one, same, other] = [first, second, third].map(({ output }) => output[0]);
+  expect(same).toMatchObject({ container_id: one && 'container_id' in one ? one.container_id : '' });
+  const id = third.id.replace('resp_', 'cntr_');
+  expect(other).toMatchObject({ container_id: id });
+  expect(third.output[1]).toMatchObject({ content: [{ annotations: [{ container_id: id, file_id: 'file-out' }] }] });
+  expect((await containers.listFiles(scope, id, page)).data).toMatchObject([{ id: 'file-out', source: 'assistant' }]);
 });
