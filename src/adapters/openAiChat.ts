@@ -25,7 +25,7 @@ export function openAiChat(gateway: Gateway, now: () => number = Date.now): Chat
 
   async function begin(request: ChatRequest, body: object, { signal, tenant, tellsThoughts }: CallOptions) {
     const asked = { ...body, stream: true, stream_options: { include_usage: true } };
-    const bytes = Buffer.from(JSON.stringify(asked));
+    const bytes = Buffer.from(encodableJson(asked));
     return gateway.exchange(
       {
         operation: 'chat/completions',
@@ -68,6 +68,13 @@ export function openAiChat(gateway: Gateway, now: () => number = Date.now): Chat
       }
     },
   };
+}
+
+/** JSON without halves of characters, as texts that were cut end in them: many services refuse the whole request for one. */
+function encodableJson(value: object): string {
+  const text = JSON.stringify(value);
+  if (!/\\ud[89a-f]/.test(text)) return text;
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? part.toWellFormed() : part));
 }
 
 async function* eventsOf(

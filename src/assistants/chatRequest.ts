@@ -8,6 +8,9 @@ import type { MessageObject, RunObject, StepToolCall } from '../wire/threads';
 import type { StepRecord } from './threadRecords';
 import { codeResult, searchResults } from './toolResults';
 
+/** Services take no prompt without messages, which an empty thread and an assistant without instructions would make. */
+const LEAST_INSTRUCTIONS = 'You are a helpful assistant.';
+
 /** The prompt of the model's next turn, whole. */
 export function promptParts(
   run: RunObject,
@@ -17,7 +20,8 @@ export function promptParts(
   messagesOfRun: Map<string, MessageObject>,
 ): PromptParts {
   const guidance = toolGuidance(run.tools.map(({ type }) => type));
-  const instructions = [run.instructions, additionalInstructions, ...guidance].filter(Boolean).join('\n\n');
+  const asked = [run.instructions, additionalInstructions, ...guidance].filter(Boolean).join('\n\n');
+  const instructions = asked || (history.length + steps.length > 0 ? '' : LEAST_INSTRUCTIONS);
   return {
     model: run.model,
     instructions: instructions ? [{ role: 'system', content: instructions }] : [],

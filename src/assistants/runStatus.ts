@@ -41,9 +41,15 @@ export function endedStep(step: RunStepObject, ending: Ending, at: number): RunS
     case 'expired':
       return { ...step, status: 'expired', expired_at: at };
     case 'failed':
-      return { ...step, status: 'failed', failed_at: at, last_error: ending.error };
+      return { ...step, status: 'failed', failed_at: at, last_error: ofStep(ending.error) };
   }
 }
+
+/** Steps have no code for a prompt that was refused. */
+const ofStep = ({ code, message }: LastError): RunStepObject['last_error'] => ({
+  code: code === 'invalid_prompt' ? 'server_error' : code,
+  message,
+});
 
 const INCOMPLETE_REASON = {
   cancelled: 'run_cancelled',

@@ -4,7 +4,8 @@ import type { DrivenRun } from './drivenRun';
 import type { AssistantsPorts } from './ports';
 import type { ServerTools } from './toolCallStep';
 
-const DEFAULT_SEARCH_RESULTS = 20;
+/** Results of a search whose tool sets no `max_num_results` (operations.md section 8): a window of 16,000 tokens has room for few. */
+const defaultResults = (model: string): number => (/^gpt-?3\.?5-turbo/i.test(model) ? 5 : 20);
 
 /** The tools of the run that is driven; their work ends with its signal. */
 export function serverTools(
@@ -19,7 +20,7 @@ export function serverTools(
     score_threshold: options?.ranking_options?.score_threshold ?? 0,
   };
   const limits = {
-    limit: options?.max_num_results ?? DEFAULT_SEARCH_RESULTS,
+    limit: options?.max_num_results ?? defaultResults(run.model),
     scoreThreshold: ranking.score_threshold,
   };
   const stores = run.tool_resources.file_search?.vector_store_ids ?? [];

@@ -4,7 +4,8 @@ import { readJsonBody } from '../http/jsonBody';
 import { operation, type Call } from '../http/operation';
 import { readForm } from '../http/passedForm';
 import { validate } from '../http/validation';
-import { imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
+import { imageEditRequest, imageList, imageRequest, moderation, moderationRequest, speechRequest } from '../wire/media';
+import { withUploadedImages } from './uploadedImages';
 import { bothStyles, forwardForm, forwardJson, MAX_JSON_BYTES, modelOf } from './modelCall';
 
 /** What OpenAI takes where a request names no model, as its published document says. */
@@ -78,14 +79,21 @@ export const imageGenerations = bothStyles({
   },
 });
 
+/** Takes a form, and JSON that names its pictures. */
 export const imageEdits = bothStyles({
   number: 8,
   path: 'images/edits',
   summary: 'Edit images',
   body: 'raw',
   response: imageList,
-  handle: async (call, deployment) =>
-    forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_GPT_IMAGE_MODEL),
+  handle: async (call, deployment) => {
+    if (!/^application\/json\b/i.test(call.request.headers.get('content-type') ?? ''))
+      return forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_GPT_IMAGE_MODEL);
+    const { value, bytes } = await readJsonBody(call.request, MAX_JSON_BYTES);
+    const body = validate(imageEditRequest, value);
+    const model = modelOf(deployment, { model: body.model ?? DEFAULT_GPT_IMAGE_MODEL });
+    return forwardJson(call, 'images/edits', model, body, await withUploadedImages(call, body, bytes));
+  },
 });
 
 export const imageVariations = bothStyles({

@@ -8,6 +8,7 @@ import type { RunSink, StepDelta } from '../assistants/runSink';
 import type { RunReference } from '../assistants/threadRecords';
 import { faultLogger } from '../log';
 import { asksForOlderForm } from '../http/assistantsVersion';
+import { isFault } from '../http/errorResponse';
 import type { Call, Operation } from '../http/operation';
 import { aboutObject, operation, pathParams, polled } from '../http/operation';
 import { listObject } from '../http/paging';
@@ -86,7 +87,7 @@ function streamRun(
       await send('done', '[DONE]');
     },
     (error) => {
-      if (!(error instanceof RunHandedOverError)) logFault('The stream of a run failed.', error);
+      if (isFault(error) && !(error instanceof RunHandedOverError)) logFault('The stream of a run failed.', error);
     },
   );
   return aboutObject(stream, reference.runId);

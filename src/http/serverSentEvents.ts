@@ -36,7 +36,8 @@ export function eventStream(
         .catch((error: unknown) => {
           onFault(error);
           const body = errorBody(toApiError(error));
-          write(named ? frame('error', body.error) : frame(undefined, body));
+          // The contract has the fields of the error alone; the SDKs throw only what they find in `error`.
+          write(named ? frame('error', { ...body.error, ...body }) : frame(undefined, body));
         })
         .finally(() => {
           clearInterval(keepAlive);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../config';
+import { isJsonText, withoutMark } from '../jsonSetting';
 import { readAllowedOrigins, type AllowedOrigins } from './cors';
 import type { TlsFiles } from './tlsFiles';
 
@@ -55,8 +56,8 @@ export function hostUrl({ host, port, tls }: Pick<HostSettings, 'host' | 'port'>
 }
 
 /**
- * Puts the `Values` of local.settings.json, if there is such a file, and its `Host.CORS` into `env` where it has no value yet. Values that are not text are
- * left out, as the real tools do. Throws {@link ConfigError} if the file can't be read.
+ * Puts the `Values` of local.settings.json, if there is such a file, and its `Host.CORS` into `env` where it has no value yet. Throws {@link ConfigError} if the
+ * file can't be read, and for a value that is no text, which the real tools leave out.
  */
 export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): Promise<void> {
   const file = join(root, 'local.settings.json');
@@ -69,12 +70,20 @@ export async function applyLocalSettings(root: string, env: NodeJS.ProcessEnv): 
     throw new ConfigError('local.settings.json', 'is encrypted; the local host reads plain values only.');
   const { CORS } = Object(json.Host) as { CORS?: unknown };
   for (const [name, value] of Object.entries({ CORS, ...Object(json.Values) })) {
-    if (typeof value === 'string') env[name] ??= value;
+    if (value === null || value === undefined) continue;
+    if (typeof value !== 'string')
+      throw new ConfigError(
+        'local.settings.json',
+        `${name} must be a text; the Functions tools leave out what is none.`,
+      );
+    env[name] ??= value;
   }
 }
 
 /** Settings that name files or folders. */
 const PATHS = ['DATA_DIR', 'PYODIDE_PACKAGE_DIR', 'TLS_CERT_FILE', 'TLS_KEY_FILE'];
+/** Settings that are JSON, or name a file that holds it. */
+const JSON_OR_PATHS = ['MODEL_BACKENDS', 'DATA_SOURCES', 'ENTRA_PRINCIPALS'];
 
 /** Lets paths in settings count from that folder, and the state lie there by default, for a host whose app is elsewhere. */
 export function pathsFrom(folder: string, env: NodeJS.ProcessEnv): void {
@@ -82,11 +91,15 @@ export function pathsFrom(folder: string, env: NodeJS.ProcessEnv): void {
     const path = env[name]?.trim() || (name === 'DATA_DIR' ? '.data' : '');
     if (path) env[name] = resolve(folder, path);
   }
+  for (const name of JSON_OR_PATHS) {
+    const path = env[name]?.trim();
+    if (path && !isJsonText(path)) env[name] = resolve(folder, path);
+  }
 }
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutMark(text));
   } catch {
     // Without the parser's message: it quotes the text, and the text holds secrets.
     throw new ConfigError('local.settings.json', 'is not valid JSON.');

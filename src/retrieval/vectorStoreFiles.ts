@@ -16,6 +16,7 @@ import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
 import {
   FILES,
+  isExpired,
   recount,
   requireStore,
   STORE,
@@ -101,9 +102,14 @@ export function createVectorStoreFiles(
     });
   }
 
-  /** The parsed text as it is searched, chunk by chunk, overlaps included; none while the file is not ingested. */
+  /**
+   * The parsed text as it is searched, chunk by chunk, overlaps included; none while the file is not ingested. Throws 400 for a store that has expired,
+   * whose chunks are not kept.
+   */
   async function content(scope: Scope, storeId: string, id: string): Promise<{ type: 'text'; text: string }[]> {
     const { value: file } = await requireFile(scope, storeId, id);
+    const store = await requireStore(records, scope, storeId);
+    if (isExpired(store.value, Math.floor(now() / 1000))) throw errors.vectorStoreExpired(storeId);
     if (file.status !== 'completed') return [];
     return (await index.chunksOf({ tenant: scope.tenant, id: storeId }, id)).map(({ text }) => ({
       type: 'text',

@@ -20,6 +20,9 @@ export const storedMetadata = z.record(z.string(), z.string());
 /** The id of an object in a body: ids of services that objects were brought from are taken too. */
 export const objectId = z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be an id of 1 to 128 visible ASCII characters');
 
+/** The id of a tool call, which the model service chose: gateways make it of any length, with signatures of the model's thoughts in it. */
+export const callId = z.string().min(1);
+
 /** A list of ids, none of them twice. */
 export const distinctIds = (max: number) =>
   z

@@ -18,6 +18,26 @@ export const imageRequest = z.looseObject({
   stream: z.boolean().nullish(),
 });
 
+/** A picture by its address (which may be a `data:` one), or by the file that it was uploaded as (`ImageRefParam`). */
+const imageReference = z
+  .strictObject({
+    image_url: z
+      .string()
+      .min(1)
+      .max(20 * 1024 * 1024)
+      .optional(),
+    file_id: z.string().min(1).optional(),
+  })
+  .refine((reference) => (reference.image_url === undefined) !== (reference.file_id === undefined), {
+    error: 'exactly one of image_url and file_id is needed',
+  });
+
+/** Body of operation 8 as JSON (`EditImageBodyJsonParam`). */
+export const imageEditRequest = imageRequest.extend({
+  images: z.array(imageReference).min(1).max(16),
+  mask: imageReference.optional(),
+});
+
 /** Answer of operations 7 and 8. */
 export const imageList = z
   .looseObject({

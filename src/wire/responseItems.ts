@@ -3,7 +3,7 @@
  * openai-2026-08). Items are open, since SDKs send back answers with fields of their own in them.
  */
 import { z } from '@hono/zod-openapi';
-import { objectId } from './common';
+import { callId, objectId } from './common';
 import { toolName } from './responseTools';
 import { unsupported } from './unsupported';
 
@@ -122,7 +122,7 @@ const assistantMessage = z.object({
 const functionCall = z.object({
   type: z.literal('function_call'),
   id: itemId,
-  call_id: objectId,
+  call_id: callId,
   name: toolName,
   arguments: z.string(),
   status: status.nullish(),
@@ -130,7 +130,7 @@ const functionCall = z.object({
 const functionCallOutput = z.object({
   type: z.literal('function_call_output'),
   id: itemId,
-  call_id: objectId,
+  call_id: callId,
   output: z.union([z.string().max(10_485_760), z.array(inputPart)]),
   status: status.nullish(),
 });

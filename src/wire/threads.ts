@@ -11,7 +11,7 @@ import {
   toolResources,
   type ToolResources,
 } from './assistants';
-import { distinctIds, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
+import { callId, distinctIds, metadata, objectId, pageQuery, storedMetadata, timestamp } from './common';
 
 // Messages
 
@@ -244,7 +244,7 @@ export type CreateThreadAndRunRequest = Omit<z.infer<typeof createThreadAndRunRe
 /** `submitToolOutputsRunRequest`. */
 export const submitToolOutputsRequest = z
   .strictObject({
-    tool_outputs: z.array(z.strictObject({ tool_call_id: objectId, output: z.string().max(512 * 1024) })).max(128),
+    tool_outputs: z.array(z.strictObject({ tool_call_id: callId, output: z.string().max(512 * 1024) })).max(128),
     stream: z.boolean().nullish(),
   })
   .meta({ id: 'submitToolOutputsRunRequest' });
@@ -384,7 +384,7 @@ export const runStepObject = z
       z.object({ type: z.literal('message_creation'), message_creation: z.object({ message_id: z.string() }) }),
       z.object({ type: z.literal('tool_calls'), tool_calls: z.array(stepToolCall) }),
     ]),
-    last_error: lastError.nullable(),
+    last_error: lastError.extend({ code: lastError.shape.code.exclude(['invalid_prompt']) }).nullable(),
     expired_at: timestamp.nullable(),
     cancelled_at: timestamp.nullable(),
     failed_at: timestamp.nullable(),

@@ -121,6 +121,16 @@ describe('a run on a thread whose store is being filled', () => {
     expect(open.attached.uses).toHaveLength(2);
   });
 
+  it('counts as a use of every store that it has, also of one that it neither waits for nor searches', async () => {
+    const { reference, run, store } = await started();
+    open.attached.busy.clear();
+    const tool_resources = { file_search: { vector_store_ids: [store, 'vs_of_assistant'] } };
+    open.attached.busy.add('vs_of_assistant');
+    const { signal } = new AbortController();
+    await awaitThreadStore(open.ports, reference, { ...run, tool_resources }, signal);
+    expect(open.attached.uses).toEqual([store, 'vs_of_assistant']);
+  });
+
   it('waits for no store where it has no file_search, and stops waiting when it is told to', async () => {
     const { reference, run } = await started();
     const signal = AbortSignal.timeout(1);

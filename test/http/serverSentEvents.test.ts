@@ -26,19 +26,19 @@ it('writes each event with its name and its data as JSON, plain text as it is', 
   expect(faults).toEqual([]);
 });
 
-it('ends with an error event that says what the caller may know', async () => {
+it('ends with an error event that says what the caller may know, as the contract has it and where SDKs look for it', async () => {
   const fault = new Error('secret: /etc/passwd');
   const { text, faults } = await streamed(async (send) => {
     await send('a', 1);
     throw fault;
   });
   expect(faults).toEqual([fault]);
-  expect(text).toMatch(/^event: a\ndata: 1\n\nevent: error\ndata: \{.*"code":"internal_error"\}\n\n$/);
+  expect(text).toMatch(/^event: a\ndata: 1\n\nevent: error\ndata: \{.*"code":"internal_error"\}\}\n\n$/);
   expect(text).not.toContain('secret');
   const { text: known } = await streamed(() => Promise.reject(errors.noThread('thread_1')));
-  expect(known).toBe(
-    'event: error\ndata: {"message":"No thread found with id \'thread_1\'.","type":"invalid_request_error","param":null,"code":null}\n\n',
-  );
+  const error =
+    '"message":"No thread found with id \'thread_1\'.","type":"invalid_request_error","param":null,"code":null';
+  expect(known).toBe(`event: error\ndata: {${error},"error":{${error}}}\n\n`);
 });
 
 it('writes nothing more to a caller that has left, while its producer goes on to the end', async () => {

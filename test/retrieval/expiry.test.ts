@@ -55,6 +55,16 @@ describe('expiry', () => {
     await expect(find.search(scope, [store.id], ['whales'], search)).rejects.toMatchObject(expired);
   });
 
+  it('has the contents of its files refused, before its chunks are freed and after', async () => {
+    const { vectorStoreFiles } = test.retrieval;
+    const { store, fileId } = await filledStore();
+    expect(await vectorStoreFiles.content(scope, store.id, fileId)).toHaveLength(1);
+    wait(1);
+    await expect(vectorStoreFiles.content(scope, store.id, fileId)).rejects.toMatchObject(expired);
+    await sweep();
+    await expect(vectorStoreFiles.content(scope, store.id, fileId)).rejects.toMatchObject(expired);
+  });
+
   it('does not bring back a store without its chunks', async () => {
     const { vectorStores } = test.retrieval;
     const { store } = await filledStore();

@@ -213,7 +213,7 @@ const events: [names: string[], schema: z.ZodType][] = [
   [['thread.run.step.delta'], runStepDeltaObject],
   [suffixes('thread.message', 'created', 'in_progress', 'completed', 'incomplete'), messageObject],
   [['thread.message.delta'], messageDeltaObject],
-  [['error'], errorResponse.shape.error],
+  [['error'], errorResponse.extend(errorResponse.shape.error.shape)],
   [['done'], z.literal('[DONE]')],
 ];
 

@@ -25,7 +25,8 @@ export function readEvents(text: string): StreamEvent[] {
 
 /** Schemas, names against statuses, the order of each object's events, and deltas that add up to the finished message. */
 export function streamFaults(events: StreamEvent[]): string[] {
-  return [...events.flatMap(schemaFaults), ...endFaults(events), ...objectFaults(events)];
+  const isCut = events.at(-1)?.event === 'error';
+  return [...events.flatMap(schemaFaults), ...(isCut ? [] : [...endFaults(events), ...objectFaults(events)])];
 }
 
 function schemaFaults({ event, data }: StreamEvent): string[] {
@@ -44,7 +45,6 @@ function statusFault(event: string, data: unknown): string[] {
 
 function endFaults(events: StreamEvent[]): string[] {
   const last = events.at(-1)?.event;
-  if (last === 'error') return [];
   const dones = events.filter(({ event }) => event === 'done').length;
   if (last !== 'done' || dones !== 1) return [`the stream has ${dones} 'done' and ends with '${String(last)}'`];
   const end = events.at(-2)?.event ?? 'nothing';

@@ -106,6 +106,57 @@ it.each([
   expect(media.requests).toEqual([]);
 });
 
+describe('an edit as JSON', () => {
+  const edit = async (body: object) =>
+    fetch(`${hosts.openai.url}/v1/images/edits`, {
+      method: 'POST',
+      headers: { 'api-key': hosts.openai.key(), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const url = 'https://example.com/cat.png';
+
+  it('goes on as it came where its pictures have addresses, to OpenAI’s model where it names none', async () => {
+    const body = { images: [{ image_url: url }], prompt: 'A hat', n: 1 };
+    expect((await edit(body)).status).toBe(200);
+    const [sent] = media.requests;
+    expect(sent && bodyOf(sent)).toEqual({ ...body, model: 'gpt-image-1.5' });
+  });
+
+  it('takes uploaded pictures, which the service gets whole since it has no files of this server', async () => {
+    const { files } = hosts.openai.openai();
+    const file = await png('cat.png');
+    const bytes = Buffer.from(await file.arrayBuffer());
+    // The kind is told by the first bytes.
+    const signed = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), bytes]);
+    const { id } = await files.create({ file: await toFile(signed, 'cat.png'), purpose: 'vision' });
+    const body = { model: 'gpt-image-1', prompt: 'A hat', images: [{ image_url: url }, { file_id: id }] };
+    expect((await edit({ ...body, mask: { file_id: id } })).status).toBe(200);
+    const [sent] = media.requests;
+    const whole = { image_url: `data:image/png;base64,${signed.toString('base64')}` };
+    expect(sent && bodyOf(sent)).toEqual({ ...body, images: [{ image_url: url }, whole], mask: whole });
+  });
+
+  it.each([
+    ['no pictures', { images: [] }, 400, 'images'],
+    ['a picture by address and file', { images: [{ image_url: url, file_id: 'file-1' }] }, 400, 'images[0]'],
+    ['a picture by neither', { images: [{}] }, 400, 'images[0]'],
+    ['seventeen pictures', { images: Array.from({ length: 17 }, () => ({ image_url: url })) }, 400, 'images'],
+    ['a file that is not there', { images: [{ file_id: 'file-none' }] }, 404, 'images[0].file_id'],
+    ['a mask that is not there', { images: [{ image_url: url }], mask: { file_id: 'file-none' } }, 404, 'mask.file_id'],
+  ])('with %s is refused before any upstream call', async (_what, fields, status, param) => {
+    const answer = await edit({ prompt: 'A hat', ...fields });
+    expect([answer.status, await answer.json()]).toMatchObject([status, { error: { param } }]);
+    expect(media.requests).toEqual([]);
+  });
+
+  it('with a file that is no picture is refused', async () => {
+    const { files } = hosts.openai.openai();
+    const { id } = await files.create({ file: await toFile(Buffer.from('words'), 'words.txt'), purpose: 'vision' });
+    const answer = await edit({ prompt: 'A hat', images: [{ file_id: id }] });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param: 'images[0].file_id' } }]);
+  });
+});
+
 it.each([
   ['a prompt', { image: 'x' }, 'prompt'],
   ['a picture', { prompt: 'x' }, 'image'],

@@ -149,6 +149,17 @@ it('keeps calls apart whose ids a server repeats, within a turn and from turn to
   expect(told.flatMap((message) => (message.role === 'tool' ? [message.tool_call_id] : []))).toEqual(ids);
 });
 
+it('takes outputs by the id that the model service gave the call, however long and of whatever characters', async () => {
+  const id = `Anruf für 1 ${'x'.repeat(700)}`;
+  suite.upstream.enqueue(
+    reply.toolCalls([{ id, name: 'get_weather', arguments: { city: 'Oslo' } }]),
+    reply.text('Mild.'),
+  );
+  const first = await create({ tools: [weather] });
+  const second = await create({ previous_response_id: first.id, input: outputsFor(first) });
+  expect(second.output_text).toBe('Mild.');
+});
+
 it('pairs calls that a caller sends with the same id by their order', async () => {
   const turn = (text: string): Input[] => [
     { type: 'function_call', call_id: 'call_0', name: 'get_weather', arguments: '{}' },

@@ -76,6 +76,39 @@ describe.each(sdks)('with the class %s', (sdk) => {
     expect(searchOf(given).ranking_options).toEqual({ ranker: 'auto', score_threshold: 0 });
   });
 
+  it.each([
+    ['gpt-4.1', undefined, 20],
+    ['gpt-3.5-turbo', undefined, 5],
+    ['gpt-35-turbo-16k', undefined, 5],
+    ['gpt-35-turbo-16k', 7, 7],
+  ])(
+    'searches for the default number of results of the model %s, unless the tool sets one (%s): %i',
+    async (model, max, count) => {
+      const sentences = Array.from(
+        { length: 400 },
+        (_, n) => `Otter ${n} sleeps afloat in bay ${n} and eats ${n} crabs.`,
+      );
+      const [store, file] = await Promise.all([
+        client().vectorStores.create({}),
+        client().files.create({ file: new File([sentences.join('\n\n')], 'bays.txt'), purpose: 'assistants' }),
+      ]);
+      const chunking_strategy = {
+        type: 'static',
+        static: { max_chunk_size_tokens: 100, chunk_overlap_tokens: 0 },
+      } as const;
+      await client().vectorStores.files.createAndPoll(store.id, { file_id: file.id, chunking_strategy }, soon);
+      const { assistant, thread } = await assistantWithThread(client(), {
+        model,
+        tools: [{ type: 'file_search', ...(max && { file_search: { max_num_results: max } }) }],
+        tool_resources: { file_search: { vector_store_ids: [store.id] } },
+      });
+      const run = await runs().createAndPoll(thread.id, { assistant_id: assistant.id }, soon);
+      const [step] = (await runs().steps.list(run.id, { thread_id: thread.id, order: 'asc' })).data;
+      const [call] = step?.step_details.type === 'tool_calls' ? step.step_details.tool_calls : [];
+      expect(call?.type === 'file_search' && call.file_search.results).toHaveLength(count);
+    },
+  );
+
   it('pages steps', async () => {
     const { assistant, thread } = await assistantWithThread(client(), { tools: [weather] });
     suite.upstream.enqueue(

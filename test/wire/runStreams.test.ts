@@ -210,6 +210,19 @@ it('streams a run that is cancelled meanwhile to its end as cancelled', async ()
   ]);
 });
 
+it('ends the stream of a run whose thread is deleted with an error that the SDK throws as one, and that is no fault for the log', async () => {
+  const client = suite.client();
+  const { assistant, thread } = await assistantWithThread(client);
+  suite.upstream.enqueue(reply.stallAfter(2, reply.text('one two three', { chunks: 3 })));
+  const stream = client.beta.threads.runs.stream(thread.id, { assistant_id: assistant.id });
+  stream.on('messageDelta', () => void client.beta.threads.delete(thread.id));
+  await expect(stream.finalRun()).rejects.toMatchObject({
+    message: expect.stringContaining('No run found'),
+    type: 'invalid_request_error',
+  });
+  expect(suite.host.output()).not.toContain('The stream of a run failed.');
+});
+
 it('takes stream_options of a thread and run: the usage comes with the end of the run', async () => {
   const client = suite.client();
   const assistant = await client.beta.assistants.create({ model: 'gpt-4.1' });
@@ -236,6 +249,23 @@ it('ends a call of a tool that the run does not have with its step and run faile
   const events: string[] = [];
   for await (const { event } of stream) events.push(event);
   expect(events.slice(-2)).toEqual(['thread.run.step.failed', 'thread.run.failed']);
+});
+
+it("ends an answer that a filter stops: the run's error says so, and its step has one of the codes that steps have", async () => {
+  const { beta } = suite.client();
+  const { assistant, thread } = await assistantWithThread(suite.client());
+  suite.upstream.enqueue(reply.text('Once upon', { finishReason: 'content_filter' }));
+  const stream = beta.threads.runs.stream(thread.id, { assistant_id: assistant.id });
+  await stream.finalRun().catch(() => undefined);
+  const [run] = (await beta.threads.runs.list(thread.id)).data;
+  expect(run).toMatchObject({ status: 'failed', last_error: { code: 'invalid_prompt' } });
+  const [step] = (await beta.threads.runs.steps.list(run?.id ?? '', { thread_id: thread.id })).data;
+  expect(step).toMatchObject({
+    status: 'failed',
+    last_error: { code: 'server_error', message: run?.last_error?.message },
+  });
+  const [message] = (await beta.threads.messages.list(thread.id)).data;
+  expect(message?.incomplete_details).toEqual({ reason: 'content_filter' });
 });
 
 it('finishes a run whose listener went away', async () => {

@@ -92,6 +92,14 @@ describe.each(sdks)('with the class %s', (sdk) => {
     expect((await runs().poll(run.id, { thread_id: run.thread_id })).status).toBe('completed');
   });
 
+  it('asks the model for a first word where there is nothing to say yet: services take no prompt without messages', async () => {
+    const assistant = await client().beta.assistants.create({ model: 'gpt-4.1' });
+    const run = await client().beta.threads.createAndRunPoll({ assistant_id: assistant.id }, soon);
+    expect(run).toMatchObject({ status: 'completed', instructions: null });
+    const [request] = suite.upstream.requests.filter(({ kind }) => kind === 'chat');
+    expect(request?.body.messages).toEqual([{ role: 'system', content: 'You are a helpful assistant.' }]);
+  });
+
   it('makes the store of a new thread once when the run repeats the resources, as the .NET SDK sends them', async () => {
     const assistant = await client().beta.assistants.create({ model: 'gpt-4.1', tools: [{ type: 'file_search' }] });
     const names = async () => (await client().vectorStores.list()).data.map(({ id }) => id);

@@ -43,6 +43,26 @@ it.each([
   expect(done.status).toBe('completed');
 });
 
+it.each([
+  ['hundreds of characters long, as gateways make them that put signatures of thoughts into them', 'x'.repeat(700)],
+  ['with a space and letters beyond ASCII', 'Anruf für 1'],
+])('outputs are taken by the id that the model service gave the call, %s', async (_kind, id) => {
+  const { thread, run } = await waitingRun(id);
+  const body = { thread_id: thread.id, tool_outputs: outputs(id) };
+  expect((await runs().submitToolOutputsAndPoll(run.id, body, soon)).status).toBe('completed');
+});
+
+it('half a character at the end of a cut output reaches no model service: those take only text that can be encoded', async () => {
+  const { thread, run } = await waitingRun('call_a');
+  const tool_outputs = [{ tool_call_id: 'call_a', output: 'Otters \u{1F9A6}'.slice(0, -1) }];
+  const done = await runs().submitToolOutputsAndPoll(run.id, { thread_id: thread.id, tool_outputs }, soon);
+  expect(done.status).toBe('completed');
+  const last = suite.upstream.requests.at(-1);
+  expect(last?.body.messages?.at(-1)).toMatchObject({ role: 'tool', content: 'Otters \u{FFFD}' });
+  const [, step] = (await runs().steps.list(run.id, { thread_id: thread.id })).data;
+  expect(step?.step_details).toMatchObject({ tool_calls: [{ function: { output: tool_outputs[0]?.output } }] });
+});
+
 it('outputs for a run that is over are refused with its status', async () => {
   const { thread, run } = await waitingRun('call_a');
   const body = { thread_id: thread.id, tool_outputs: outputs('call_a') };
