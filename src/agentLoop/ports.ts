@@ -72,7 +72,7 @@ export interface PlacedFile {
 export interface PlacedFiles {
   files: PlacedFile[];
   /** Files that were deleted; each is taken away once. `id` is that of the deletion. */
-  removed: { id: string; fileId: string; path: string }[];
+  removed: { id: string; path: string }[];
 }
 
 /** The code_interpreter tool: Python in a sandbox whose state lasts between the calls of one session. */

@@ -192,7 +192,7 @@ export async function takeOutOfContainer(
   container: string,
   { id, path, added }: ContainerFile,
 ): Promise<void> {
-  const value: RemovedFile = { fileId: id, path };
+  const value: RemovedFile = { path };
   const removal: Change[] = [
     { op: 'delete', list: FILES, id },
     { op: 'create', list: REMOVED, id: newId(''), order: orderKey(now()), value },

@@ -42,8 +42,6 @@ export interface ContainerFile {
 
 /** A file that was deleted, and that the next code must not find. */
 export interface RemovedFile {
-  /** Of the file. */
-  fileId: string;
   path: string;
 }
 

@@ -60,7 +60,8 @@ function lastOfEachPath(newest: StoredRecord<ContainerFile>[], removals: StoredR
   const kept: ContainerFile[] = [];
   for (const { order, value } of newest) {
     const { path } = value;
-    if (paths.has(path) || order < (removedAt.get(path) ?? '')) continue;
+    // A caller's file is there until it is itself deleted; of what code wrote, what its path held last.
+    if (paths.has(path) || (!value.added && order < (removedAt.get(path) ?? ''))) continue;
     paths.add(path);
     kept.push(value);
   }

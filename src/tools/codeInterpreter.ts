@@ -39,25 +39,28 @@ export function codeInterpreterTool(
     const notes: string[] = [];
     const taken = new Set<string>();
     let bytes = 0;
-    const fits = (file: { filename: string; bytes: number }): boolean => {
-      if (input.length < limits.inputFiles && bytes + file.bytes <= limits.inputBytes) {
-        bytes += file.bytes;
-        return true;
-      }
-      const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
-      notes.push(`[File ${file.filename} is left out: the sandbox takes at most ${most}.]`);
-      return false;
+    const fits = (file: { bytes: number }): boolean => {
+      if (input.length >= limits.inputFiles || bytes + file.bytes > limits.inputBytes) return false;
+      bytes += file.bytes;
+      return true;
     };
-    for (const { id, path, bytes, isWritten, open } of placed) {
-      const name = path.slice(DATA_FOLDER.length);
-      if (!fits({ filename: name, bytes })) continue;
+    const leaveOut = (name: string): void => {
+      const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
+      notes.push(`[File ${name} is left out: the sandbox takes at most ${most}.]`);
+    };
+    for (const file of placed) {
+      const { id, isWritten, open } = file;
+      const name = file.path.slice(DATA_FOLDER.length);
       taken.add(name);
-      input.push({ id, name, open, ...(isWritten && { onlyAtStart: true }) });
+      if (fits(file)) input.push({ id, name, open, ...(isWritten && { onlyAtStart: true }) });
+      // What code wrote is there as long as its session lives.
+      else if (!isWritten) leaveOut(name);
     }
     for (const id of new Set(ids)) {
       const file = found.get(id);
       if (!file) notes.push(`[File ${id} is not there any more.]`);
-      else if (fits(file)) {
+      else if (!fits(file)) leaveOut(file.filename);
+      else {
         const name = distinctName(plainName(file.filename), taken);
         input.push({ id, name, open: async () => (await files.content(scope, id)).content });
       }
@@ -84,10 +87,7 @@ export function codeInterpreterTool(
 
     async run({ scope, session, code, fileIds, placed }, signal) {
       const { input, notes } = await inputFiles(scope, fileIds, placed?.files ?? []);
-      const taken = placed?.removed.map(({ id: key, fileId: id, path }) => ({
-        ...{ key, id },
-        name: path.slice(DATA_FOLDER.length),
-      }));
+      const taken = placed?.removed.map(({ id, path }) => ({ key: id, name: path.slice(DATA_FOLDER.length) }));
       const images: CodeResult['images'] = [];
       const others: CodeResult['files'] = [];
       const owned = JSON.stringify([scope.tenant, scope.project, session]);

@@ -22,10 +22,8 @@ export interface SandboxFile {
 
 /** A file that the code must not find any more. */
 export interface TakenFile {
-  /** Of its removal, which is done once a session. */
+  /** Of its removal, which is done once a session; files of that name that are asked for are put there again. */
   key: string;
-  /** Of the file; one of that id and name is put there again if it is asked for. */
-  id: string;
   /** Below the data folder. */
   name: string;
 }

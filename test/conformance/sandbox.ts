@@ -118,8 +118,8 @@ open('empty', 'w').close()`;
       const files = [kept, fileOf('g', 'gone.txt', 'g')];
       expect((await run(list, { session: 'c', files })).output).toBe("['gone.txt', 'kept.txt']\n");
       const taken = [
-        { key: '1', id: 'g', name: 'gone.txt' },
-        { key: '2', id: 'n', name: 'never.txt' },
+        { key: '1', name: 'gone.txt' },
+        { key: '2', name: 'never.txt' },
       ];
       expect(await run(list, { session: 'c', files: [kept], taken })).toEqual({
         output: "['kept.txt']\n",
@@ -128,7 +128,7 @@ open('empty', 'w').close()`;
       });
       await run('open("gone.txt", "w").write("new");', { session: 'c', files: [kept], taken });
       expect((await run('open("gone.txt").read()', { session: 'c', files: [kept], taken })).output).toBe("'new'\n");
-      const again = [...taken, { key: '3', id: 'g', name: 'gone.txt' }];
+      const again = [...taken, { key: '3', name: 'gone.txt' }];
       expect((await run('open("gone.txt").read()', { session: 'c', files, taken: again })).output).toBe("'g'\n");
     });
 

@@ -155,7 +155,7 @@ it('nothing stays of a refused creation or file', async () => {
 it('code is told of each path what lies there now', async () => {
   const { id } = await containers.create(scope, { name: 'paths' });
   const first = await upload(id, 'a.txt', 'one');
-  await upload(id, 'b.txt', 'two');
+  const second = await upload(id, 'b.txt', 'two');
   const wrote = async (fileId: string, path: string) => {
     files.set(fileId, Buffer.from(fileId));
     await noteContainerFiles(ports, scope, id, [{ fileId, path }]);
@@ -169,11 +169,14 @@ it('code is told of each path what lies there now', async () => {
     ['file-3', '/mnt/data/b.txt', true],
     ['file-2', '/mnt/data/out.txt', true],
   ]);
-  expect(placed.removed).toMatchObject([{ fileId: first.id, path: '/mnt/data/a.txt' }]);
+  expect(placed.removed).toEqual([{ id: expect.any(String), path: '/mnt/data/a.txt' }]);
   await containers.removeFile(scope, id, 'file-2');
   expect(removed).toEqual(['file-2']);
   // The older one of that path does not come back.
   expect((await placedFiles(ports, scope, id)).files.map((file) => file.id)).toEqual(['file-3']);
+  // What the code overwrote is the caller's still.
+  await containers.removeFile(scope, id, 'file-3');
+  expect((await placedFiles(ports, scope, id)).files.map((file) => file.id)).toEqual([second.id]);
 });
 
 it('a container of an earlier version is known by its files or by the response that ran code there', async () => {

@@ -45,8 +45,8 @@ interface Session {
   busy: boolean;
   /** Code has run in it: there is a state to lose. */
   used: boolean;
-  /** Ids and names of the files that are there. */
-  placed: Set<string>;
+  /** Names of the files that are there, by id and name. */
+  placed: Map<string, string>;
   /** Removals that are done. */
   taken: Set<string>;
   idle?: NodeJS.Timeout;
@@ -76,17 +76,17 @@ class PyodideSandbox implements Sandbox {
     signal?.addEventListener('abort', abort);
     try {
       python = await unlessAborted(session.python, signal);
-      for (const { key, id, name } of taken) {
+      for (const { key, name } of taken) {
         if (session.taken.has(key)) continue;
         await python.remove(`${DATA_FOLDER}/${name}`);
         session.taken.add(key);
-        session.placed.delete(placeOf(id, name));
+        for (const [place, placed] of session.placed) if (placed === name) session.placed.delete(place);
       }
       for (const { id, name, open, onlyAtStart = false } of files) {
         const key = placeOf(id, name);
         if (session.placed.has(key) || (onlyAtStart && session.used)) continue;
         await python.put(`${DATA_FOLDER}/${name}`, await open());
-        session.placed.add(key);
+        session.placed.set(key, name);
       }
       session.used = true;
       const { written, more } = await python.run(code, (bytes) => {
@@ -149,7 +149,7 @@ class PyodideSandbox implements Sandbox {
           python: this.#takeNext(),
           busy: false,
           used: false,
-          placed: new Set<string>(),
+          placed: new Map<string, string>(),
           taken: new Set<string>(),
         };
         void this.#forgetWhenItDies(name, session);

@@ -10,8 +10,8 @@ export type HelperRequest =
       /** Before code runs: files are put in their places, and what is there is remembered. */
       do: 'begin';
       files: { key: string; name: string; onlyAtStart: boolean }[];
-      /** Files to take away, each once: `done` is the key of the removal, `key` that of the file. */
-      taken: { done: string; key: string; name: string }[];
+      /** Files to take away, each once: `done` is the key of the removal. */
+      taken: { done: string; name: string }[];
       /** Uploads that wait to be put in their places. */
       uploads: { key: string; upload: string }[];
     }
@@ -88,7 +88,7 @@ if request['do'] == 'begin':
         path = os.path.join(data, taken['name'])
         if os.path.lexists(path) and not os.path.isdir(path):
             os.remove(path)
-        state.placed.discard(taken['key'])
+        state.placed = {key for key in state.placed if not (key[0] == '[' and json.loads(key)[1] == taken['name'])}
         state.placed.add(taken['done'])
     names = {file['key']: file['name'] for file in request['files']}
     late = {file['key'] for file in request['files'] if state.used and file['onlyAtStart']}

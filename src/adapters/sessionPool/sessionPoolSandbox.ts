@@ -173,7 +173,7 @@ class SessionPoolSandbox implements Sandbox {
   async #place(run: Run, { files, taken }: FilesOfRun): Promise<boolean> {
     const byKey = new Map(files.map((file) => [placeOf(file), file]));
     const named = [...byKey].map(([key, { name, onlyAtStart = false }]) => ({ key, name, onlyAtStart }));
-    const gone = taken.map((file) => ({ done: `removed ${file.key}`, key: placeOf(file), name: file.name }));
+    const gone = taken.map((file) => ({ done: `removed ${file.key}`, name: file.name }));
     const begin = { do: 'begin', files: named, taken: gone } as const;
     const first = await this.#helper(run, { ...begin, uploads: [] }, beginAnswer);
     if (first.missing.length === 0) return first.fresh;
