@@ -13,6 +13,7 @@ import { orderKey } from '../../src/storage/keys';
 import { calls, says } from '../support/assistants';
 import { attachables } from '../support/attachables';
 import { openResponses, scope } from '../support/responseWork';
+import { withWrite } from '../support/storage';
 
 const MINUTE = 60_000;
 const START = Date.now();
@@ -100,18 +101,14 @@ it('what callers put there is gone with the expiry, what code wrote can still be
 
 it('the sweep removes what a crash left of one that was being made, or being deleted', async () => {
   files.set('file-a', Buffer.from('a'));
-  const write = ports.records.write.bind(ports.records);
+  const dying = withWrite(ports.records, async (...given) => {
+    if (given[0] === containerKey(scope, '').partition) return new Promise<string[]>(() => undefined);
+    return ports.records.write(...given);
+  });
   // Its entry is the last that is written, and the process dies before.
-  const dying = {
-    ...ports.records,
-    write: async (...given: Parameters<typeof write>) => {
-      if (given[0] === containerKey(scope, '').partition) return sleep(2 ** 30, [], { ref: false });
-      return write(...given);
-    },
-  };
   const half = createContainers({
     ...ports,
-    records: Object.assign(Object.create(ports.records), dying),
+    records: dying,
     removeFile: () => Promise.resolve(),
     maxFileBytes: 1000,
   });
