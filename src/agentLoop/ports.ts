@@ -79,6 +79,8 @@ export interface PlacedFiles {
 export interface CodeInterpreterTool {
   /** Says that a run may call it soon: the sandbox then starts while the model still thinks. */
   prepare?(): void;
+  /** Ends the session, so that nothing of it stays in memory. */
+  end?(scope: Scope, session: string): Promise<void>;
   /**
    * Runs the code with the files readable under `/mnt/data/{file name}`, and those of its container under their paths. What goes wrong in the code, and an overrun limit, is told in `logs`;
    * a sandbox that cannot be had rejects.

@@ -128,6 +128,7 @@ export function createContainers(ports: ContainersPorts) {
       const due = { add: [containerDue(scope, id, seconds() + MAKING_SECONDS)] };
       await records.write(partition, [{ op: 'replace', list, id, value, ifMatch: found.etag }], due);
     });
+    await ports.codeInterpreter?.end?.(scope, id);
     await purge(scope, id);
     return { id, object: 'container.deleted', deleted: true } as const;
   }

@@ -84,13 +84,14 @@ export function codeInterpreterTool(
 
   return {
     prepare: () => sandbox.prepare(),
+    end: async (scope, session) => sandbox.end(nameOf(scope, session)),
 
     async run({ scope, session, code, fileIds, placed }, signal) {
       const { input, notes } = await inputFiles(scope, fileIds, placed?.files ?? []);
       const taken = placed?.removed.map(({ id, path }) => ({ key: id, name: path.slice(DATA_FOLDER.length) }));
       const images: CodeResult['images'] = [];
       const others: CodeResult['files'] = [];
-      const owned = JSON.stringify([scope.tenant, scope.project, session]);
+      const owned = nameOf(scope, session);
       try {
         const output = await sandbox.run(
           { session: owned, code, files: input, taken },
@@ -123,6 +124,9 @@ export function codeInterpreterTool(
     },
   };
 }
+
+/** Name of the session in the sandbox, which all tenants share. */
+const nameOf = ({ tenant, project }: Scope, session: string): string => JSON.stringify([tenant, project, session]);
 
 /** The last segment of a path, without what a file name cannot hold. */
 function plainName(path: string): string {

@@ -60,6 +60,8 @@ export interface Sandbox {
   ): Promise<string>;
   /** Says that a run may be asked for soon, so that its start is over by then. */
   prepare(): void;
+  /** Ends the session with whatever runs in it, and forgets it; one that is not there stays so. */
+  end(session: string): Promise<void>;
   /** Ends what runs, and the sessions that nobody else can go on with. */
   close(): Promise<void>;
 }

@@ -132,6 +132,13 @@ open('empty', 'w').close()`;
       expect((await run('open("gone.txt").read()', { session: 'c', files, taken: again })).output).toBe("'g'\n");
     });
 
+    it('forgets a session that is ended', async () => {
+      await run('x = 1', { session: 'e' });
+      await sandbox.end('e');
+      await sandbox.end('never begun');
+      expect((await run('"x" in globals()', { session: 'e' })).output).toBe('False\n');
+    });
+
     it('puts what earlier code wrote into a session that begins, and not into one where code ran', async () => {
       const out = { ...fileOf('o', 'out/deep.txt', 'stored'), onlyAtStart: true };
       const read = 'open("/mnt/data/out/deep.txt").read()';

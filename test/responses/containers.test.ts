@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CodeInterpreterTool } from '../../src/agentLoop/ports';
 import { containerDue, containerKey, filesPartition } from '../../src/responses/containerRecords';
 import { noteContainerFiles } from '../../src/responses/containerFiles';
 import { createContainers, type Containers } from '../../src/responses/containers';
@@ -9,6 +10,7 @@ import { findContainer, useAutoContainer, useContainer } from '../../src/respons
 import { createResponses } from '../../src/responses/responses';
 import { placedFiles } from '../../src/responses/placedFiles';
 import { removeUnlistedContainer, removeUnusedContainers } from '../../src/responses/retention';
+import type { Scope } from '../../src/scope';
 import { orderKey } from '../../src/storage/keys';
 import { calls, says } from '../support/assistants';
 import { attachables } from '../support/attachables';
@@ -21,6 +23,8 @@ let opened: Awaited<ReturnType<typeof openResponses>>;
 let containers: Containers;
 let files: Map<string, Buffer>;
 let removed: string[];
+/** Sessions that were ended. */
+let ended: string[];
 let clock: number;
 let ports: typeof opened.ports;
 
@@ -29,8 +33,14 @@ beforeEach(async () => {
   const attached = attachables();
   files = attached.files;
   removed = [];
+  ended = [];
   clock = START;
-  ports = { ...opened.ports, files: attached.filePort, now: () => clock };
+  const run: CodeInterpreterTool['run'] = async (request, signal) => {
+    if (!opened.ports.codeInterpreter) throw new Error('There is no code interpreter.');
+    return opened.ports.codeInterpreter.run(request, signal);
+  };
+  const end = (_scope: Scope, session: string) => Promise.resolve(void ended.push(session));
+  ports = { ...opened.ports, files: attached.filePort, codeInterpreter: { run, end }, now: () => clock };
   containers = createContainers({
     ...ports,
     removeFile: (_scope, id) => Promise.resolve(void removed.push(id)),
@@ -94,6 +104,7 @@ it('what callers put there is gone with the expiry, what code wrote can still be
   expect(removed).toEqual([]);
   await containers.remove(scope, id);
   expect(removed).toEqual(['file-out']);
+  expect(ended).toEqual([id]);
   // A clock that goes back brings nothing back.
   clock = START;
   await expect(containers.get(scope, id)).rejects.toMatchObject({ status: 404 });

@@ -128,6 +128,13 @@ class PyodideSandbox implements Sandbox {
     );
   }
 
+  async end(name: string): Promise<void> {
+    const session = this.#sessions.get(name);
+    if (session) this.#forget(name, session);
+    this.#lost.delete(name);
+    if (session) await endProcess(session.python);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const all = [...this.#sessions.values()].map(({ python }) => python);

@@ -111,6 +111,12 @@ class SessionPoolSandbox implements Sandbox {
     });
   }
 
+  async end(session: string): Promise<void> {
+    const identifier = createHash('sha256').update(session).digest('hex');
+    this.#used.delete(identifier);
+    await this.#end(identifier);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new SandboxUnavailableError('The sandbox is closed.'));
     await Promise.all(this.#turns.values());
