@@ -32,6 +32,7 @@ import { createThreads, type Threads } from './assistants/threads';
 import { closeAll } from './closeAll';
 import { readConfig, type Config } from './config';
 import { auditInstead } from './auditEvent';
+import { createContainers, type Containers } from './responses/containers';
 import { createConversations, type Conversations } from './responses/conversations';
 import { createResponses, type Responses } from './responses/responses';
 import { createUpstreamResponses, type UpstreamResponses } from './responses/upstreamResponses';
@@ -85,6 +86,7 @@ export interface Services {
   /** Those of RESPONSES_MODE=upstream. */
   upstreamResponses: UpstreamResponses;
   conversations: Conversations;
+  containers: Containers;
   schedules: Schedules;
   chatOnYourData: ChatOnYourData;
   retrieval: Retrieval;
@@ -279,6 +281,11 @@ async function build(config: Config): Promise<Services> {
       backends: backends.map(({ name }) => name),
     }),
     conversations,
+    containers: createContainers({
+      ...responsesPorts,
+      removeFile: async (scope, id) => retrieval.removeFile(scope, id),
+      maxFileBytes: config.maxFileBytes,
+    }),
     schedules: createSchedules({ records, runs: scheduledRuns(runs), now: Date.now, logFault }),
     chatOnYourData: createChatOnYourData({
       openers: dataSources.openers,

@@ -445,6 +445,11 @@ export const errors = {
       param,
     ),
   noContainerFile: notFound('container file'),
+  noContainer: (id: string, param: string | null = null) =>
+    new ApiError(404, `Container with id '${id.slice(0, 128)}' not found.`, { param }),
+  /** In the service's words. */
+  containerExpired: (param: string | null = null) => invalid('Container is expired.', null, param),
+  tooManyContainerFiles: tooMany('files in the container', 'Delete'),
   /** Files and vector stores of this server, where the upstream answers. */
   notOfUpstream: (kind: string, id: string, param: string) =>
     invalid(

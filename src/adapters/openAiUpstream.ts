@@ -95,12 +95,14 @@ const usesV1 = ({ kind, apiVersion }: ModelBackend): boolean =>
   kind === 'azure' && (apiVersion === 'v1' || apiVersion === 'preview');
 
 const modelInBody = (backend: ModelBackend, operation: string): boolean =>
-  !operation.startsWith('conversations') &&
+  !/^(?:conversations|containers)(?:\/|$)/.test(operation) &&
   (backend.kind === 'openai' || usesV1(backend) || /^(?:realtimeapi\/|fine_tuning\/|responses)/.test(operation));
 
 /** Only Azure's `/openai/v1` has it, whatever dated version is set. */
 const isV1Alone = (operation: string): boolean =>
-  /^(?:realtime\/client_secrets$|conversations(?:\/|$)|responses\/(?:input_tokens|compact)$)/.test(operation);
+  /^(?:realtime\/client_secrets$|(?:conversations|containers)(?:\/|$)|responses\/(?:input_tokens|compact)$)/.test(
+    operation,
+  );
 
 const withQuery = (path: string, query: URLSearchParams | undefined): string =>
   query ? `${path}${path.includes('?') ? '&' : '?'}${query.toString()}` : path;

@@ -40,6 +40,8 @@ export interface FileSearchTool {
 export interface AttachableFiles {
   /** The first of the ids that names no file. */
   firstMissing(scope: Scope, ids: string[]): Promise<string | undefined>;
+  /** Those that are there, by id; `created_at` in Unix seconds. */
+  describe(scope: Scope, ids: string[]): Promise<Map<string, { filename: string; bytes: number; created_at: number }>>;
   /** The content as a stream, which the caller must read or destroy, with its size in bytes; undefined if there is no such file. */
   open(scope: Scope, id: string): Promise<{ size: number; content: Readable } | undefined>;
 }
@@ -54,16 +56,37 @@ export interface CodeResult {
   files: { fileId: string; path: string }[];
 }
 
+/** A file of a container, for code to read. */
+export interface PlacedFile {
+  id: string;
+  /** Absolute, below `/mnt/data`. */
+  path: string;
+  bytes: number;
+  /** Code wrote it: it is put there only where a session begins anew, and else is as code has left it. */
+  isWritten: boolean;
+  /** The content, which the caller must read or destroy. */
+  open(): Promise<Readable>;
+}
+
+/** What lies in the container that code runs in. */
+export interface PlacedFiles {
+  files: PlacedFile[];
+  /** Files that were deleted; each is taken away once. `id` is that of the deletion. */
+  removed: { id: string; path: string }[];
+}
+
 /** The code_interpreter tool: Python in a sandbox whose state lasts between the calls of one session. */
 export interface CodeInterpreterTool {
   /** Says that a run may call it soon: the sandbox then starts while the model still thinks. */
   prepare?(): void;
+  /** Ends the session, so that nothing of it stays in memory. */
+  end?(scope: Scope, session: string): Promise<void>;
   /**
-   * Runs the code with the files readable under `/mnt/data/{file name}`. What goes wrong in the code, and an overrun limit, is told in `logs`;
+   * Runs the code with the files readable under `/mnt/data/{file name}`, and those of its container under their paths. What goes wrong in the code, and an overrun limit, is told in `logs`;
    * a sandbox that cannot be had rejects.
    */
   run(
-    request: { scope: Scope; session: string; code: string; fileIds: string[] },
+    request: { scope: Scope; session: string; code: string; fileIds: string[]; placed?: PlacedFiles },
     signal?: AbortSignal,
   ): Promise<CodeResult>;
 }

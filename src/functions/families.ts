@@ -30,6 +30,7 @@ import { schedulesFamily } from './schedules';
 import { syncsFamily } from './syncs';
 import { threadOperations } from './threads';
 import { uploadsFamily } from './uploads';
+import { upstreamContainerOperations } from './upstreamContainers';
 import { upstreamConversationOperations } from './upstreamConversations';
 import { withUpstreamMode } from './upstreamMode';
 import { upstreamResponseOperations } from './upstreamResponses';
@@ -62,6 +63,10 @@ const conversations: Family = {
   ...conversationsFamily,
   operations: withUpstreamMode(conversationsFamily.operations, upstreamConversationOperations),
 };
+const containers: Family = {
+  ...containersFamily,
+  operations: withUpstreamMode(containersFamily.operations, upstreamContainerOperations),
+};
 const talkOperations = [...responses.operations, ...conversations.operations];
 
 export const families: Family[] = [
@@ -80,6 +85,6 @@ export const families: Family[] = [
   syncsFamily,
   responses,
   conversations,
-  containersFamily,
+  containers,
   usageFamily,
 ];

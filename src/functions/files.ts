@@ -83,24 +83,25 @@ const getFileContent = operation({
   summary: "Get a file's content",
   params: fileParams,
   response: 'raw',
-  handle: async (call) => contentAnswer(call, call.params.file_id),
+  handle: async ({ scope, params, connection }) => {
+    const { file, size, content } = await (await services()).retrieval.files.content(scope, params.file_id);
+    return contentAnswer(connection, { id: file.id, filename: file.filename, size, content });
+  },
 });
 
-/** The content of the file. Throws 404 for one that is not there. */
-export async function contentAnswer(
-  { scope, connection }: Pick<Call, 'scope' | 'connection'>,
-  id: string,
-): Promise<Response> {
-  const { files } = (await services()).retrieval;
-  const { file, size, content } = await files.content(scope, id);
+/** The content of a file, as bytes. */
+export function contentAnswer(
+  connection: Connection,
+  { id, filename, size, content }: { id: string; filename: string; size: number; content: Readable },
+): Response {
   const logFault = faultLogger();
-  const onFault = (error: unknown): void => logFault(`The content of ${file.id} cannot be read.`, error);
+  const onFault = (error: unknown): void => logFault(`The content of ${id} cannot be read.`, error);
   return new Response(paced(content, connection, onFault), {
     headers: {
       'content-type': 'application/octet-stream',
       // With its length the caller can tell a stream that a fault cut short.
       'content-length': String(size),
-      'content-disposition': `attachment; filename*=UTF-8''${headerText(file.filename)}`,
+      'content-disposition': `attachment; filename*=UTF-8''${headerText(filename)}`,
     },
   });
 }

@@ -10,6 +10,7 @@ import { RUN_DUE, THREAD_DUE } from '../assistants/threadRecords';
 import { INDEX_UPKEEP, indexUpkeep, PUT_NEXT_INDEX_IN_ORDER } from '../orchestrations/indexUpkeep';
 import { inLogScope, logFault } from '../log';
 import { maintenance, PURGE_HISTORY, SWEEP_DUE } from '../orchestrations/maintenance';
+import { CONTAINER_DUE } from '../responses/containerRecords';
 import { CONVERSATION_DUE } from '../responses/conversationRecords';
 import { FILE_BATCH_DUE } from '../retrieval/dueJobs';
 import { FILE_EXPIRY_DUE, STORE_EXPIRY_DUE } from '../retrieval/expiryDue';
@@ -76,13 +77,14 @@ async function startMaintenance(invocation: InvocationContext): Promise<void> {
 }
 
 async function sweep(invocation: InvocationContext): Promise<number> {
-  const { storage, assistantsPorts, retrieval, retention, schedules, conversations } = await services();
+  const { storage, assistantsPorts, retrieval, retention, schedules, conversations, containers } = await services();
   const handlers: Record<string, (due: DueRecord) => Promise<void>> = {
     [RUN_DUE]: async (due) => sweepRun(assistantsPorts, due, async (run) => wakeRun(invocation, run)),
     [RESPONSE_DUE]: async (due) =>
       sweepResponse(assistantsPorts, due, async (found) => wakeResponse(invocation, found)),
     [RESPONSE_EVENTS_DUE]: async (due) => sweepEvents(storage.records, due),
     [THREAD_DUE]: async (due) => sweepThread(storage.records, due),
+    [CONTAINER_DUE]: async (due) => containers.due(due),
     [CONVERSATION_DUE]: async (due) => conversations.due(due),
     [AGENT_DUE]: async (due) => sweepAgent(storage.records, due),
     [FILE_BATCH_DUE]: async (due) => retrieval.ingestion.due(due, async (job) => startFileBatch(invocation, job)),

@@ -80,7 +80,7 @@ const nothing = z.object({});
 /** Families that one uses; what the others hold, one manages. */
 const used = new Set([
   ...['deployments', 'completions', 'embeddings', 'chat', 'audio', 'images', 'moderations', 'realtime', 'realtimeapi'],
-  ...['threads', 'responses', 'conversations'],
+  ...['threads', 'responses', 'conversations', 'containers'],
 ]);
 
 /** Users read everything and use what is there; whatever else writes is for contributors, so that a new family is not open by mistake. */

@@ -230,7 +230,9 @@ export const REQUEST_TOO_LARGE = 'request_too_large';
 
 /** Objects of a service, which no model stands for. */
 const hasNoModel = (operation: string): boolean =>
-  /^(?:models$|fine_tuning\/jobs\/|conversations(?:\/|$)|responses\/(?!(?:input_tokens|compact)$))/.test(operation);
+  /^(?:models$|fine_tuning\/jobs\/|(?:conversations|containers)(?:\/|$)|responses\/(?!(?:input_tokens|compact)$))/.test(
+    operation,
+  );
 
 /** `id`: of a route. A caller may have chosen the deployment's name. */
 function stateLine(id: string, isOpen: boolean): string {

@@ -14,6 +14,8 @@ export function misfitType(
   const given = headers['content-type'];
   const type = typeof given === 'string' ? given : given?.[0];
   if (type === undefined || type === 'application/json') return undefined;
+  // A file is of any type.
+  if (/^containers\/.*\/content$/.test(operation)) return undefined;
   const isTranscript = operation === 'audio/transcriptions' || operation === 'audio/translations';
   const fits = operation.startsWith('audio/')
     ? isTranscript || !/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type)

@@ -5,6 +5,7 @@ import type { Scope } from '../scope';
 import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { agentOf, shownAgent } from './agentReference';
+import { useContainer } from './containerUse';
 import type { ResponsesPorts } from './ports';
 import { responseIdOf, type ResponseKey } from './responseIds';
 import { toolsOfTypes } from './toolsOfAgent';
@@ -17,7 +18,7 @@ export interface Settings {
   agent?: { name: string; version: string };
 }
 
-type Ports = Pick<ResponsesPorts, 'agents' | 'chat' | 'codeInterpreter' | 'vectorStores' | 'files'>;
+type Ports = Pick<ResponsesPorts, 'agents' | 'chat' | 'codeInterpreter' | 'vectorStores' | 'files' | 'records' | 'now'>;
 
 /** What a request means below a project. */
 export interface ProjectTerms {
@@ -119,6 +120,7 @@ async function checkTools(ports: Ports, scope: Scope, tools: ResponseTool[]): Pr
         break;
       case CODE_INTERPRETER: {
         if (!ports.codeInterpreter) throw errors.codeInterpreterOff(param);
+        if (typeof tool.container === 'string') await useContainer(ports, scope, tool.container, `${param}.container`);
         const missing = await ports.files.firstMissing(scope, codeFiles(tool));
         if (missing !== undefined) throw errors.noFile(missing, param);
         break;

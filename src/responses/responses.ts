@@ -14,7 +14,6 @@ import type { ResponseReference } from './backgroundRecords';
 import { createBackgroundResponses } from './backgroundResponses';
 import { creation } from './backgroundWrites';
 import { checkParts, partReader } from './chatItems';
-import { containerFile, containerFiles } from './containerFiles';
 import { contextBefore, inputOf, previousResponse, readChain, readConversationContext, type Context } from './context';
 import { conversationIdOf, conversationPlace, type ConversationPlace } from './conversationRecords';
 import { ConversationTurn } from './conversationTurn';
@@ -264,9 +263,6 @@ export function createResponses(ports: ResponsesPorts) {
     remove,
     inputItems,
     countInput,
-    containerFile: async (scope: Scope, container: string, id: string) => containerFile(ports, scope, container, id),
-    containerFiles: async (scope: Scope, container: string, page: PageRequest) =>
-      containerFiles(ports, scope, container, page),
   };
 }
 

@@ -2,15 +2,24 @@
 import type { CodeResult, FoundPassage } from '../agentLoop/ports';
 import { InvalidToolCallError, NO_CODE } from '../agentLoop/serverTools';
 import { addLinks, type WrittenFile } from '../agentLoop/toolOutputs';
-import type { CodeInterpreterCall, CodeOutput, FileSearchCall, McpCall, OutputItem } from '../wire/responseItems';
+import type {
+  CodeInterpreterCall,
+  CodeOutput,
+  FileSearchCall,
+  McpCall,
+  OutputItem,
+  ResponseItem,
+} from '../wire/responseItems';
 import type { McpTool, ResponseTool } from '../wire/responseTools';
 import type { CallItem } from './callItem';
 import { isServerCall } from './callKinds';
 import { markedPassages, type FilesOfCalls } from './chatItems';
-import { containerFiles, noteContainerFiles } from './containerFiles';
+import { carryOver, containerFiles, copyIntoContainer, noteContainerFiles } from './containerFiles';
+import { autoContainerId, isRunning, useAutoContainer, useContainer } from './containerUse';
 import type { McpResult, McpServers } from './mcpServers';
 import type { MessageSources } from './messageItem';
 import { codeFiles } from './newResponse';
+import { placedFiles } from './placedFiles';
 import type { ResponsesPorts } from './ports';
 import type { ResponseTask } from './responseWork';
 
@@ -28,6 +37,9 @@ export class ServerCalls {
   /** What code wrote in the container before. */
   private earlierFiles: WrittenFile[] = [];
   private resultBytes = 0;
+  private container: string | undefined;
+  /** Files that the tool names and that are not there any more; undefined until they are in the container. */
+  private missingFiles: string[] | undefined;
 
   constructor(
     private readonly ports: ResponsesPorts,
@@ -40,20 +52,37 @@ export class ServerCalls {
       if (call.status !== 'incomplete' && ('results' in call || 'outputs' in call)) this.fits(JSON.stringify(call));
   }
 
-  /** Reads what code wrote in the container before. */
+  /** Finds the container, and what code wrote there before. */
   async begin(): Promise<void> {
     if (!this.tool('code_interpreter')) return;
+    this.container = await this.findContainer();
     const newest = { order: 'desc' as const, limit: LINKED_FILES };
     const { data } = await containerFiles(this.ports, this.task.scope, this.containerId, newest);
-    this.earlierFiles = data.map(({ id: fileId, path }) => ({ fileId, path })).reverse();
+    this.earlierFiles = data
+      .filter(({ added }) => !added)
+      .map(({ id: fileId, path }) => ({ fileId, path }))
+      .reverse();
   }
 
-  /** The container that the request names, or that of earlier code, or a new one. */
-  get containerId(): string {
+  /** The container that the request names, or that of earlier code while it runs, or a new one. */
+  private async findContainer(): Promise<string> {
+    const { scope, key, items, response } = this.task;
     const container = this.tool('code_interpreter')?.container;
     if (typeof container === 'string') return container;
-    const earlier = this.task.items.findLast((item) => item.type === 'code_interpreter_call');
-    return earlier?.container_id ?? `cntr_${this.task.key.chain}${this.task.key.turn}`;
+    // Where a dead owner's code ran, the rest runs too.
+    const [own, earlier] = [response.output, items].map((some: readonly ResponseItem[]) =>
+      some.findLast((item) => item.type === 'code_interpreter_call'),
+    );
+    if (own) return own.container_id;
+    if (earlier && (await isRunning(this.ports, scope, earlier.container_id))) return earlier.container_id;
+    const next = autoContainerId(key);
+    if (earlier) await carryOver(this.ports, scope, earlier.container_id, next);
+    return next;
+  }
+
+  /** Of code that the response runs. */
+  get containerId(): string {
+    return this.container ?? autoContainerId(this.task.key);
   }
 
   /** What a message behind that output may refer to. */
@@ -120,8 +149,13 @@ export class ServerCalls {
     const tool = this.tool('code_interpreter');
     const { codeInterpreter } = this.ports;
     if (!codeInterpreter) throw new InvalidToolCallError('There is no code interpreter any more.');
-    const fileIds = tool ? codeFiles(tool) : [];
-    return codeInterpreter.run({ scope: this.task.scope, session, code, fileIds }, this.signal);
+    const { scope } = this.task;
+    if (typeof tool?.container === 'string') await useContainer(this.ports, scope, session);
+    else await useAutoContainer(this.ports, scope, session);
+    const wanted = tool ? codeFiles(tool) : [];
+    this.missingFiles ??= await copyIntoContainer(this.ports, scope, session, wanted);
+    const placed = await placedFiles(this.ports, scope, session);
+    return codeInterpreter.run({ scope, session, code, fileIds: this.missingFiles, placed }, this.signal);
   }
 
   private tool<T extends ResponseTool['type']>(type: T) {

@@ -131,6 +131,19 @@ export function createUpstreamResponses(ports: UpstreamResponsesPorts) {
       ]);
     },
 
+    /** As `backendOfResponse`. */
+    backendOfContainer: async (scope: Scope, id: string): Promise<string> =>
+      requireBackend(scope, { kind: 'containers', id, missing: () => errors.noContainer(id) }),
+
+    /** Throws 400 for files that are kept here, of which the upstream knows nothing; `param` is where the request names them. */
+    async checkFiles(scope: Scope, ids: readonly string[], param: string): Promise<void> {
+      for (const id of new Set(ids))
+        if (await ports.kept.isFile(scope, id)) throw errors.notOfUpstream('file', id, param);
+    },
+
+    noteContainer: async (scope: Scope, backend: string, id: string): Promise<void> =>
+      objects.add(scope, 'containers', id, backend),
+    forgetContainer: async (scope: Scope, id: string): Promise<void> => objects.remove(scope, 'containers', id),
     noteConversation: async (scope: Scope, backend: string, id: string): Promise<void> =>
       objects.add(scope, 'conversations', id, backend),
     forgetResponse: async (scope: Scope, id: string): Promise<void> => objects.remove(scope, 'responses', id),

@@ -3,7 +3,12 @@ import { removeUnusedChannelConversation } from '../activities/retention';
 import { removeUnusedThread } from '../assistants/threadRetention';
 import type { Threads } from '../assistants/threads';
 import type { Conversations } from '../responses/conversations';
-import { removeUnusedChain, removeUnusedConversation } from '../responses/retention';
+import {
+  removeUnlistedContainer,
+  removeUnusedChain,
+  removeUnusedContainers,
+  removeUnusedConversation,
+} from '../responses/retention';
 import { removeUnusedFiles, removeUnusedStore } from '../retrieval/retention';
 import type { Retrieval } from '../retrieval/retrieval';
 import type { Scope } from '../scope';
@@ -39,6 +44,14 @@ export function agingKinds({
     [
       'conversations',
       ofObject((scope, id, before) => removeUnusedConversation(records, conversations, scope, id, before)),
+    ],
+    [
+      'containers',
+      async ({ scope, id, before, after }) => {
+        if (id === undefined) return removeUnusedContainers({ records, blobs }, scope, before, after);
+        await removeUnlistedContainer(records, scope, id, before);
+        return undefined;
+      },
     ],
     ['activities', ofObject((scope, id, before) => removeUnusedChannelConversation(records, scope, id, before))],
     [AUDIT, ofObject((scope, day, before) => removeOldAudit(records, scope, day, before))],

@@ -97,12 +97,13 @@ async function exportPartition(
   }
 }
 
-/** The blob that holds a part of the record: a large input of a response, a large item of a conversation, or a part of an upload. */
+/** The blob that holds a part of the record: a large input of a response, a large item of a conversation, a part of an upload, or a file that was put into a container. */
 function blobOf(value: unknown): string | undefined {
   const within = (given: unknown): unknown =>
     typeof given === 'object' && given !== null && 'blob' in given ? given.blob : undefined;
   const input: unknown = typeof value === 'object' && value !== null && 'input' in value ? value.input : undefined;
-  const blob = within(value) ?? within(input);
+  const added: unknown = typeof value === 'object' && value !== null && 'added' in value ? value.added : undefined;
+  const blob = within(value) ?? within(input) ?? within(added);
   return typeof blob === 'string' && /^(responses|conversations|files)\//.test(blob) ? blob : undefined;
 }
 

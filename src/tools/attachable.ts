@@ -41,6 +41,7 @@ export function attachableFiles({ files }: Retrieval): AttachableFiles {
       const found = await files.findAll(scope, ids);
       return ids.find((id) => !found.has(id));
     },
+    describe: async (scope, ids) => files.findAll(scope, ids),
     async open(scope, id) {
       try {
         const { size, content } = await files.content(scope, id);

@@ -1,6 +1,6 @@
 /** The code_interpreter tool of runs and responses: joins the sandbox and the files of retrieval. */
 import { Readable } from 'node:stream';
-import type { CodeInterpreterTool, CodeResult } from '../agentLoop/ports';
+import type { CodeInterpreterTool, CodeResult, PlacedFile } from '../agentLoop/ports';
 import type { Retrieval } from '../retrieval/retrieval';
 import type { Scope } from '../scope';
 import { errors } from '../errors';
@@ -9,6 +9,7 @@ import { IMAGE_HEAD_BYTES, isImage } from './imageContent';
 import { SandboxUnavailableError, type Sandbox, type SandboxFile, type WrittenFile } from './ports';
 
 const MEGABYTE = 1024 * 1024;
+const DATA_FOLDER = '/mnt/data/';
 
 /** What one call may read, write and print. What is beyond is left out, and the output says so. */
 export const codeInterpreterLimits = {
@@ -27,22 +28,39 @@ export function codeInterpreterTool(
   sandbox: Sandbox,
   limits = codeInterpreterLimits,
 ): CodeInterpreterTool {
-  /** The files to read, with a note of each that is left out. */
-  async function inputFiles(scope: Scope, ids: string[]): Promise<{ input: SandboxFile[]; notes: string[] }> {
+  /** The files to read, those of the container first, with a note of each that is left out. */
+  async function inputFiles(
+    scope: Scope,
+    ids: string[],
+    placed: PlacedFile[],
+  ): Promise<{ input: SandboxFile[]; notes: string[] }> {
     const found = await files.findAll(scope, ids);
     const input: SandboxFile[] = [];
     const notes: string[] = [];
     const taken = new Set<string>();
     let bytes = 0;
+    const fits = (file: { bytes: number }): boolean => {
+      if (input.length >= limits.inputFiles || bytes + file.bytes > limits.inputBytes) return false;
+      bytes += file.bytes;
+      return true;
+    };
+    const leaveOut = (name: string): void => {
+      const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
+      notes.push(`[File ${name} is left out: the sandbox takes at most ${most}.]`);
+    };
+    for (const file of placed) {
+      const { id, isWritten, open } = file;
+      const name = file.path.slice(DATA_FOLDER.length);
+      taken.add(name);
+      if (fits(file)) input.push({ id, name, open, ...(isWritten && { onlyAtStart: true }) });
+      // What code wrote is there as long as its session lives.
+      else if (!isWritten) leaveOut(name);
+    }
     for (const id of new Set(ids)) {
       const file = found.get(id);
-      if (!file) {
-        notes.push(`[File ${id} is not there any more.]`);
-      } else if (input.length >= limits.inputFiles || bytes + file.bytes > limits.inputBytes) {
-        const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
-        notes.push(`[File ${file.filename} is left out: the sandbox takes at most ${most}.]`);
-      } else {
-        bytes += file.bytes;
+      if (!file) notes.push(`[File ${id} is not there any more.]`);
+      else if (!fits(file)) leaveOut(file.filename);
+      else {
         const name = distinctName(plainName(file.filename), taken);
         input.push({ id, name, open: async () => (await files.content(scope, id)).content });
       }
@@ -66,15 +84,17 @@ export function codeInterpreterTool(
 
   return {
     prepare: () => sandbox.prepare(),
+    end: async (scope, session) => sandbox.end(nameOf(scope, session)),
 
-    async run({ scope, session, code, fileIds }, signal) {
-      const { input, notes } = await inputFiles(scope, fileIds);
+    async run({ scope, session, code, fileIds, placed }, signal) {
+      const { input, notes } = await inputFiles(scope, fileIds, placed?.files ?? []);
+      const taken = placed?.removed.map(({ id, path }) => ({ key: id, name: path.slice(DATA_FOLDER.length) }));
       const images: CodeResult['images'] = [];
       const others: CodeResult['files'] = [];
-      const owned = JSON.stringify([scope.tenant, scope.project, session]);
+      const owned = nameOf(scope, session);
       try {
         const output = await sandbox.run(
-          { session: owned, code, files: input },
+          { session: owned, code, files: input, taken },
           async ({ written, more }) => {
             let bytes = 0;
             let count = 0;
@@ -104,6 +124,9 @@ export function codeInterpreterTool(
     },
   };
 }
+
+/** Name of the session in the sandbox, which all tenants share. */
+const nameOf = ({ tenant, project }: Scope, session: string): string => JSON.stringify([tenant, project, session]);
 
 /** The last segment of a path, without what a file name cannot hold. */
 function plainName(path: string): string {

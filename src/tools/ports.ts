@@ -13,9 +13,19 @@ export class SandboxUnavailableError extends Error {
 export interface SandboxFile {
   /** The same id and name are the same content. */
   id: string;
-  /** Below the data folder; a plain name. */
+  /** Below the data folder. */
   name: string;
+  /** It is put there only as long as no code has run in the session. */
+  onlyAtStart?: boolean;
   open(): Promise<Readable>;
+}
+
+/** A file that the code must not find any more. */
+export interface TakenFile {
+  /** Of its removal, which is done once a session; files of that name that are asked for are put there again. */
+  key: string;
+  /** Below the data folder. */
+  name: string;
 }
 
 /** A file that the code wrote. */
@@ -39,17 +49,19 @@ export interface SandboxResult {
 export interface Sandbox {
   /**
    * Runs the code in the session, which begins with its first call; calls of one session run one after another. The files are there before the code runs, each
-   * placed once a session. `collect` takes what the code wrote while the session waits for it. Resolves with the output: standard output and error, the
+   * placed once a session, and those of `taken` are gone. `collect` takes what the code wrote while the session waits for it. Resolves with the output: standard output and error, the
    * value of the last expression, the traceback of an exception; also that a limit was overrun, and that the state of earlier calls was lost. Throws
    * {@link SandboxUnavailableError}, what `collect` throws, and the signal's reason when aborted, which ends the code.
    */
   run(
-    request: { session: string; code: string; files: SandboxFile[] },
+    request: { session: string; code: string; files: SandboxFile[]; taken?: TakenFile[] },
     collect: (result: SandboxResult) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<string>;
   /** Says that a run may be asked for soon, so that its start is over by then. */
   prepare(): void;
+  /** Ends the session with whatever runs in it, and forgets it; one that is not there stays so. */
+  end(session: string): Promise<void>;
   /** Ends what runs, and the sessions that nobody else can go on with. */
   close(): Promise<void>;
 }

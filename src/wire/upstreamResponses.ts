@@ -42,3 +42,9 @@ export type UpstreamTool = z.output<typeof tool>;
 
 /** An answer whose fields are the upstream's. */
 export const upstreamAnswer = z.looseObject({});
+
+/** `CreateContainerBody`, of which the upstream checks the rest. */
+export const upstreamContainerRequest = z.looseObject({ file_ids: texts });
+
+/** `CreateContainerFileBody` as JSON. */
+export const upstreamContainerFile = z.looseObject({ file_id: text });

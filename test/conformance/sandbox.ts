@@ -1,17 +1,17 @@
 /** What every sandbox must do, whoever runs its Python. */
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Sandbox, SandboxFile } from '../../src/tools/ports';
+import type { Sandbox, SandboxFile, TakenFile } from '../../src/tools/ports';
 
 export type RunCode = (
   code: string,
-  options?: { session?: string; files?: SandboxFile[]; signal?: AbortSignal },
+  options?: { session?: string; files?: SandboxFile[]; taken?: TakenFile[]; signal?: AbortSignal },
 ) => Promise<{ output: string; written: Record<string, string>; more: boolean }>;
 
 /** Runs code; answers its output and what it wrote, as text by path. */
 export const runIn =
   (sandbox: Sandbox): RunCode =>
-  async (code, { session = 'a', files = [], signal } = {}) => {
+  async (code, { session = 'a', files = [], taken, signal } = {}) => {
     const found: Record<string, string> = {};
     let isMore = false;
     const collect: Parameters<Sandbox['run']>[1] = async ({ written, more }) => {
@@ -22,7 +22,7 @@ export const runIn =
         found[file.path] = content;
       }
     };
-    const output = await sandbox.run({ session, code, files }, collect, signal);
+    const output = await sandbox.run({ session, code, files, taken }, collect, signal);
     return { output, written: found, more: isMore };
   };
 
@@ -110,6 +110,41 @@ open('empty', 'w').close()`;
     it('places another file of a name that is taken', async () => {
       const read = 'print(open("in.csv").read())';
       expect((await run(read, { session: 'b', files: [fileOf('9', 'in.csv', 'other')] })).output).toBe('other\n');
+    });
+
+    it('takes files away once, and puts one there again that is asked for', async () => {
+      const list = 'import os\nprint(sorted(os.listdir()))';
+      const kept = fileOf('k', 'kept.txt', 'k');
+      const files = [kept, fileOf('g', 'gone.txt', 'g')];
+      expect((await run(list, { session: 'c', files })).output).toBe("['gone.txt', 'kept.txt']\n");
+      const taken = [
+        { key: '1', name: 'gone.txt' },
+        { key: '2', name: 'never.txt' },
+      ];
+      expect(await run(list, { session: 'c', files: [kept], taken })).toEqual({
+        output: "['kept.txt']\n",
+        written: {},
+        more: false,
+      });
+      await run('open("gone.txt", "w").write("new");', { session: 'c', files: [kept], taken });
+      expect((await run('open("gone.txt").read()', { session: 'c', files: [kept], taken })).output).toBe("'new'\n");
+      const again = [...taken, { key: '3', name: 'gone.txt' }];
+      expect((await run('open("gone.txt").read()', { session: 'c', files, taken: again })).output).toBe("'g'\n");
+    });
+
+    it('forgets a session that is ended', async () => {
+      await run('x = 1', { session: 'e' });
+      await sandbox.end('e');
+      await sandbox.end('never begun');
+      expect((await run('"x" in globals()', { session: 'e' })).output).toBe('False\n');
+    });
+
+    it('puts what earlier code wrote into a session that begins, and not into one where code ran', async () => {
+      const out = { ...fileOf('o', 'out/deep.txt', 'stored'), onlyAtStart: true };
+      const read = 'open("/mnt/data/out/deep.txt").read()';
+      expect((await run(read, { session: 'd', files: [out] })).output).toBe("'stored'\n");
+      const other = { ...fileOf('p', 'out/deep.txt', 'newer'), onlyAtStart: true };
+      expect((await run(read, { session: 'd', files: [out, other] })).output).toBe("'stored'\n");
     });
 
     it.each([

@@ -257,9 +257,9 @@ it('describes its operations as OpenAPI 3.1 without asking for a key', async () 
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   // Operations 9 to 46, the list of threads and the deletion of messages, the five of files, the nine of agents, the five of schedules, the five of syncs, 26 of the model families in both
-  // styles, the six of files in the older form, the six of fine-tuning, the seven of responses, the eight of conversations, two each of activities and questions to agents, the three of
+  // styles, the six of files in the older form, the six of fine-tuning, the seven of responses, the eight of conversations, two each of activities and questions to agents, the nine of
   // containers, and the thirteen of an agent's own address, usage, and the four of uploads.
-  expect(operations).toHaveLength(38 + 2 + 5 + 9 + 5 + 5 + 26 + 6 + 6 + 7 + 8 + 4 + 3 + 13 + 1 + 4);
+  expect(operations).toHaveLength(38 + 2 + 5 + 9 + 5 + 5 + 26 + 6 + 6 + 7 + 8 + 4 + 9 + 13 + 1 + 4);
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const { summary, responses } of Object.values(methods)) {
       expect(summary).not.toBe('');

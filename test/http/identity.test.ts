@@ -104,7 +104,7 @@ it('a token without a role is 403 that says what it lacks', async () => {
 
 it('OpenAI.User reads and uses everything', () => {
   const families =
-    /^\/(deployments|completions|embeddings|chat|audio|images|moderations|realtime(api)?|threads|responses|conversations)(\/|$)/;
+    /^\/(deployments|completions|embeddings|chat|audio|images|moderations|realtime(api)?|threads|responses|conversations|containers)(\/|$)/;
   const besides = [
     'post /vector_stores/{vector_store_id}/search',
     'post /agents/{agent_name}/ask',

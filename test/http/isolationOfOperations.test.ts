@@ -55,8 +55,9 @@ async function everything(): Promise<Record<string, string>> {
     ...{ file_id, vector_store_id, assistant_id, thread_id, run_id, conversation_id },
     batch_id: await made(`/vector_stores/${vector_store_id}/file_batches`, { file_ids: [file_id] }),
     message_id: await first(`/threads/${thread_id}/messages`),
-    // Whether there is such a step does not matter to who does not find its run. No code has run: that of containers is tested with responses.
-    ...{ step_id: 'step_1', container_id: 'cntr_1' },
+    // Whether there is such a step does not matter to who does not find its run.
+    step_id: 'step_1',
+    container_id: await made('/containers', { name: 'secret' }),
     item_id: await first(`/conversations/${conversation_id}/items`),
     response_id: await made('/responses', { model: MODEL, input: 'secret' }),
     schedule_id: await made('/schedules', { cron: '0 0 1 1 *', run }),
@@ -91,11 +92,10 @@ const bodies = ({ assistant_id, file_id }: Record<string, string>): object[] => 
   {},
 ];
 
-/** Models belong to nobody here, and the names of agents to each tenant; the list of a container's files is empty where there is no such container. */
+/** Models belong to nobody here, and the names of agents to each tenant. */
 const isOthers = ({ path, method }: Operation): boolean =>
   path.includes('{') &&
   !/^\/(deployments|models|fine_tuning)\//.test(path) &&
-  path !== '/containers/{container_id}/files' &&
   !(method === 'post' && path === '/agents/{agent_name}/versions');
 
 it('no operation finds what is another tenant’s, or in no project where it is asked in one', async () => {

@@ -36,7 +36,9 @@ async function make(openai: OpenAI) {
   const conversation = await openai.conversations.create({
     items: [{ type: 'message', role: 'user', content: long }],
   });
+  const container = await openai.containers.create({ name: 'work', file_ids: [loose.id] });
   return {
+    container: container.id,
     assistant: assistant.id,
     thread: thread.id,
     run: run.id,
@@ -70,6 +72,7 @@ async function there(openai: OpenAI, made: Made): Promise<string[]> {
     store: () => openai.vectorStores.retrieve(made.store),
     response: () => openai.responses.retrieve(made.response),
     conversation: () => openai.conversations.retrieve(made.conversation),
+    container: () => openai.containers.retrieve(made.container),
   };
   const found: string[] = [];
   for (const [name, look] of Object.entries(looks)) {
@@ -94,12 +97,13 @@ it('removes what a tenant has not used for its days, also what was there before 
   await second.kill();
   const third = await hostLater(dataDir, 40, { RETENTION_DAYS: 'alpha:30' });
   try {
-    const all = ['assistant', 'thread', 'run', 'loose', 'filed', 'store', 'response', 'conversation'];
+    const all = ['assistant', 'thread', 'run', 'loose', 'filed', 'store', 'response', 'conversation', 'container'];
     await eventually('what is old is gone', async () => {
       const left = await there(third.openai(), old);
       return left.length === 1 && left[0] === 'assistant' ? true : undefined;
     });
-    expect(await there(third.openai(), used)).toEqual(all.filter((name) => name !== 'loose'));
+    // A container that nobody used for some minutes is not used again.
+    expect(await there(third.openai(), used)).toEqual(all.filter((name) => !['loose', 'container'].includes(name)));
     expect(await there(third.openai('beta'), others)).toEqual(all);
     expect((await third.openai().files.list()).data.map(({ id }) => id)).toEqual([used.filed]);
     const found = await third.openai().vectorStores.search(used.store, { query: 'whales' });

@@ -40,7 +40,7 @@ const portsOver = (over: Records): ResponsesPorts => ({
   },
   fileSearch: { search: unused },
   vectorStores: { check: unused },
-  files: { firstMissing: unused, open: unused },
+  files: { firstMissing: unused, describe: unused, open: unused },
   inputFiles: { read: unused },
   agents: { resolve: unused },
   mcp: {

@@ -21,6 +21,15 @@ export function attachables() {
   });
   const filePort: AttachableFiles = {
     firstMissing: (_scope, ids) => Promise.resolve(ids.find((id) => !files.has(id))),
+    describe: (_scope, ids) =>
+      Promise.resolve(
+        new Map(
+          ids.flatMap((id) => {
+            const content = files.get(id);
+            return content ? [[id, { filename: id, bytes: content.length, created_at: 0 }] as const] : [];
+          }),
+        ),
+      ),
     open(_scope, id) {
       const content = files.get(id);
       return Promise.resolve(content && { size: content.length, content: Readable.from([content]) });

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { assistantObject } from '../../src/wire/assistants';
 import { deletedObject, errorResponse, listOf } from '../../src/wire/common';
-import { containerFileObject } from '../../src/wire/containers';
+import { containerFileObject, containerObject } from '../../src/wire/containers';
 import { conversationObject } from '../../src/wire/conversations';
 import { responseItem } from '../../src/wire/responseItems';
 import { inputTokensObject, responseObject } from '../../src/wire/responses';
@@ -102,8 +102,14 @@ const operations: [method: string, path: string, schema: z.ZodType | 'raw'][] = 
   ['POST', '/responses/{}/cancel', shownResponse],
   ['DELETE', '/responses/{}', 'raw'],
   ['GET', '/responses/{}/input_items', listOf(responseItem)],
+  ['POST', '/containers', containerObject],
+  ['GET', '/containers', listOf(containerObject)],
+  ['GET', '/containers/{}', containerObject],
+  ['DELETE', '/containers/{}', deletedObject('container.deleted')],
+  ['POST', '/containers/{}/files', containerFileObject],
   ['GET', '/containers/{}/files', listOf(containerFileObject)],
   ['GET', '/containers/{}/files/{}', containerFileObject],
+  ['DELETE', '/containers/{}/files/{}', deletedObject('container.file.deleted')],
   ['GET', '/containers/{}/files/{}/content', 'raw'],
 ];
 

@@ -34,6 +34,7 @@ export const SOURCES = [{ type: 'url', url: 'https://sea.example/tides' }];
 export function scriptedResponses(): MediaHandler {
   const responses = new Map<string, { response: ResponseBody; input: Item[] }>();
   const conversations = new Map<string, Item[]>();
+  const containers = new Set<string>();
 
   function create(request: MediaRequest): MediaReply {
     const body = bodyOf(request);
@@ -55,6 +56,7 @@ export function scriptedResponses(): MediaHandler {
       output,
       usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
     };
+    for (const { container_id: container } of output) if (typeof container === 'string') containers.add(container);
     if (body.store !== false)
       responses.set(response.id, { response, input: given.map((item) => ({ id: newId('msg'), ...item })) });
     return body.stream
@@ -90,8 +92,29 @@ export function scriptedResponses(): MediaHandler {
     return json({ id, object: 'conversation', created_at: 1, metadata: body.metadata ?? {} });
   }
 
+  function ofContainer({ method, operation, ...request }: MediaRequest): MediaReply {
+    const [, id = '', files, fileId, content] =
+      /^containers(?:\/([^/]+))?(?:\/(files)(?:\/([^/]+))?)?(?:\/(content))?$/.exec(operation) ?? [];
+    if (id === '') {
+      const container = newId('cntr');
+      containers.add(container);
+      const { name } = bodyOf({ method, operation, ...request });
+      return json({ id: container, object: 'container', created_at: 1, status: 'running', name });
+    }
+    if (!containers.has(id)) return refusal(404, `Container with id '${id}' not found.`);
+    const file = { id: fileId ?? newId('cfile'), object: 'container.file', container_id: id, created_at: 1, bytes: 5 };
+    const shown = { ...file, path: '/mnt/data/a.txt', source: 'user' };
+    // A file may look like anything.
+    if (content) return { headers: { 'content-type': 'text/html' }, body: '<p>calm?' };
+    if (fileId) return json(method === 'DELETE' ? { id: fileId, deleted: true } : shown);
+    if (files) return json(method === 'POST' ? shown : { object: 'list', data: [shown], has_more: false });
+    if (method === 'DELETE') containers.delete(id);
+    return json({ id, object: 'container', created_at: 1, status: 'running', name: 'x', deleted: method === 'DELETE' });
+  }
+
   return (request) => {
     const { method, operation, path } = request;
+    if (operation.startsWith('containers')) return ofContainer(request);
     if (operation.startsWith('conversations')) return ofConversation(request);
     const [, id, action] = /^responses(?:\/([^/]+))?(?:\/(\w+))?$/.exec(operation) ?? [];
     if (operation === 'responses' && method === 'POST') return create(request);

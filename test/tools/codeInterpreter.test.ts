@@ -112,6 +112,7 @@ describe('over any sandbox', () => {
         return output;
       },
       prepare: () => undefined,
+      end: () => Promise.resolve(),
       close: async () => Promise.resolve(),
     };
   }

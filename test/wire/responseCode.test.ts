@@ -56,7 +56,11 @@ it('runs code, cites the files that it wrote, gives their content, and goes on i
   expect(file).toMatchObject({ object: 'container.file', path: '/mnt/data/places.csv', bytes: 5, source: 'assistant' });
   expect(await (await containers.files.content.retrieve(fileId, { container_id })).text()).toBe('place');
   const listed = (await containers.files.list(container_id, { order: 'asc' })).data;
-  expect(listed.map(({ path }) => path).sort()).toEqual(['/mnt/data/dot.png', '/mnt/data/places.csv']);
+  expect(listed.map(({ path, source }) => [path, source]).sort()).toEqual([
+    ['/mnt/data/dot.png', 'assistant'],
+    ['/mnt/data/in.txt', 'user'],
+    ['/mnt/data/places.csv', 'assistant'],
+  ]);
   // The image's URL leads to its content.
   const image = call.outputs?.find((output) => output.type === 'image');
   const shown = await fetch(image?.type === 'image' ? image.url : '', { headers: { 'api-key': suite.host.key() } });
@@ -86,7 +90,7 @@ it('runs code, cites the files that it wrote, gives their content, and goes on i
   expect(toolOutputs(lastMessages())).toEqual(['22\n']);
   expect(third.output.at(-1)).toMatchObject({ content: [{ annotations: [{ file_id: fileId, container_id }] }] });
   await containers.files.list(container_id).then(async ({ data: [newest] }) => client.files.delete(newest?.id ?? ''));
-  expect((await containers.files.list(container_id)).data).toHaveLength(1);
+  expect((await containers.files.list(container_id)).data).toHaveLength(2);
 }, 120_000);
 
 it('streams code by the names of its version, with what it wrote', async () => {

@@ -149,6 +149,11 @@ function putFile(files: FileSystem, path: string): void {
   files.close(stream);
 }
 
+function removeFile(files: FileSystem, path: string): void {
+  // Code may have removed it, or made a folder of that name.
+  if (files.analyzePath(path, true).exists && !files.isDir(files.lstat(path).mode)) files.unlink(path);
+}
+
 function readFile(files: FileSystem, path: string): void {
   const stream = files.open(path, 'r');
   const buffer = new Uint8Array(PIECE_BYTES);
@@ -194,6 +199,8 @@ async function main(): Promise<void> {
       putFile(files, request.path);
     } else if (request.type === 'read') {
       readFile(files, request.path);
+    } else if (request.type === 'remove') {
+      removeFile(files, request.path);
     } else if (request.type === 'run') {
       setBusy(true);
       const code = Buffer.concat([...content()]).toString();

@@ -11,10 +11,14 @@ export type Frame<Message> = { message: Message } | { data: Buffer };
 
 /**
  * What the parent asks: `put`, followed by the file's content, has no answer; `start`, once, is answered by {@link Answer} `ready`; `run`, followed by the
- * code, by the output and `done`; `read` by the file's content.
+ * code, by the output and `done`; `read` by the file's content; `remove` has no answer.
  */
 export type Request =
-  { type: 'put'; path: string } | { type: 'start' } | { type: 'run' } | { type: 'read'; path: string };
+  | { type: 'put'; path: string }
+  | { type: 'start' }
+  | { type: 'run' }
+  | { type: 'read'; path: string }
+  | { type: 'remove'; path: string };
 
 /** What the process answers; `written` are the files that are new or changed, `more` says that they are not all. */
 export type Answer = { type: 'ready' } | { type: 'done'; written: { path: string; bytes: number }[]; more: boolean };

@@ -45,8 +45,10 @@ interface Session {
   busy: boolean;
   /** Code has run in it: there is a state to lose. */
   used: boolean;
-  /** Ids and names of the files that are there. */
-  placed: Set<string>;
+  /** Names of the files that are there, by id and name. */
+  placed: Map<string, string>;
+  /** Removals that are done. */
+  taken: Set<string>;
   idle?: NodeJS.Timeout;
 }
 
@@ -65,7 +67,7 @@ class PyodideSandbox implements Sandbox {
 
   constructor(readonly options: PyodideOptions) {}
 
-  run: Sandbox['run'] = async ({ session: name, code, files }, collect, signal) => {
+  run: Sandbox['run'] = async ({ session: name, code, files, taken = [] }, collect, signal) => {
     const session = await this.#take(name, signal);
     const output = new Output();
     if (this.#lost.delete(name)) output.add(LOST);
@@ -74,11 +76,17 @@ class PyodideSandbox implements Sandbox {
     signal?.addEventListener('abort', abort);
     try {
       python = await unlessAborted(session.python, signal);
-      for (const { id, name, open } of files) {
-        const key = JSON.stringify([id, name]);
-        if (session.placed.has(key)) continue;
+      for (const { key, name } of taken) {
+        if (session.taken.has(key)) continue;
+        await python.remove(`${DATA_FOLDER}/${name}`);
+        session.taken.add(key);
+        for (const [place, placed] of session.placed) if (placed === name) session.placed.delete(place);
+      }
+      for (const { id, name, open, onlyAtStart = false } of files) {
+        const key = placeOf(id, name);
+        if (session.placed.has(key) || (onlyAtStart && session.used)) continue;
         await python.put(`${DATA_FOLDER}/${name}`, await open());
-        session.placed.add(key);
+        session.placed.set(key, name);
       }
       session.used = true;
       const { written, more } = await python.run(code, (bytes) => {
@@ -120,6 +128,13 @@ class PyodideSandbox implements Sandbox {
     );
   }
 
+  async end(name: string): Promise<void> {
+    const session = this.#sessions.get(name);
+    if (session) this.#forget(name, session);
+    this.#lost.delete(name);
+    if (session) await endProcess(session.python);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const all = [...this.#sessions.values()].map(({ python }) => python);
@@ -137,7 +152,13 @@ class PyodideSandbox implements Sandbox {
       const known = this.#sessions.get(name);
       if (known && !known.busy) return this.#use(name, known);
       if (!known && (this.#sessions.size < this.options.sessions || this.#endOldest())) {
-        const session = { python: this.#takeNext(), busy: false, used: false, placed: new Set<string>() };
+        const session = {
+          python: this.#takeNext(),
+          busy: false,
+          used: false,
+          placed: new Map<string, string>(),
+          taken: new Set<string>(),
+        };
         void this.#forgetWhenItDies(name, session);
         return this.#use(name, session);
       }
@@ -226,6 +247,8 @@ class PyodideSandbox implements Sandbox {
     }
   }
 }
+
+const placeOf = (id: string, name: string): string => JSON.stringify([id, name]);
 
 /** What the code printed, as it came. */
 class Output {

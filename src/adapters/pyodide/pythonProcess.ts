@@ -123,6 +123,11 @@ export class PythonProcess {
     await this.#send(...dataFrames(Buffer.alloc(0)));
   }
 
+  /** Removes a file of the process; one that is not there, or is none, stays as it is. */
+  async remove(path: string): Promise<void> {
+    await this.#send(messageFrame({ type: 'remove', path }));
+  }
+
   /** Runs code; its output goes to `print` while it comes. Returns the files that it wrote. Throws {@link PythonEndedError}. */
   async run(
     code: string,

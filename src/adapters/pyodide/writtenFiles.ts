@@ -9,6 +9,8 @@ const MAX_PATH_CHARACTERS = 100_000;
 export interface FileSystem {
   mkdirTree(path: string): void;
   readdir(path: string): string[];
+  analyzePath(path: string, dontResolveLastLink: boolean): { exists: boolean };
+  unlink(path: string): void;
   lstat(path: string): { mode: number; ino: number; size: number; mtime: Date; ctime: Date };
   isDir(mode: number): boolean;
   isFile(mode: number): boolean;

@@ -9,7 +9,9 @@ export type HelperRequest =
   | {
       /** Before code runs: files are put in their places, and what is there is remembered. */
       do: 'begin';
-      files: { key: string; name: string }[];
+      files: { key: string; name: string; onlyAtStart: boolean }[];
+      /** Files to take away, each once: `done` is the key of the removal. */
+      taken: { done: string; name: string }[];
       /** Uploads that wait to be put in their places. */
       uploads: { key: string; upload: string }[];
     }
@@ -80,12 +82,23 @@ def states():
 
 
 if request['do'] == 'begin':
+    for taken in request['taken']:
+        if taken['done'] in state.placed:
+            continue
+        path = os.path.join(data, taken['name'])
+        if os.path.lexists(path) and not os.path.isdir(path):
+            os.remove(path)
+        state.placed = {key for key in state.placed if not (key[0] == '[' and json.loads(key)[1] == taken['name'])}
+        state.placed.add(taken['done'])
     names = {file['key']: file['name'] for file in request['files']}
+    late = {file['key'] for file in request['files'] if state.used and file['onlyAtStart']}
     for upload in request['uploads']:
-        os.replace(os.path.join(data, upload['upload']), os.path.join(data, names[upload['key']]))
+        target = os.path.join(data, names[upload['key']])
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(os.path.join(data, upload['upload']), target)
         state.placed.add(upload['key'])
     clear()
-    missing = [key for key in names if key not in state.placed]
+    missing = [key for key in names if key not in state.placed and key not in late]
     answer = {'fresh': not state.used, 'missing': missing}
     if not missing:
         if not state.used:

@@ -2,7 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { z } from 'zod';
-import { SandboxUnavailableError, type Sandbox, type SandboxFile, type WrittenFile } from '../../tools/ports';
+import {
+  SandboxUnavailableError,
+  type Sandbox,
+  type SandboxFile,
+  type TakenFile,
+  type WrittenFile,
+} from '../../tools/ports';
 import { unlessAborted } from '../../unlessAborted';
 import { poolClient, PoolError, PoolTimeoutError, type Execution, type PoolClient } from './poolClient';
 import {
@@ -57,6 +63,13 @@ interface Run {
   signal?: AbortSignal;
 }
 
+interface FilesOfRun {
+  files: SandboxFile[];
+  taken: TakenFile[];
+}
+
+const placeOf = ({ id, name }: { id: string; name: string }): string => JSON.stringify([id, name]);
+
 class SessionPoolSandbox implements Sandbox {
   readonly #used = new Set<string>();
   /** The last call of each session that has one. */
@@ -72,12 +85,12 @@ class SessionPoolSandbox implements Sandbox {
     this.#seconds = options.seconds ?? 60;
   }
 
-  run: Sandbox['run'] = async ({ session, code, files }, collect, signal) => {
+  run: Sandbox['run'] = async ({ session, code, files, taken = [] }, collect, signal) => {
     const identifier = createHash('sha256').update(session).digest('hex');
     const release = await this.#turn(identifier, signal);
     const either = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
     try {
-      return await this.#runNow({ identifier, signal: either }, code, files, collect);
+      return await this.#runNow({ identifier, signal: either }, code, { files, taken }, collect);
     } catch (error) {
       // Nobody knows where in its work it is now, or whether it works at all.
       if (this.#closing.signal.aborted || !(error instanceof SandboxUnavailableError)) await this.#end(identifier);
@@ -98,13 +111,19 @@ class SessionPoolSandbox implements Sandbox {
     });
   }
 
+  async end(session: string): Promise<void> {
+    const identifier = createHash('sha256').update(session).digest('hex');
+    this.#used.delete(identifier);
+    await this.#end(identifier);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new SandboxUnavailableError('The sandbox is closed.'));
     await Promise.all(this.#turns.values());
     await this.pool.close();
   }
 
-  async #runNow(run: Run, code: string, files: SandboxFile[], collect: Parameters<Sandbox['run']>[1]): Promise<string> {
+  async #runNow(run: Run, code: string, files: FilesOfRun, collect: Parameters<Sandbox['run']>[1]): Promise<string> {
     const isFresh = await this.#begin(run, files);
     const lost = isFresh && this.#used.has(run.identifier) ? LOST : '';
     this.#remember(run.identifier);
@@ -147,7 +166,7 @@ class SessionPoolSandbox implements Sandbox {
   }
 
   /** Puts the files in their places; tells whether no code has run in the session. A session that does not answer is ended, and another one begun. */
-  async #begin(run: Run, files: SandboxFile[]): Promise<boolean> {
+  async #begin(run: Run, files: FilesOfRun): Promise<boolean> {
     try {
       return await this.#place(run, files);
     } catch (error) {
@@ -157,10 +176,12 @@ class SessionPoolSandbox implements Sandbox {
     }
   }
 
-  async #place(run: Run, files: SandboxFile[]): Promise<boolean> {
-    const byKey = new Map(files.map((file) => [JSON.stringify([file.id, file.name]), file]));
-    const named = [...byKey].map(([key, { name }]) => ({ key, name }));
-    const first = await this.#helper(run, { do: 'begin', files: named, uploads: [] }, beginAnswer);
+  async #place(run: Run, { files, taken }: FilesOfRun): Promise<boolean> {
+    const byKey = new Map(files.map((file) => [placeOf(file), file]));
+    const named = [...byKey].map(([key, { name, onlyAtStart = false }]) => ({ key, name, onlyAtStart }));
+    const gone = taken.map((file) => ({ done: `removed ${file.key}`, name: file.name }));
+    const begin = { do: 'begin', files: named, taken: gone } as const;
+    const first = await this.#helper(run, { ...begin, uploads: [] }, beginAnswer);
     if (first.missing.length === 0) return first.fresh;
     const token = randomBytes(8).toString('hex');
     const uploads: { key: string; upload: string }[] = [];
@@ -171,7 +192,7 @@ class SessionPoolSandbox implements Sandbox {
       await this.pool.upload(run.identifier, upload, async () => file.open(), run.signal);
       uploads.push({ key, upload });
     }
-    const second = await this.#helper(run, { do: 'begin', files: named, uploads }, beginAnswer);
+    const second = await this.#helper(run, { ...begin, uploads }, beginAnswer);
     if (second.missing.length > 0) throw new SessionDamagedError('Files are missing that were put in their places.');
     return first.fresh;
   }
