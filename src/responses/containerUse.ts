@@ -29,6 +29,9 @@ const AUTO_ID = /^cntr_([A-Za-z0-9]{24})([A-Za-z0-9]{24})$/;
 /** The id of the container that a response makes where it needs one. */
 export const autoContainerId = ({ chain, turn }: ResponseKey): string => `cntr_${chain}${turn}`;
 
+/** Whether responses make the container of that id. */
+export const isAutoContainer = (id: string): boolean => AUTO_ID.test(id);
+
 /** The container, expired ones too; undefined for one that is not there. */
 export async function findContainer(
   ports: Ports,

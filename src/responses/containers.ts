@@ -25,7 +25,7 @@ import {
   type ContainerRecord,
   type DeletedContainer,
 } from './containerRecords';
-import { findContainer, makeContainer, renewed } from './containerUse';
+import { findContainer, isAutoContainer, makeContainer, renewed } from './containerUse';
 import { filesOfContainers } from './filesOfContainers';
 import type { ResponsesPorts } from './ports';
 
@@ -139,6 +139,9 @@ export function createContainers(ports: ContainersPorts) {
       const found = await records.get<ContainerRecord | DeletedContainer>({ partition, list, id });
       if (!found || 'is_deleted' in found.value) {
         await purge(scope, id);
+        // Nothing tells of a caller's own container any more.
+        if (found && !isAutoContainer(id))
+          return records.write(partition, [{ op: 'delete', list, id, ifMatch: found.etag }], { remove: [record] });
         return records.writeDue({ remove: [record] });
       }
       const { value, etag } = found;

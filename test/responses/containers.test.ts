@@ -144,6 +144,8 @@ it('the sweep removes what a crash left of one that was being made, or being del
   await expect(containers.get(scope, id)).rejects.toMatchObject({ status: 404 });
   await sweep();
   expect(await opened.ports.records.partitions('team-a/-/containers/', { limit: 10 })).toEqual([]);
+  expect(await opened.ports.records.get(key)).toBeUndefined();
+  await expect(containers.get(scope, id)).rejects.toMatchObject({ status: 404 });
 });
 
 it('nothing stays of a refused creation or file', async () => {

@@ -123,12 +123,23 @@ async function write(
   const pieces = typeof body === 'string' || Buffer.isBuffer(body) ? [body] : body;
   for await (const piece of pieces) {
     if (response.destroyed) return;
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(piece)) await drained(response);
   }
   if (!cut) return void response.end();
   // The callback comes when the bytes have left, so that the cut does not overtake them.
   await new Promise<void>((resolve) => response.write('', () => resolve()));
   setImmediate(() => response.destroy(new Error('cut')));
+}
+
+/** Until it takes more, or is closed. */
+async function drained(response: ServerResponse): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    settled.abort();
+  }
 }
 
 const json = (value: unknown): MediaReply => ({ body: JSON.stringify(value) });
