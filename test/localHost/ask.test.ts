@@ -192,7 +192,7 @@ describe('npm run ask', () => {
       async () => {
         const wrongModel = await ask(['--files', folder, '--model', 'nobody', 'Why?'], env);
         expect(wrongModel.code).toBe(1);
-        expect(wrongModel.stderr).toMatch(/nobody.*AZURE_OPENAI_ENDPOINT or OPENAI_BASE_URL/);
+        expect(wrongModel.stderr).toMatch(/nobody.*AZURE_OPENAI_ENDPOINT, OPENAI_BASE_URL or MODEL_BACKENDS/);
         const wrongKey = await ask(['--files', folder, '--host-url', host.url, '--api-key', 'wrong', 'Why?'], env);
         expect(wrongKey.code).toBe(1);
         expect(wrongKey.stderr).toMatch(/does not accept the key/);
