@@ -73,7 +73,7 @@ it('ends 50 runs and a batch of 200 files, each once, over a deployment that cha
     const calls = upstream.calls.chat;
     await Promise.race([upstream.until(() => upstream.calls.chat >= calls + CALLS_BEFORE.crash), load]);
     await host.kill();
-    host = await start('after the crash', changed);
+    host = await start('crashed', changed);
     await load;
 
     const faults: string[] = [];
