@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { ModelBackend } from '../../src/modelBackends';
 import type { GatewayRequest, GatewayTarget } from '../../src/models/gateway';
+import { collectGarbage } from '../support/collectGarbage';
 import {
   apiError,
   azureBackend,
@@ -142,9 +141,6 @@ describe('where a call goes', () => {
 });
 
 it('nothing of what was sent is held while the answer goes on', async () => {
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  if (typeof collect !== 'function') throw new Error('There is no collector to call.');
   first.enqueue(reply.stallAfter(1));
   const gateway = over([openAiBackend(first)]);
   const ask = async () => {
@@ -154,7 +150,7 @@ it('nothing of what was sent is held while the answer goes on', async () => {
   };
   const { sent, answer } = await ask();
   await once(answer.body, 'readable');
-  await eventually('the body is let go of', async () => (collect(), sent.deref() === undefined || undefined));
+  await eventually('the body is let go of', async () => (collectGarbage(), sent.deref() === undefined || undefined));
   expect(answer.settleUsage).toBeDefined();
   answer.body.on('error', () => undefined).destroy();
 });
