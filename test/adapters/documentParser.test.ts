@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { documentParser } from '../../src/adapters/documentParser';
 import { DocumentThreads } from '../../src/adapters/documents/documentThreads';
 import { type DocumentParser, type DocumentSection } from '../../src/retrieval/ports';
+import { collectGarbage } from '../support/collectGarbage';
 import { failure, readWith } from '../support/documents';
 import { docxFile, paragraph, pptxFile } from '../fixtures/documents/officeFile';
 import { pdfFile } from '../fixtures/documents/pdfFile';
@@ -314,6 +315,7 @@ describe('limits', () => {
   it.each(['a.txt', 'a.csv', 'a.html', 'a.xml'])(
     'refuses 200 MB of text in %s without holding it',
     async (filename) => {
+      collectGarbage();
       const before = process.memoryUsage();
       const file = { filename, bytes: 200_000_000, open: async () => endless('some, words and\n', 200_000_000) };
       const error = await failure(parser.parse(file));
@@ -321,6 +323,7 @@ describe('limits', () => {
         code: 'invalid_file',
         message: expect.stringContaining('at most 5,000,000 tokens'),
       });
+      collectGarbage();
       expect(process.memoryUsage().external - before.external).toBeLessThan(50_000_000);
     },
   );
