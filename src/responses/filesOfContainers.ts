@@ -1,8 +1,8 @@
 /** The files of containers as callers see them: put there by form and by id, shown, read and deleted. */
-import type { Readable } from 'node:stream';
-import { ApiError, errors, isFound } from '../errors';
+import { errors, isFound } from '../errors';
 import type { Scope } from '../scope';
 import type { PageRequest } from '../storage/ports';
+import { receiveContent, type TakeContent } from '../storage/receivedContent';
 import type { ContainerFileObject } from '../wire/containers';
 import {
   addContainerFile,
@@ -19,7 +19,7 @@ import { useContainer } from './containerUse';
 
 /** Reads an upload: hands the content on to `take` as it arrives, with its name, or tells the id of an uploaded file. */
 export type ReceiveContainerFile = (
-  take: (content: Readable, filename: string) => Promise<ContainerFile>,
+  take: TakeContent<ContainerFile>,
 ) => Promise<{ file: ContainerFile } | { fileId: string }>;
 
 /**
@@ -62,22 +62,16 @@ export function filesOfContainers(
   const upload = async (scope: Scope, id: string, receive: ReceiveContainerFile): Promise<ContainerFileObject> =>
     adding(scope, id, async () => {
       let taken: ContainerFile | undefined;
-      // Kept here, because the reader of the form may have met the end of its stream before it hears of the refusal.
-      let refusal: unknown;
-      try {
-        const received = await receive(async (content, filename) => {
-          const file = { id: newContainerFileId(), filename, content, maxBytes: maxFileBytes };
-          taken = await addContainerFile(ports, scope, id, file).catch((error: unknown) => {
-            refusal = error;
-            throw error;
-          });
-          return taken;
-        });
-        return 'file' in received ? received.file : await addCopy(scope, id, received.fileId);
-      } catch (error) {
+      const store: TakeContent<ContainerFile> = async (content, filename) => {
+        const file = { id: newContainerFileId(), filename, content, maxBytes: maxFileBytes };
+        return (taken = await addContainerFile(ports, scope, id, file));
+      };
+      const discard = async (): Promise<void> => {
         if (taken) await takeOut(scope, id, taken);
-        throw refusal instanceof ApiError ? refusal : error;
-      }
+      };
+      return receiveContent({ store, discard }, receive, async (received) =>
+        'file' in received ? received.file : addCopy(scope, id, received.fileId),
+      );
     });
 
   /** The file, where it can still be read: what callers have put there goes with the container's end, what code wrote is kept. */

@@ -6,7 +6,7 @@ import { newId, orderKey, partitionOf } from '../storage/keys';
 import { BlobTooLargeError, type BlobInfo, type Change, type DueChanges, type RecordKey } from '../storage/ports';
 import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
 import { fileExpiryDue } from './expiryDue';
-import { receiveContent, type TakeContent } from './receivedContent';
+import { receiveContent, type TakeContent } from '../storage/receivedContent';
 import type { RetrievalPorts } from './retrievalPorts';
 import { selectedPage } from '../storage/selectedPages';
 

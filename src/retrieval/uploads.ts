@@ -15,7 +15,7 @@ import {
 } from '../wire/uploads';
 import type { FileObject } from '../wire/vectorStores';
 import { fileBlob, usableName, type Files } from './files';
-import { receiveContent, type TakeContent } from './receivedContent';
+import { receiveContent, type TakeContent } from '../storage/receivedContent';
 import type { RetrievalPorts } from './retrievalPorts';
 import {
   LATE_SECONDS,
