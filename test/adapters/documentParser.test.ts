@@ -89,6 +89,33 @@ describe('plain text', () => {
     expect(text.endsWith('Élève à Orléans, déjà vu')).toBe(true);
   });
 
+  const german = 'Die Größe und das Übermaß sind schön.\n'.repeat(300);
+  it.each<[string, Buffer, string]>([
+    ['a stray NUL in a log', Buffer.from(`${german}cut\0 off\n${german}`), `${german}cut off\n${german}`.trimEnd()],
+    [
+      'names that NULs part',
+      Buffer.from('./first.txt\0./second.txt\0./third.txt\0'),
+      './first.txt./second.txt./third.txt',
+    ],
+    [
+      'UTF-8 with a byte that is wrong',
+      Buffer.concat([Buffer.from(german), Buffer.from([0xc3]), Buffer.from(`plain text\n${german}`)]),
+      `${german}\ufffdplain text\n${german}`.trimEnd(),
+    ],
+    [
+      'UTF-8 whose wrong byte stands far from its letters',
+      Buffer.concat([Buffer.from(german), Buffer.from('plain\n'.repeat(30_000)), Buffer.from('\xff', 'latin1')]),
+      `${german}${'plain\n'.repeat(30_000)}\ufffd`,
+    ],
+  ])('keeps the text around %s', async (_mistake, content, expected) => {
+    expect(await textOf('server.log', content)).toBe(expected);
+  });
+
+  it('reads text that speaks of PDF as text', async () => {
+    const text = '# Headers\n\nA PDF begins with %PDF-1.7, a picture with PNG.';
+    expect(await textOf('formats.md', text)).toBe(text);
+  });
+
   it('reads markup of a file without extension for what it is', async () => {
     expect(await textOf('page', '<!DOCTYPE html><p>One<p>Two')).toBe('One\n\nTwo');
   });
