@@ -165,6 +165,14 @@ describe('XML', () => {
     );
   });
 
+  it('keeps text in angle brackets that is no HTML', async () => {
+    const xml =
+      '<member><summary>Makes a List&lt;Order&gt;, if a &lt; b</summary><returns>std::map&lt;int, T&gt;</returns></member>';
+    expect(await textOf('doc.xml', xml)).toBe(
+      'member:\nsummary: Makes a List<Order>, if a < b\nreturns: std::map<int, T>',
+    );
+  });
+
   it('expands no entity that the document declares', async () => {
     const lines = Array.from({ length: 20 }, (_, i) => `<!ENTITY e${i + 1} "&e${i};&e${i};">`).join('');
     const text = await textOf(
@@ -207,6 +215,19 @@ describe('CSV', () => {
 
   it.each([';', '\t', '|'])('finds the delimiter %j', async (delimiter) => {
     expect(await textOf('a.csv', `a${delimiter}b\n1,5${delimiter}2`)).toBe('a; b\na: 1,5; b: 2');
+  });
+
+  it.each<[string, string, string]>([
+    ['whose quoted names have commas', '"Name, first";"City, land"\n"Ada";"Rome"\n', 'Name, first; City, land'],
+    ['whose first name has a line break', '"Full\nname";City\nAda;Rome\n', 'Full name; City'],
+    ['that begins with empty lines', '\n\nName;City\nAda;Rome\n', 'Name; City'],
+    ['with commas in one line and tabs in all', 'Name, first, last\tCity\nAda\tRome\n', 'Name, first, last; City'],
+    ['with decimal commas', 'Name;City\nAda;Rome\n1,5;2,5\n', 'Name; City'],
+    ['that names its delimiter, as Excel has it', 'sep=;\nName;City\nAda;Rome\n', 'Name; City'],
+    ['that names one that no other tells', 'sep=^\r\nName^City\r\nAda^Rome\r\n', 'Name; City'],
+  ])('finds the delimiter of a file %s', async (_what, csv, names) => {
+    const [first = '', second = ''] = names.split('; ');
+    expect((await textOf('a.csv', csv)).split('\n').slice(0, 2)).toEqual([names, `${first}: Ada; ${second}: Rome`]);
   });
 
   it('reads a file that is not in the format as text', async () => {
