@@ -3,7 +3,7 @@ import { utils, write, type BookType, type WorkBook } from '@e965/xlsx';
 import { documentParser } from '../../src/adapters/documentParser';
 import type { DocumentSection } from '../../src/retrieval/ports';
 import { compoundFile, docFile } from '../fixtures/documents/docFile';
-import { zipFile } from '../fixtures/documents/zipFile';
+import { zipFile, type ZipEntry } from '../fixtures/documents/zipFile';
 import { failure, readWith } from '../support/documents';
 
 let parser: ReturnType<typeof documentParser>;
@@ -62,11 +62,10 @@ describe('spreadsheets', () => {
     expect(await textOf('a.ods', file('ods'))).toContain('Item: Tea; Price: 1.5');
   });
 
-  it('reads a cell in the last place that there is, without the million of rows before it', async () => {
+  const workbookOf = (sheetData: string, others: ZipEntry[] = []): Buffer => {
     const rels = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
     const types = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
-    const far = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>far</t></is></c></row>';
-    const workbook = zipFile([
+    return zipFile([
       {
         name: '[Content_Types].xml',
         content: `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="${types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="${types}.worksheet+xml"/></Types>`,
@@ -85,10 +84,15 @@ describe('spreadsheets', () => {
       },
       {
         name: 'xl/s.xml',
-        content: `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>${far}</sheetData></worksheet>`,
+        content: `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>${sheetData}</sheetData></worksheet>`,
       },
+      ...others,
     ]);
-    expect(await read('a.xlsx', workbook)).toEqual([{ heading: 'S', text: 'far' }]);
+  };
+  const farCell = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>far</t></is></c></row>';
+
+  it('reads a cell in the last place that there is, without the million of rows before it', async () => {
+    expect(await read('a.xlsx', workbookOf(farCell))).toEqual([{ heading: 'S', text: 'far' }]);
   });
 
   it.each([
@@ -98,6 +102,18 @@ describe('spreadsheets', () => {
     expect(await failure(read('a.xlsx', content))).toMatchObject({
       code: 'invalid_file',
       message: expect.stringContaining('damaged'),
+    });
+  });
+
+  it.each([
+    ['declare more than the spreadsheet may unpack to', 250_000_000, 'more than 400 MB'],
+    ['unpack to more than they declare', 10, 'damaged'],
+  ])('refuses an .xlsx with pictures of one name that %s', async (_what, declaredBytes, message) => {
+    const picture = { name: 'xl/media/image1.png', content: '\0'.repeat(10_000), declaredBytes };
+    const last = { ...picture, declaredBytes: undefined };
+    expect(await failure(read('a.xlsx', workbookOf(farCell, [picture, picture, last])))).toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining(message),
     });
   });
 
@@ -122,6 +138,14 @@ describe('compound files', () => {
   ])('tells %s by what it holds', async (_what, streams, code, message) => {
     const bytes = compoundFile(Object.fromEntries(Object.entries(streams)));
     expect(await failure(read('a.doc', bytes))).toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('refuses one of more than 128 MB, which its reader would hold in memory', async () => {
+    const bytes = Buffer.concat([compoundFile({ WordDocument: Buffer.alloc(5000) }), Buffer.alloc(130 * 1024 * 1024)]);
+    expect(await failure(read('a.doc', bytes))).toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining('larger than 128 MB'),
+    });
   });
 
   it('refuses one that is cut off', async () => {

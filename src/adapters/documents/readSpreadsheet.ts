@@ -23,7 +23,7 @@ export async function readSpreadsheet(
     throw new DocumentError('invalid_file', `The spreadsheet is larger than ${limit}, the most that can be read.`);
   }
   // The library unpacks without a limit: what a package holds is looked at before.
-  if (isPackage) (await OfficePackage.open(path)).close();
+  if (isPackage) await checkPackage(path);
   const { read } = await import('@e965/xlsx');
   const content = await readFile(path);
   const workbook = readWorkbook(() =>
@@ -35,6 +35,15 @@ export async function readSpreadsheet(
     output.startSection({ heading: name });
     writeSheet(sheet, new TableRows(output));
   });
+}
+
+async function checkPackage(path: string): Promise<void> {
+  const book = await OfficePackage.open(path);
+  try {
+    await book.checkUnpackedSize();
+  } finally {
+    book.close();
+  }
 }
 
 function readWorkbook<T>(work: () => T): T {
