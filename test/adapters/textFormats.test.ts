@@ -46,6 +46,12 @@ describe('plain text', () => {
     ['UTF-16 little-endian without', utf16, japanese],
     ['UTF-16 big-endian without', Buffer.from(utf16).swap16(), japanese],
     ['Shift-JIS', shiftJis, '名前,年齢\n佐藤太郎,30,東京'],
+    ['ISO-2022-JP', Buffer.from('\x1b$B$3$s$K$A$O@$3&\x1b(B, otters'), 'こんにちは世界, otters'],
+    [
+      'Thai',
+      Buffer.from('cac7d1cab4d5aad2c7e2c5a120b9d5e8a4d7cda2e9cda4c7d2c1cad1e9b9e0a1d5e8c2c7a1d1bab9d2a1', 'hex'),
+      'สวัสดีชาวโลก นี่คือข้อความสั้นเกี่ยวกับนาก',
+    ],
     [
       'windows-1252',
       Buffer.from('Die Straße führt über die Brücke, für 5 \x80.', 'latin1'),

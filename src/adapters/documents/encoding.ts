@@ -47,10 +47,16 @@ export async function findEncoding(path: string, sample: Buffer, declared?: stri
   const sniffed = sniffEncoding(sample);
   if (sniffed && sniffed !== '8-bit') return sniffed;
   const doubtful = await firstInvalidUtf8(path);
-  if (!doubtful || (await isMostlyUtf8(path))) return 'utf-8';
+  if (!doubtful) return hasJapaneseShifts(sample) ? 'iso-2022-jp' : 'utf-8';
+  if (await isMostlyUtf8(path)) return 'utf-8';
   const { analyse } = await import('chardet');
   const guesses = analyse(doubtful);
-  const candidates = [declared, eastAsianEncoding(doubtful, guesses), guesses[0]?.name];
+  const candidates = [
+    declared,
+    eastAsianEncoding(doubtful, guesses),
+    thaiEncoding(doubtful, guesses),
+    guesses[0]?.name,
+  ];
   return candidates.find((label) => label && canDecode(label)) ?? 'windows-1252';
 }
 
@@ -63,6 +69,15 @@ function eastAsianEncoding(bytes: Buffer, guesses: { name: string; confidence: n
   if ((guesses[0]?.confidence ?? 0) >= GOOD_CONFIDENCE) return undefined;
   return guesses.find(({ name }) => eastAsian.includes(name) && isMostlyEastAsian(bytes, name))?.name;
 }
+
+/** The detector takes Thai for pairs of bytes, although they do not all make letters. */
+function thaiEncoding(bytes: Buffer, [best]: { name: string }[]): string | undefined {
+  const isPaired = best && eastAsian.includes(best.name) && decodeStrictly(bytes, best.name) === undefined;
+  return isPaired && decodeStrictly(bytes, 'windows-874') !== undefined ? 'windows-874' : undefined;
+}
+
+/** Whether ASCII shifts to Japanese and back, as in mails. */
+const hasJapaneseShifts = (sample: Buffer): boolean => sample.includes('\x1b$B') || sample.includes('\x1b$@');
 
 function isMostlyEastAsian(bytes: Buffer, encoding: string): boolean {
   const text = decodeStrictly(bytes, encoding) ?? '';
