@@ -36,11 +36,12 @@ describe('spreadsheets', () => {
     },
     Workbook: { Sheets: [{}, { Hidden: 1 }, {}] },
   });
-  const file = (bookType: BookType): Buffer => {
-    const bytes: unknown = write(sheets(), { bookType, type: 'buffer' });
+  const bytesOf = (book: WorkBook, bookType: BookType): Buffer => {
+    const bytes: unknown = write(book, { bookType, type: 'buffer' });
     if (!Buffer.isBuffer(bytes)) throw new Error('No bytes.');
     return bytes;
   };
+  const file = (bookType: BookType): Buffer => bytesOf(sheets(), bookType);
 
   it.each<[string, BookType]>([
     ['a.xlsx', 'xlsx'],
@@ -57,6 +58,12 @@ describe('spreadsheets', () => {
       expect(more).toEqual([]);
     },
   );
+
+  it('keeps all digits of a whole number that its cell shows by a power of ten, as article numbers have them', async () => {
+    const sheet = utils.aoa_to_sheet([['Article'], [4006381333931], [{ t: 'n', v: 0.000012, z: '0.0E+00' }]]);
+    const book = bytesOf({ SheetNames: ['S'], Sheets: { S: sheet } }, 'xlsx');
+    expect(await textOf('a.xlsx', book)).toBe('Article\nArticle: 4006381333931\nArticle: 1.2E-05');
+  });
 
   it('reads OpenDocument spreadsheets', async () => {
     expect(await textOf('a.ods', file('ods'))).toContain('Item: Tea; Price: 1.5');

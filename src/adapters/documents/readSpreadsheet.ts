@@ -1,6 +1,6 @@
 /** Spreadsheets (.xlsx, .xls, .xlsb, .ods): a section for every sheet, a line for each row in which every value carries its column's name. */
 import { readFile } from 'node:fs/promises';
-import type { WorkSheet } from '@e965/xlsx';
+import type { CellObject, WorkSheet } from '@e965/xlsx';
 import { DocumentError } from '../../retrieval/ports';
 import { MAX_BUFFERED_BYTES, megabytes } from './limits';
 import { OfficePackage } from './officePackage';
@@ -62,8 +62,15 @@ function writeSheet(sheet: WorkSheet, table: TableRows): void {
   sheet['!data']?.forEach((row) => {
     const values: string[] = [];
     row.forEach((cell, column) => {
-      values[column] = cell.w ?? (cell.v === undefined ? '' : String(cell.v));
+      values[column] = shownValue(cell);
     });
     if (values.some((value) => value.trim() !== '')) table.add(values);
   });
+}
+
+/** As the cell shows it, but with all digits where a number of eleven or more, such as an article's, is shown as 4.00638E+12. */
+function shownValue({ v: value, w: shown }: CellObject): string {
+  const isShortened = Number.isSafeInteger(value) && /E\+\d+$/.test(shown ?? '');
+  if (shown !== undefined && !isShortened) return shown;
+  return value === undefined ? '' : String(value);
 }
