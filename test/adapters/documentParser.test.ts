@@ -110,6 +110,15 @@ describe('Word and PowerPoint', () => {
     ]);
   });
 
+  it('reads a title of several lines as one heading, and what stands on a slide in two forms once', async () => {
+    const formula = '<p:sp><p:txBody><a:p><a:r><a:t>a + b</a:t></a:r></a:p></p:txBody></p:sp>';
+    const xml = `<mc:AlternateContent><mc:Choice>${formula}</mc:Choice><mc:Fallback>${formula}</mc:Fallback></mc:AlternateContent>`;
+    const title = 'Goals</a:t></a:r><a:br/><a:r><a:t>of spring</a:t></a:r></a:p><a:p><a:r><a:t>and summer';
+    expect(await read('a.pptx', pptxFile([{ title, line: 'Ship it', xml }]))).toEqual([
+      { page: 1, heading: 'Goals of spring and summer', text: 'Goals\nof spring\nand summer\n\nShip it\n\na + b' },
+    ]);
+  });
+
   it.each<[string, Buffer, string]>([
     ['that declares more than it may unpack to', docxFile('x', { declaredBytes: 300_000_000 }), 'more than 200 MB'],
     [
