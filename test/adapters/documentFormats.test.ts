@@ -182,7 +182,7 @@ describe('notebooks', () => {
 });
 
 describe('books', () => {
-  const book = (spine: string): Buffer =>
+  const book = (spine: string, head = ''): Buffer =>
     zipFile([
       { name: 'mimetype', content: 'application/epub+zip' },
       {
@@ -194,7 +194,7 @@ describe('books', () => {
         content: `<package><manifest><item id="a" href="a%20b.xhtml"/><item id="b" href="b.xhtml#x"/></manifest><spine>${spine}</spine></package>`,
       },
       { name: 'O/a b.xhtml', content: '<html><body><h1>First</h1><p>One.</p></body></html>' },
-      { name: 'O/b.xhtml', content: '<html><body><h1>Second</h1><p>Two.</p></body></html>' },
+      { name: 'O/b.xhtml', content: `<html>${head}<body><h1>Second</h1><p>Two.</p></body></html>` },
     ]);
 
   it('reads the chapters in the order of the spine, by heading', async () => {
@@ -203,6 +203,13 @@ describe('books', () => {
       { heading: 'First', text: 'First\n\nOne.' },
     ]);
   });
+
+  it.each(['<head><title/></head>', '<head><script src="a.js"/></head>', '<head><style/></head>'])(
+    'reads a chapter whose head has an element without content: %s',
+    async (head) => {
+      expect(await textOf('a.epub', book('<itemref idref="b"/>', head))).toBe('Second\n\nTwo.');
+    },
+  );
 
   it('says that a book without chapters has no text', async () => {
     expect((await failure(read('a.epub', book('<itemref idref="gone"/>')))).message).toBe('The file has no text.');

@@ -130,6 +130,17 @@ describe('HTML', () => {
     expect(await textOf('a.htm', html)).toBe('Привет');
   });
 
+  it('does not believe that bytes of one a letter are UTF-16', async () => {
+    const html = Buffer.from('<meta http-equiv="Content-Type" content="text/html; charset=unicode"><p>Größe', 'latin1');
+    expect(await textOf('a.htm', html)).toBe('Größe');
+  });
+
+  it('reads XHTML by the rules of XML: elements may close themselves', async () => {
+    const body = '<p>One <![CDATA[< two]]>&nbsp;&amp; three<br/>four</p>';
+    const page = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title/><script src="a.js"/></head><body>${body}</body></html>`;
+    expect(await textOf('a.xhtml', page)).toBe('One < two & three\nfour');
+  });
+
   it('refuses elements nested without end', async () => {
     const error = await failure(read('a.html', '<div>'.repeat(100_000)));
     expect(error).toMatchObject({ code: 'invalid_file', message: expect.stringContaining('5,000 deep') });

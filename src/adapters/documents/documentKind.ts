@@ -8,7 +8,7 @@ import { sniffEncoding } from './encoding';
 /** A way of reading documents. */
 export type DocumentKind = BinaryKind | TextKind;
 /** Files that are text. */
-export type TextKind = 'html' | 'markdown' | 'notebook' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
+export type TextKind = 'html' | 'xhtml' | 'markdown' | 'notebook' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
 /** Files that are not: a format each, and the two of spreadsheets. */
 type BinaryKind = 'pdf' | 'docx' | 'pptx' | 'epub' | 'spreadsheetPackage' | CompoundContent;
 
@@ -21,7 +21,7 @@ const KINDS_READ =
 const textKinds: Record<string, DocumentKind> = {
   '.html': 'html',
   '.htm': 'html',
-  '.xhtml': 'html',
+  '.xhtml': 'xhtml',
   '.md': 'markdown',
   '.markdown': 'markdown',
   '.mdx': 'markdown',

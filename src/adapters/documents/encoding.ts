@@ -124,9 +124,10 @@ function decodeStrictly(
   }
 }
 
+/** Whether the label names an encoding that bytes which are no UTF-16 may have. */
 function canDecode(label: string): boolean {
   try {
-    return Boolean(new TextDecoder(label));
+    return !new TextDecoder(label).encoding.startsWith('utf-16');
   } catch {
     return false; // TextDecoder has no other way to say that it does not know an encoding.
   }

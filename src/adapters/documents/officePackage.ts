@@ -4,7 +4,7 @@ import type { Entry, ZipFile } from 'yauzl';
 import { DocumentError } from '../../retrieval/ports';
 import { decodeStream } from './encoding';
 import { MAX_PACKAGE_BYTES, MAX_PACKAGE_ENTRIES, MAX_UNPACKED_BYTES, megabytes } from './limits';
-import { parseMarkup, type MarkupHandlers } from './parseMarkup';
+import { parseMarkup, XHTML, type MarkupHandlers } from './parseMarkup';
 
 /** What a reader of XML is told. Names come without their namespace prefix. */
 export interface XmlHandlers {
@@ -62,10 +62,10 @@ export class OfficePackage {
     await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), events, { xmlMode: true });
   }
 
-  /** Reports the part's HTML to `handlers`; does nothing when there is no such part. */
-  async readMarkup(part: string, handlers: MarkupHandlers): Promise<void> {
+  /** Reports the part's XHTML to `handlers`; does nothing when there is no such part. */
+  async readXhtml(part: string, handlers: MarkupHandlers): Promise<void> {
     const entry = this.entries.get(part);
-    if (entry) await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), handlers);
+    if (entry) await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), handlers, XHTML);
   }
 
   /** The relationships of a part by their ids; '' stands for the package. */
