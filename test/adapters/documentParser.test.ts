@@ -50,6 +50,22 @@ describe('PDF', () => {
     ]);
   });
 
+  it('reads what was filled into the fields of a form and typed over a page, but no passwords and notes', async () => {
+    const field = (entries: string): string => `<< /Type /Annot /Subtype /Widget /Rect [150 690 300 710] ${entries} >>`;
+    const annotations = [
+      field('/FT /Tx /T (f1) /TU (Your name) /V (Ada Lovelace)'),
+      field('/FT /Ch /T (f2) /V (Rome)'),
+      field('/FT /Tx /T (f3) /TU (Not filled in)'),
+      field('/FT /Tx /T (f4) /V (secret) /Ff 8192'),
+      field('/FT /Btn /T (f5) /V /Yes /AS /Yes'),
+      '<< /Type /Annot /Subtype /FreeText /Contents (Typed over it) /Rect [50 600 300 620] /DA (/Helv 12 Tf) >>',
+      '<< /Type /Annot /Subtype /Text /Contents (A note) /Rect [50 500 70 520] >>',
+    ];
+    expect(await read('a.pdf', pdfFile([['Form 12']], { annotations }))).toEqual([
+      { page: 1, text: 'Form 12\nTyped over it\nYour name: Ada Lovelace\nRome' },
+    ]);
+  });
+
   it('reads text in a font that is not in the file, by the character maps of its library', async () => {
     expect(await textOf('a.pdf', pdfFile([['<65E5672C8A9E>']]))).toBe('日本語');
   });
