@@ -65,6 +65,17 @@ describe('spreadsheets', () => {
     expect(await textOf('a.xlsx', book)).toBe('Article\nArticle: 4006381333931\nArticle: 1.2E-05');
   });
 
+  it.each<[string, BookType, boolean]>([
+    ['a.xlsx', 'xlsx', false],
+    ['a.xlsx', 'xlsx', true],
+    ['a.xls', 'biff8', false],
+  ])('shows a moment of no special format in the order of the year: %s', async (name, type, date1904) => {
+    const moment = { t: 'n' as const, v: date1904 ? 45418.25 - 1462 : 45418.25, z: 'm/d/yy h:mm' };
+    const sheet = utils.aoa_to_sheet([['Arrival'], [moment]]);
+    const book = { SheetNames: ['S'], Sheets: { S: sheet }, Workbook: { WBProps: { date1904 } } };
+    expect(await textOf(name, bytesOf(book, type))).toBe('Arrival\nArrival: 2024-05-06 06:00');
+  });
+
   it('reads OpenDocument spreadsheets', async () => {
     expect(await textOf('a.ods', file('ods'))).toContain('Item: Tea; Price: 1.5');
   });
