@@ -245,6 +245,18 @@ describe('limits', () => {
     await small.close();
   });
 
+  it('ends a document that unpacks into buffers without end, which the limit of JavaScript memory does not count', async () => {
+    const small = documentParser({ memoryLimitMb: 64, threads: 1 });
+    const bomb = pdfFile([['text']], { blanks: 300_000_000 });
+    expect(bomb.length).toBeLessThan(1_000_000);
+    const [first, second] = await Promise.allSettled([read('a.pdf', bomb, small), read('a.txt', 'text', small)]);
+    expect(first).toMatchObject({
+      reason: { code: 'invalid_file', message: expect.stringContaining('more than 64 MB of memory') },
+    });
+    expect(second).toMatchObject({ value: [{ text: 'text' }] });
+    await small.close();
+  });
+
   it('survives a reader that stops', async () => {
     const workerFile = join(temporary, 'stops.js');
     await writeFile(workerFile, "require('node:worker_threads').parentPort.on('message', () => process.exit(3));");

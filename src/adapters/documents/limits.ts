@@ -1,7 +1,8 @@
 /** What one document may cost. */
 import { DocumentError } from '../../retrieval/ports';
 
-const MEGABYTE = 1024 * 1024;
+/** In bytes. */
+export const MEGABYTE = 1024 * 1024;
 
 /** Largest file that is read at all, in bytes. */
 export const MAX_FILE_BYTES = 512 * MEGABYTE;
