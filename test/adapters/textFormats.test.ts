@@ -164,6 +164,13 @@ describe('XML', () => {
     );
   });
 
+  it.each([
+    ['plain words', 'plain words'],
+    ['before <a>in</a> behind', 'before\na: in\nbehind'],
+  ])('keeps text that stands in no element: %s', async (xml, expected) => {
+    expect(await textOf('a.xml', xml)).toBe(expected);
+  });
+
   it('expands no entity that the document declares', async () => {
     const lines = Array.from({ length: 20 }, (_, i) => `<!ENTITY e${i + 1} "&e${i};&e${i};">`).join('');
     const text = await textOf(

@@ -15,6 +15,7 @@ export interface MarkupHandlers {
   onopentag(name: string, attributes: Record<string, string>): void;
   ontext?(text: string): void;
   onclosetag?(name: string): void;
+  onend?(): void;
 }
 
 /** Throws `DocumentError` `invalid_file` for elements nested too deeply. Entities that a document declares are never expanded. */
@@ -48,5 +49,6 @@ function withDepth(handlers: MarkupHandlers): Partial<Handler> {
       depth -= 1;
       handlers.onclosetag?.(name);
     },
+    onend: () => handlers.onend?.(),
   };
 }

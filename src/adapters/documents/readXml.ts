@@ -60,6 +60,7 @@ function xmlHandlers(output: SectionWriter, writeHtml: (html: string) => void): 
       if (element?.label.includes('(')) output.write(element.label.replace(/:\s*$/, ''));
       if (!open.at(-1)?.hasText) output.break(element?.hasLines ? 2 : 1);
     },
+    onend: flush,
   };
 }
 
