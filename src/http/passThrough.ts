@@ -129,10 +129,11 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
     answer.body.destroy();
     throw errors.answerIsPage();
   }
-  if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined });
+  const tellsUsage = isJson && answer.status < 300;
+  if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined }, tellsUsage);
   const bytes = Buffer.concat(pieces);
   if (isJson) options.maskKeys?.(bytes);
-  if (isJson && answer.status < 300) {
+  if (tellsUsage) {
     const usage = checkedUsage(bytes);
     if (usage) answer.settleUsage(usage);
   }

@@ -18,3 +18,22 @@ export function lastUsage(text: string): TokenUsage | undefined {
     return undefined;
   }
 }
+
+/** Bytes at the end of an answer in which its usage is looked for. */
+const END_BYTES = 4096;
+
+/** Finds the usage of an answer that passes in pieces, of which the last bytes are kept. */
+export class UsageAtEnd {
+  private end: Buffer = Buffer.alloc(0);
+
+  take(piece: Buffer): void {
+    this.end = piece.length >= END_BYTES ? piece.subarray(-END_BYTES) : joined(this.end, piece);
+  }
+
+  /** Undefined where what was taken last does not say. */
+  usage(): TokenUsage | undefined {
+    return lastUsage(this.end.toString('latin1'));
+  }
+}
+
+const joined = (end: Buffer, piece: Buffer): Buffer => Buffer.concat([end, piece]).subarray(-END_BYTES);

@@ -137,6 +137,18 @@ describe('An answer that is not streamed', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it('that is large has its tokens told from its end, however that is cut', async () => {
+    const end = JSON.stringify({ usage: { prompt_tokens: 7, total_tokens: 7 } }).slice(1);
+    const body = Buffer.from(`{"data":"${'x'.repeat(1_500_000)}",${end}`);
+    for (const size of [7, 64 * 1024, body.length]) {
+      const pieces = [body.subarray(0, 1_400_000)];
+      for (let at = 1_400_000; at < body.length; at += size) pieces.push(body.subarray(at, at + size));
+      const { passed, tokens } = answer(Readable.from(pieces, { objectMode: false }), 'application/json');
+      expect((await (await pass(passed)).text()).length).toBe(body.length);
+      expect(tokens).toEqual([7]);
+    }
+  });
+
   it('that is binary begins with its first bytes', async () => {
     const body = new PassThrough();
     body.write('first');
