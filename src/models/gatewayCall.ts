@@ -82,14 +82,14 @@ export class GatewayCall<T> {
       const route = this.next();
       if (!route) {
         const wait = this.waitForNextRound();
-        if (wait === undefined) return this.giveUp();
+        if (wait === undefined) return this.giveUp(this.blocked());
         await this.context.clock.sleep(wait, this.request.signal);
         this.beginRound();
         continue;
       }
       const outcome = await this.attempt(route);
       if ('value' in outcome) return outcome.value;
-      this.last = outcome;
+      if (!this.last?.retry || !lacksModel(outcome)) this.last = outcome;
       this.observer?.attemptFailed(
         route,
         outcome.reason instanceof UpstreamError ? outcome.reason : outcome.reason.status,
@@ -120,6 +120,11 @@ export class GatewayCall<T> {
   private mayRepeat({ isFree, retry, elsewhere }: Failure): boolean {
     if (this.bodyIsUsed || (!this.request.repeatable && !isFree)) return false;
     return elsewhere || retry !== undefined;
+  }
+
+  /** The routes that were not called, and may not be now. */
+  private blocked(): Route[] {
+    return this.routes.filter((route) => !this.tried.has(route));
   }
 
   /** Milliseconds until the first of the routes may be called again; undefined if that is not worth waiting for. */
@@ -240,7 +245,7 @@ export class GatewayCall<T> {
     if (this.request.signal?.aborted) breaker.abandoned(route.id);
     this.request.signal?.throwIfAborted();
     const { status, retry, elsewhere } = reason;
-    const isFree = status === 429;
+    const isFree = neverMade.has(status);
     // What one caller may not do, or did wrong, must not close the service to the others.
     if (status >= 500 && status !== 501) breaker.failed(route.id);
     else breaker.answered(route.id);
@@ -270,10 +275,10 @@ export class GatewayCall<T> {
     return { route, reason: error, retry, elsewhere: kind === 'unavailable' || retry !== undefined, isFree: !reached };
   }
 
-  /** Answers with what the last attempt brought. */
-  private async giveUp(): Promise<T> {
+  /** Answers with what the last attempt brought; where all that were called lack the model, the `blocked` ones may have it. */
+  private async giveUp(blocked: readonly Route[] = []): Promise<T> {
     this.accounts.reservation.settle(0);
-    if (!this.last) throw this.notCalled();
+    if (!this.last || (lacksModel(this.last) && blocked.length > 0)) throw this.notCalled(blocked);
     const { reason, route } = this.last;
     if (reason instanceof UpstreamError) throw reason;
     return this.read(
@@ -286,12 +291,12 @@ export class GatewayCall<T> {
     );
   }
 
-  /** Why no backend could be called at all. */
-  private notCalled(): UpstreamError {
+  /** Why none of the routes could be called. */
+  private notCalled(routes: readonly Route[]): UpstreamError {
     const { breaker } = this.context;
     const { model } = this.request;
-    const open = this.routes.map((route) => breaker.openFor(route.id));
-    const rests = this.routes.flatMap((route) => breaker.restOf(route.id) ?? []);
+    const open = routes.map((route) => breaker.openFor(route.id));
+    const rests = routes.flatMap((route) => breaker.restOf(route.id) ?? []);
     if (open.every((ms) => ms !== undefined)) {
       const retryAfterSeconds = Math.min(...open) / 1000;
       const message = `The model service for '${model}' has failed several times in a row and is left alone for some seconds.`;
@@ -331,6 +336,11 @@ export class GatewayCall<T> {
     };
   }
 }
+
+/** Statuses of refusals that come before anything is made that could be billed. */
+const neverMade = new Set([401, 403, 404, 429]);
+
+const lacksModel = ({ reason }: Failure): boolean => !(reason instanceof UpstreamError) && reason.status === 404;
 
 /** Whether the failure tells of the service, and not of this one call. */
 const isOfService = ({ reason, retry }: Failure): boolean =>
