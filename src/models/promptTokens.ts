@@ -46,7 +46,7 @@ export const PER_MESSAGE = 4;
 export const PER_PROMPT = 3;
 /** An image in high detail takes about this; in low detail `LOW_DETAIL`. */
 export const PER_IMAGE = 1_105;
-const LOW_DETAIL = 85;
+export const LOW_DETAIL = 85;
 /** Tokenizers take quadratic time for long words. */
 const SLICE = 2_000;
 /** Longest stretch of work between two turns of the event loop, in milliseconds. */
