@@ -49,6 +49,7 @@ import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { createFineTuningJobs, type FineTuningJobs } from './models/fineTuningJobs';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import { keysOf } from './models/scrub';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
@@ -312,11 +313,7 @@ async function build(config: Config): Promise<Services> {
       logFault,
     }),
     local: localModels,
-    secrets: [
-      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
-      ...storageSecrets(config),
-      ...vectorIndexSecrets(config),
-    ],
+    secrets: [...keysOf(backends), ...storageSecrets(config), ...vectorIndexSecrets(config)],
     assistantsPorts,
     close: async () =>
       closeAll([

@@ -1,4 +1,5 @@
 /** Ephemeral keys for realtime sessions: minted by the model service, never one that lives long. */
+import { startHost } from '../support/host';
 import { startMediaHosts, styles, UPSTREAM_KEY as KEY, type Hosts, type Style } from '../support/modelHosts';
 import { bodyOf, EPHEMERAL, type ScriptedMedia } from '../support/scriptedMedia';
 
@@ -143,6 +144,16 @@ it.each([
   expect(made).toMatchObject({ status: 502, body: { error: { type: 'server_error' } } });
   expect(JSON.stringify(made)).not.toContain(KEY);
   expect(media.requests).toHaveLength(1);
+});
+
+it('a placeholder in place of a key, as servers without keys are given, is no key that the answer holds', async () => {
+  const host = await startHost({ env: { OPENAI_BASE_URL: media.url, OPENAI_API_KEY: 'none' } });
+  try {
+    const made = await host.openai().beta.realtime.sessions.create({ tool_choice: 'none' });
+    expect(made).toMatchObject({ tool_choice: 'none', client_secret: EPHEMERAL });
+  } finally {
+    await host.stop();
+  }
 });
 
 it.each([
