@@ -226,8 +226,7 @@ export class GatewayCall<T> {
       if (isJudged) return;
       isJudged = true;
       if (body.readableEnded) breaker.completed(route.id);
-      // Undici gives a body that is destroyed before its end an AbortError.
-      else if (body.errored && body.errored.name !== 'AbortError' && !signal?.aborted) breaker.brokeOff(route.id);
+      else if (body.errored && !wasLeft(body.errored) && !signal?.aborted) breaker.brokeOff(route.id);
     });
     try {
       return { value: await this.read(this.answerOf(route, answer.status, this.headersFor(answer.headers), body)) };
@@ -336,6 +335,10 @@ export class GatewayCall<T> {
     };
   }
 }
+
+/** Whether the answer's reader ended it: undici gives a body that is destroyed before its end an AbortError, a pipeline the other. */
+const wasLeft = (error: Error): boolean =>
+  error.name === 'AbortError' || ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE');
 
 /** Statuses of refusals that come before anything is made that could be billed. */
 const neverMade = new Set([401, 403, 404, 429]);

@@ -222,6 +222,18 @@ it('calls a caller that leaves a stream cancelled, and ends the call of the serv
   expect(attributes['error.type']).toBe('cancelled');
 });
 
+it('does not hold it against the service that a reader leaves its answers', async () => {
+  const gateway = await observedGateway();
+  upstream.on(() => reply.stallAfter(2, reply.text('One two three.')));
+  for (let call = 1; call <= 6; call++) {
+    const answer = await gateway.forward(chatCall({ ...ask, stream: true }));
+    expect(answer.status).toBe(200);
+    answer.body.once('data', () => answer.body.destroy());
+    await upstream.until(() => upstream.abandoned === call);
+  }
+  expect(gateway.health()).toEqual({ openai: 'ok' });
+});
+
 it("joins the caller's trace, and lets the service join it", async () => {
   const gateway = await observedGateway();
   const traceId = '0af7651916cd43dd8448eb211c80319c';
