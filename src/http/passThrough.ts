@@ -8,7 +8,7 @@ import type { Connection } from './connection';
 import { passBytes } from './relay';
 import { passEvents } from './relayedEvents';
 import type { TokenUsage } from '../tokenUsage';
-import { lastUsage, usageOf } from './usage';
+import { usageAtEnds, usageOf } from './usage';
 
 /** An answer that has begun. */
 export interface PassedAnswer {
@@ -179,5 +179,5 @@ function checkedUsage(bytes: Buffer): TokenUsage | undefined {
   }
   const ends = `${bytes.subarray(0, 64).toString('latin1').trimStart().charAt(0)}${bytes.subarray(-64).toString('latin1').trimEnd().at(-1)}`;
   if (ends !== '{}' && ends !== '[]') throw broken();
-  return lastUsage(bytes.subarray(-2048).toString('latin1'));
+  return usageAtEnds(bytes);
 }

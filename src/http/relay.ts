@@ -3,7 +3,7 @@ import { finished, type Readable } from 'node:stream';
 import { errors } from '../errors';
 import type { Connection } from './connection';
 import type { PassedAnswer, PassThroughOptions } from './passThrough';
-import { UsageAtEnd } from './usage';
+import { PassedUsage } from './usage';
 
 /** Writes bytes to the reader; nothing once it is gone. */
 export type Emit = (bytes: Uint8Array) => void;
@@ -94,7 +94,7 @@ export function relay(
 /**
  * The answer's bytes, of which `head` were read before. A body that breaks off cuts the caller's connection: its status has gone already.
  *
- * @param tellsUsage Whether the end of the bytes may say how many tokens the answer took.
+ * @param tellsUsage Whether the bytes may say how many tokens the answer took.
  */
 export function passBytes(
   answer: PassedAnswer,
@@ -102,10 +102,10 @@ export function passBytes(
   { connection, onFault, maskKeys }: Pick<PassThroughOptions, 'connection' | 'onFault' | 'maskKeys'>,
   tellsUsage: boolean,
 ): Response {
-  const atEnd = tellsUsage ? new UsageAtEnd() : undefined;
+  const passed = tellsUsage ? new PassedUsage() : undefined;
   const pass = (piece: Buffer, emit: Emit): void => {
     maskKeys?.(piece);
-    atEnd?.take(piece);
+    passed?.take(piece);
     emit(piece);
   };
   const body = relay(
@@ -117,7 +117,7 @@ export function passBytes(
     {
       data: pass,
       end: () => {
-        const usage = atEnd?.usage();
+        const usage = passed?.usage();
         if (usage) answer.settleUsage(usage);
       },
       broken: (error) => {

@@ -137,12 +137,18 @@ describe('An answer that is not streamed', () => {
     expect(faults).toHaveLength(1);
   });
 
-  it('that is large has its tokens told from its end, however that is cut', async () => {
-    const end = JSON.stringify({ usage: { prompt_tokens: 7, total_tokens: 7 } }).slice(1);
-    const body = Buffer.from(`{"data":"${'x'.repeat(1_500_000)}",${end}`);
-    for (const size of [7, 64 * 1024, body.length]) {
-      const pieces = [body.subarray(0, 1_400_000)];
-      for (let at = 1_400_000; at < body.length; at += size) pieces.push(body.subarray(at, at + size));
+  it.each([
+    ['end', 1_500_000],
+    ['beginning', 1_500_000],
+    ['end', 100_000],
+    ['beginning', 100_000],
+  ])('has its tokens told from its %s where it is too large to be parsed, however it is cut', async (place, size) => {
+    const usage = `"usage":${JSON.stringify({ prompt_tokens: 7, total_tokens: 7 })}`;
+    const data = `"data":"${'x'.repeat(size)}"`;
+    const body = Buffer.from(`{${place === 'end' ? `${data},${usage}` : `${usage},${data}`}}`);
+    for (const cut of [61, 64 * 1024, body.length]) {
+      const pieces: Buffer[] = [];
+      for (let at = 0; at < body.length; at += cut) pieces.push(body.subarray(at, at + cut));
       const { passed, tokens } = answer(Readable.from(pieces, { objectMode: false }), 'application/json');
       expect((await (await pass(passed)).text()).length).toBe(body.length);
       expect(tokens).toEqual([7]);
