@@ -79,7 +79,8 @@ class EventHandlers implements RelayHandlers {
     if (!whole) return;
     this.options.maskKeys?.(whole);
     this.keepAlive?.refresh();
-    this.lastPieces = [this.lastPieces[1], whole];
+    // The rest of a line end that was cut tells nothing.
+    if (whole.length > 1) this.lastPieces = [this.lastPieces[1], whole];
     emit(whole);
   }
 

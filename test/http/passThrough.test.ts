@@ -191,9 +191,13 @@ describe('An answer that is not streamed', () => {
 });
 
 describe('A stream of events', () => {
-  it('is the same bytes, however they are cut, and its usage is read from its end', async () => {
-    const text =
-      'data: {"a":1}\n\ndata: {"é":"👋"}\r\n\r\n: note\n\ndata: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+  const mixed =
+    'data: {"a":1}\n\ndata: {"é":"👋"}\r\n\r\n: note\n\ndata: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+  it.each([
+    ['lines that end in LF or CR LF', mixed],
+    ['lines that end in CR LF', mixed.replace(/\r?\n/g, '\r\n')],
+    ['lines that end in CR', mixed.replace(/\r?\n/g, '\r')],
+  ])('of %s is the same bytes, however they are cut, and its usage is read from its end', async (_lines, text) => {
     for (const size of [1, 2, 3, 7, 1000]) {
       const bytes = Buffer.from(text);
       const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
