@@ -272,6 +272,25 @@ it('keeps only the end of a large answer, and finds its tokens there', async () 
   expect(attributes).toMatchObject({ 'gen_ai.response.model': 'embed-1', 'gen_ai.usage.input_tokens': 7 });
 });
 
+const tokens = { input_tokens: 7, output_tokens: 9, total_tokens: 16 };
+it.each([
+  ['images/generations', { type: 'image_generation.completed', b64_json: 'A'.repeat(100_000), usage: tokens }],
+  [
+    'responses',
+    {
+      type: 'response.completed',
+      response: { output: [{ text: '"usage":{} '.repeat(9_000) }], usage: tokens, metadata: { a: 'b' } },
+      sequence_number: 3,
+    },
+  ],
+])('finds the tokens of a stream of %s whose last event is larger than what is kept', async (operation, last) => {
+  const gateway = await observedGateway();
+  upstream.on(() => reply.raw(['data: {"type":"first"}\n\n', `data: ${JSON.stringify(last)}\n\n`]));
+  await textOf(await gateway.forward(chatCall({ ...ask, stream: true }, { operation })));
+  const { attributes } = await exported();
+  expect(attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 7, 'gen_ai.usage.output_tokens': 9 });
+});
+
 it('exports protobuf unless JSON is asked for', async () => {
   const gateway = await observedGateway(undefined, { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
   await textOf(await gateway.forward(chatCall(ask)));
