@@ -33,7 +33,7 @@ const toCaller = new Set([
   'retry-after-ms',
   'x-should-retry',
 ]);
-const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azureml-|ms-azureml-)/;
+const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azure-openai-|azureml-|ms-azureml-)/;
 /** They name the operator's account. */
 const ofOperator = new Set(['openai-organization', 'openai-project']);
 
