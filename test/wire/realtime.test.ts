@@ -66,6 +66,22 @@ describe.each(styles)('By a service of style %s', (service) => {
     expect(media.requests[0]?.path).toBe(name('/v1/realtime/client_secrets', '/openai/v1/realtime/client_secrets'));
   });
 
+  it.each(styles)("the %s SDK makes a key for transcription in today's shape", async (caller) => {
+    const transcription = { model: 'scribe' as 'gpt-4o-transcribe', language: 'en' };
+    const made = await hosts[service][caller]().realtime.clientSecrets.create({
+      expires_after: { anchor: 'created_at', seconds: 60 },
+      session: { type: 'transcription', audio: { input: { transcription, turn_detection: null } } },
+    });
+    expect(made).toMatchObject(EPHEMERAL);
+    const model = name('gpt-4o-transcribe', 'scribe');
+    expect(media.requests.map(bodyOf)).toEqual([
+      {
+        expires_after: { anchor: 'created_at', seconds: 60 },
+        session: { type: 'transcription', audio: { input: { transcription: { model, language: 'en' }, turn_detection: null } } },
+      },
+    ]); // prettier-ignore
+  });
+
   it.each(styles)('the %s SDK makes sessions in the shape that its beta has', async (caller) => {
     const { sessions, transcriptionSessions } = hosts[service][caller]().beta.realtime;
     const made = await sessions.create({ instructions: 'Be brief.' });
