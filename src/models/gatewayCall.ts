@@ -1,11 +1,11 @@
 /** One call through the gateway: its attempts, one after the other, until one is answered for good. */
 import { Readable } from 'node:stream';
-import type { ModelBackend } from '../modelBackends';
+import { nameAt, type ModelBackend } from '../modelBackends';
 import { chooseRoute, type Route } from './backendChoice';
 import type { CallObserver } from './callObserver';
 import type { CircuitBreaker } from './circuitBreaker';
 import type { GatewayAnswer, GatewayBody, GatewayRequest, GatewayTarget } from './gateway';
-import { callerHeaders, upstreamHeaders } from './headers';
+import { callerHeaders, IMAGE_DEPLOYMENT, upstreamHeaders } from './headers';
 import { withModel } from './jsonModel';
 import { misfitStatus, misfitType } from './misfitAnswer';
 import { readRefusal, type RefusedAnswer } from './refusedAnswer';
@@ -196,9 +196,16 @@ export class GatewayCall<T> {
   }
 
   private headersTo(route: Route): Record<string, string> {
-    const { body } = this.request;
+    const { body, headers } = this.request;
     const length = body?.kind === 'stream' ? body.length?.(this.targetOf(route)) : undefined;
-    return length === undefined ? this.headers : { ...this.headers, 'content-length': String(length) };
+    const painter = headers.get(IMAGE_DEPLOYMENT);
+    const name = painter === null ? undefined : nameAt(route.backend, painter);
+    if (length === undefined && name === undefined) return this.headers;
+    return {
+      ...this.headers,
+      ...(length !== undefined && { 'content-length': String(length) }),
+      ...(name !== undefined && { [IMAGE_DEPLOYMENT]: name }),
+    };
   }
 
   private async *pieces(body: GatewayBody & { kind: 'stream' }, target: GatewayTarget): AsyncIterable<Uint8Array> {

@@ -230,6 +230,20 @@ describe('what passes', () => {
       for (const name of ['cookie', 'x-forwarded-for', 'x-ms-client-principal']) expect(one).not.toHaveProperty(name);
   });
 
+  it("names the deployment for the pictures of a response as the service does, and none that is not the service's", async () => {
+    const header = 'x-ms-oai-image-generation-deployment';
+    const deployments = new Map([
+      ['gpt-4o', 'up'],
+      ['painter', 'gpt-image-1'],
+    ]);
+    const gateway = over([azureBackend(second, { deployments })]);
+    for (const named of ['painter', 'of-somebody-else']) {
+      const headers = new Headers({ 'content-type': 'application/json', [header]: named });
+      await textOf(await gateway.forward(chatCall(hello, { headers })));
+    }
+    expect(second.requests.map(({ headers }) => headers[header])).toEqual(['gpt-image-1', undefined]);
+  });
+
   it('of an error is status and JSON body, without keys', async () => {
     const body = {
       error: { message: `Bad ${KEY} and sk-proj-1234567890`, param: 'messages', code: 'invalid_value', extra: [1] },
