@@ -211,6 +211,14 @@ describe('A stream of events', () => {
     }
   });
 
+  it('has its usage read although smaller events and comments follow it', async () => {
+    const filtered = 'data: {"choices":[],"content_filter_results":{}}\n\n';
+    const pieces = ['data: {"usage":{"total_tokens":9}}\n\n', filtered, ': note\n\n', filtered, 'data: [DONE]\n\n'];
+    const { passed, tokens } = answer(Readable.from(pieces.map((piece) => Buffer.from(piece))), events);
+    expect(await (await pass(passed, { streamed: true })).text()).toBe(pieces.join(''));
+    expect(tokens).toEqual([9]);
+  });
+
   it.each([
     ['breaks off', socketError, 'upstream_error'],
     ['falls silent', silence, 'upstream_timeout'],
@@ -259,6 +267,12 @@ describe('A stream of events', () => {
       expect(faults).toEqual([]);
     },
   );
+
+  it('may tell its usage in a last event without an empty line', async () => {
+    const { passed, tokens } = answer(Readable.from([Buffer.from('data: {"usage":{"total_tokens":9}}')]), events);
+    await (await pass(passed)).text();
+    expect(tokens).toEqual([9]);
+  });
 
   it('hands an event on in parts once it is larger than a megabyte', async () => {
     const image = `data: {"b64_json":"${'A'.repeat(1_500_000)}"}\n\n`;
@@ -355,6 +369,18 @@ describe('The caller', () => {
       expect(faults).toEqual([]);
     },
   );
+
+  it('that leaves once it has read the last event leaves its usage behind', async () => {
+    const { value, leave } = connection();
+    const body = new PassThrough();
+    body.write('data: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n');
+    const { passed, tokens } = answer(body, events);
+    const reader = (await pass(passed, { connection: value, streamed: true })).body?.getReader();
+    await reader?.read();
+    leave();
+    await reader?.read();
+    expect(tokens).toEqual([9]);
+  });
 
   it('that reads slowly holds back the model service', async () => {
     const { value, state } = connection();
