@@ -8,7 +8,7 @@ import type { Change } from '../storage/ports';
 import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
-import { withImageData } from './messageImages';
+import { imagesOf } from './messageImages';
 import { MessageWriter, removalOf, type MessageSources } from './messageWriter';
 import type { AssistantsPorts } from './ports';
 import { ended, type Ending } from './runStatus';
@@ -69,8 +69,9 @@ export class RunWork {
     await this.sink('thread.run.in_progress', driven.run);
     if (driven.run.tools.some(({ type }) => type === 'code_interpreter')) ports.codeInterpreter?.prepare?.();
     await awaitThreadStore(ports, driven.reference, driven.run, driven.signal);
-    this.history = await readHistory(ports.records, driven.partition, driven.run);
-    this.prompt = (await withImageData(ports.files, driven.reference.scope, this.history)).map(chatMessageOf);
+    const withImages = imagesOf(ports.files, driven.reference.scope);
+    this.history = await readHistory(ports.records, driven.partition, driven.run, withImages);
+    this.prompt = this.history.map(chatMessageOf);
     const interrupted = this.steps.at(-1);
     if (interrupted?.step.status === 'in_progress' && interrupted.step.type === 'tool_calls') {
       this.steps.pop();
