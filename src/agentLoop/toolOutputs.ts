@@ -40,10 +40,22 @@ export function codeOutput({
 /** How the model links a file that code wrote. */
 const linkOf = (path: string): string => `sandbox:${path}`;
 
-/** Adds the links of the files, as they are and as URLs have them; the newest file of a path counts. */
+/** Adds the links of the files, as they are and as URLs have them; the newest file of a path counts, and its own name before the encoded one of another. */
 export function addLinks(links: Map<string, string>, files: WrittenFile[]): void {
   for (const { path, fileId } of files) {
-    links.set(linkOf(path), fileId);
-    links.set(encodeURI(linkOf(path)), fileId);
+    const link = linkOf(path);
+    const older = links.get(link);
+    links.set(link, fileId);
+    for (const form of encodedForms(path)) {
+      const known = links.get(form);
+      if (known === undefined || known === older) links.set(form, fileId);
+    }
   }
 }
+
+/** Models encode as much of a path as they think that a link needs. */
+const encodedForms = (path: string): string[] => [
+  linkOf(path).replaceAll(' ', '%20'),
+  encodeURI(linkOf(path)),
+  linkOf(path.split('/').map(encodeURIComponent).join('/')),
+];
