@@ -193,7 +193,7 @@ export class RunWork {
         continue;
       }
       const writer = this.writer ?? (await this.beginMessage());
-      await writer.append(event.text);
+      await (event.type === 'refusal' ? writer.refuse(event.text) : writer.append(event.text));
       if (writer.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
     }
     throw new ModelError('unavailable', 'The model ended its answer without saying why.');
