@@ -59,3 +59,22 @@ const encodedForms = (path: string): string[] => [
   encodeURI(linkOf(path)),
   linkOf(path.split('/').map(encodeURIComponent).join('/')),
 ];
+
+/** The path that a link names, or that a file without one has: of the link's forms the one that ends in the file's name. */
+export function linkedPath(link: string | undefined, filename: string): string {
+  if (link === undefined) return `/mnt/data/${filename}`;
+  const path = link.slice(linkOf('').length);
+  const isNamed = (form: string): boolean => form.endsWith(`/${filename}`);
+  const whole = decoded(path);
+  return !isNamed(path) && isNamed(whole) ? whole : path;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    // A percent sign of the name itself.
+    if (error instanceof URIError) return path;
+    throw error;
+  }
+}

@@ -234,7 +234,7 @@ export class RunWork {
       this.begun = undefined;
       tools.wasStored();
     }
-    await tools.execute(serverTools(this.ports, this.driven));
+    await tools.execute(serverTools(this.ports, this.driven, this.history, this.steps));
     const calls = tools.functionCalls;
     const required_action: RunObject['required_action'] = {
       type: 'submit_tool_outputs',

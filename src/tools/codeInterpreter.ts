@@ -28,7 +28,7 @@ export function codeInterpreterTool(
   sandbox: Sandbox,
   limits = codeInterpreterLimits,
 ): CodeInterpreterTool {
-  /** The files to read, those of the container first, with a note of each that is left out. */
+  /** The files to read, those of callers before what code wrote, with a note of each that is left out. */
   async function inputFiles(
     scope: Scope,
     ids: string[],
@@ -48,13 +48,11 @@ export function codeInterpreterTool(
       const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
       notes.push(`[File ${name} is left out: the sandbox takes at most ${most}.]`);
     };
-    for (const file of placed) {
-      const { id, isWritten, open } = file;
-      const name = file.path.slice(DATA_FOLDER.length);
+    for (const file of placed.filter(({ isWritten }) => !isWritten)) {
+      const name = nameIn(file);
       taken.add(name);
-      if (fits(file)) input.push({ id, name, open, ...(isWritten && { onlyAtStart: true }) });
-      // What code wrote is there as long as its session lives.
-      else if (!isWritten) leaveOut(name);
+      if (fits(file)) input.push({ id: file.id, name, open: file.open });
+      else leaveOut(name);
     }
     for (const id of new Set(ids)) {
       const file = found.get(id);
@@ -64,6 +62,12 @@ export function codeInterpreterTool(
         const name = distinctName(plainName(file.filename), taken);
         input.push({ id, name, open: async () => (await files.content(scope, id)).content });
       }
+    }
+    // What code wrote is there as long as its session lives, so that nothing need be said of what has no room. Callers' files keep their names.
+    for (const file of placed.filter(({ isWritten }) => isWritten)) {
+      const name = nameIn(file);
+      if (!taken.has(name) && fits(file)) input.push({ id: file.id, name, open: file.open, onlyAtStart: true });
+      taken.add(name);
     }
     return { input, notes };
   }
@@ -127,6 +131,9 @@ export function codeInterpreterTool(
 
 /** Name of the session in the sandbox, which all tenants share. */
 const nameOf = ({ tenant, project }: Scope, session: string): string => JSON.stringify([tenant, project, session]);
+
+/** The path below the data folder. */
+const nameIn = ({ path }: PlacedFile): string => path.slice(DATA_FOLDER.length);
 
 /** The last segment of a path, without what a file name cannot hold. */
 function plainName(path: string): string {

@@ -92,6 +92,25 @@ write("empty.png", b"")`);
     const code = '[open(name).read() for name in ("same.csv", "same-2.csv", "same")]';
     expect((await run(code, [...ids, ids[0] ?? ''], 'thread_1')).logs).toBe("['one', 'two', 'three']\n");
   });
+
+  it('puts what earlier code wrote into a session that begins anew, and never under the name of a file that callers gave', async () => {
+    const given = await upload('given.csv', 'given');
+    const [own, same] = [await upload('own.csv', 'own'), await upload('given.csv', 'written')];
+    const written = [
+      ['/mnt/data/out/own.csv', own],
+      ['/mnt/data/given.csv', same],
+    ].map(([path = '', id = '']) => ({
+      id,
+      path,
+      bytes: 7,
+      isWritten: true,
+      open: async () => (await test.retrieval.files.content(scope, id)).content,
+    }));
+    const code = '[open("/mnt/data/" + name).read() for name in ("given.csv", "out/own.csv")]';
+    const placed = { files: written, removed: [] };
+    const { logs, files } = await tool.run({ scope, session: 'thread_anew', code, fileIds: [given], placed });
+    expect([logs, files]).toEqual(["['given', 'own']\n", []]);
+  });
 });
 
 describe('over any sandbox', () => {
