@@ -66,8 +66,9 @@ export function codeInterpreterTool(
     // What code wrote is there as long as its session lives, so that nothing need be said of what has no room. Callers' files keep their names.
     for (const file of placed.filter(({ isWritten }) => isWritten)) {
       const name = nameIn(file);
-      if (!taken.has(name) && fits(file)) input.push({ id: file.id, name, open: file.open, onlyAtStart: true });
+      if (standsInWay(name, taken) || !fits(file)) continue;
       taken.add(name);
+      input.push({ id: file.id, name, open: file.open, onlyAtStart: true });
     }
     return { input, notes };
   }
@@ -134,6 +135,10 @@ const nameOf = ({ tenant, project }: Scope, session: string): string => JSON.str
 
 /** The path below the data folder. */
 const nameIn = ({ path }: PlacedFile): string => path.slice(DATA_FOLDER.length);
+
+/** Whether a file of that name cannot be there beside the others: one has the name, or one is a folder of the other. */
+const standsInWay = (name: string, others: Set<string>): boolean =>
+  others.has(name) || [...others].some((other) => other.startsWith(`${name}/`) || name.startsWith(`${other}/`));
 
 /** The last segment of a path, without what a file name cannot hold. */
 function plainName(path: string): string {

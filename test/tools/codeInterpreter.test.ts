@@ -93,12 +93,15 @@ write("empty.png", b"")`);
     expect((await run(code, [...ids, ids[0] ?? ''], 'thread_1')).logs).toBe("['one', 'two', 'three']\n");
   });
 
-  it('puts what earlier code wrote into a session that begins anew, and never under the name of a file that callers gave', async () => {
+  it('puts what earlier code wrote into a session that begins anew, and nothing where another file stands', async () => {
     const given = await upload('given.csv', 'given');
     const [own, same] = [await upload('own.csv', 'own'), await upload('given.csv', 'written')];
     const written = [
       ['/mnt/data/out/own.csv', own],
       ['/mnt/data/given.csv', same],
+      // Folders then, or now, of what are files.
+      ['/mnt/data/given.csv/part', same],
+      ['/mnt/data/out', same],
     ].map(([path = '', id = '']) => ({
       id,
       path,
