@@ -56,7 +56,8 @@ export async function writtenFiles(
       if (!opened) throw errors.noFile(id);
       return opened.content;
     };
-    if (!placed.has(path)) placed.set(path, { id, path, bytes: known.bytes, isWritten: true, open });
+    const { bytes, created_at } = known;
+    if (!placed.has(path)) placed.set(path, { id, path, bytes, created_at, isWritten: true, open });
   }
   return { files: [...placed.values()], removed: [] };
 }

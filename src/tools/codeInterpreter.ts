@@ -38,6 +38,8 @@ export function codeInterpreterTool(
     const input: SandboxFile[] = [];
     const notes: string[] = [];
     const taken = new Set<string>();
+    /** When callers' files came, in Unix seconds, by name. */
+    const came = new Map<string, number>();
     let bytes = 0;
     const fits = (file: { bytes: number }): boolean => {
       if (input.length >= limits.inputFiles || bytes + file.bytes > limits.inputBytes) return false;
@@ -60,13 +62,16 @@ export function codeInterpreterTool(
       else if (!fits(file)) leaveOut(file.filename);
       else {
         const name = distinctName(plainName(file.filename), taken);
+        came.set(name, file.created_at);
         input.push({ id, name, open: async () => (await files.content(scope, id)).content });
       }
     }
-    // What code wrote is there as long as its session lives, so that nothing need be said of what has no room. Callers' files keep their names.
+    // What code wrote is there as long as its session lives, so that nothing need be said of what has no room. Callers' files keep their names; what code made of one comes after it.
     for (const file of placed.filter(({ isWritten }) => isWritten)) {
       const name = nameIn(file);
-      if (standsInWay(name, taken) || !fits(file)) continue;
+      const isChanged = (file.created_at ?? -Infinity) >= (came.get(name) ?? Infinity);
+      if ((!isChanged && standsInWay(name, taken)) || !fits(file)) continue;
+      came.delete(name);
       taken.add(name);
       input.push({ id: file.id, name, open: file.open, onlyAtStart: true });
     }
