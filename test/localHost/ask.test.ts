@@ -130,7 +130,9 @@ describe('npm run ask', () => {
       const env = { PORT: '9', DATA_DIR: dataDir, RUN_EXPIRES_SECONDS: 'soon' };
       const { code, stderr } = await ask(['--files', folder, 'Why?'], env);
       expect(code).toBe(1);
-      expect(stderr).toContain('The host did not start: RUN_EXPIRES_SECONDS: must be a whole number of seconds.\n');
+      expect(stderr).toContain(
+        'The host did not start: RUN_EXPIRES_SECONDS: must be a whole number of seconds from 1 to 86400.\n',
+      );
     },
     LIMIT_MS,
   );
