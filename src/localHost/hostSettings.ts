@@ -106,6 +106,11 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Made by another user of the machine, mostly. */
+function refuseKey(file: string, { message }: Error): never {
+  throw new ConfigError('API_KEYS', `is not set, and the file ${file} cannot be read (${message}).`);
+}
+
 /**
  * When API_KEYS is not set, sets it to a key for the tenant `local` that is made once and kept in `dataDir/api-key`, readable by its owner
  * only. The key, or undefined if API_KEYS was set. Throws {@link ConfigError} if the file does not hold a key.
@@ -122,7 +127,10 @@ export async function ensureApiKey(dataDir: string, env: NodeJS.ProcessEnv): Pro
       throw new ConfigError('DATA_DIR', `cannot be written: ${error.message}`);
     },
   );
-  const key = (isNew ? made : await readFile(file, 'utf8')).trim();
+  const kept = isNew
+    ? made
+    : await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuseKey(file, error));
+  const key = kept.trim();
   if (!/^[\w-]{16,}$/.test(key))
     throw new ConfigError(
       'API_KEYS',

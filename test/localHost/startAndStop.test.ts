@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
@@ -30,6 +30,13 @@ describe('start and stop of the local host', () => {
     expect((await stat(join(dataDir, 'api-key'))).mode & 0o777).toBe(0o600);
     const second = await start('stream');
     expect(second.output).toContain(key);
+  });
+
+  it('says in one line which file does not let it read the key', async () => {
+    await mkdir(join(dataDir, 'api-key'));
+    const host = await start('stream');
+    expect(await host.exitCode()).toBe(1);
+    expect(host.output).toMatch(/^API_KEYS: is not set, and the file .*api-key cannot be read \(EISDIR.*\)\.\n$/);
   });
 
   it('never prints a key that was set', async () => {
