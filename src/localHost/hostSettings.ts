@@ -33,8 +33,14 @@ export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
     dataDir: env.DATA_DIR?.trim() || '.data',
     tls: tlsFiles(env),
     allowedOrigins: readAllowedOrigins(env),
-    quiet: env.LOCAL_HOST_QUIET === '1',
+    quiet: isQuiet(env.LOCAL_HOST_QUIET?.trim() || '0'),
   };
+}
+
+function isQuiet(value: string): boolean {
+  if (value !== '0' && value !== '1')
+    throw new ConfigError('LOCAL_HOST_QUIET', 'must be 1 (no line per request) or 0.');
+  return value === '1';
 }
 
 function tlsFiles(env: NodeJS.ProcessEnv): TlsFiles | undefined {

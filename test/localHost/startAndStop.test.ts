@@ -49,6 +49,7 @@ describe('start and stop of the local host', () => {
     [{ PORT: 'x' }, 'PORT: must be a port number, or 0 for any free port.\n'],
     [{ RUN_EXPIRES_SECONDS: 'soon' }, 'RUN_EXPIRES_SECONDS: must be a whole number of seconds from 1 to 86400.\n'],
     [{ TLS_CERT_FILE: 'a.pem' }, 'TLS_KEY_FILE: TLS needs both files, the certificate and its key.\n'],
+    [{ LOCAL_HOST_QUIET: 'true' }, 'LOCAL_HOST_QUIET: must be 1 (no line per request) or 0.\n'],
     [{ API_KEYS: 'nonsense' }, /^API_KEYS: .*\n$/],
   ])('refuses the settings %j with one line and exit code 1', async (env, line) => {
     const host = await start('stream', env as Record<string, string>);
