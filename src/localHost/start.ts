@@ -71,10 +71,14 @@ function startLines(url: string, key: string | undefined, config: Config): strin
     services
       ? `Models           ${services}; embeddings: ${embeddings}`
       : 'Models           those named above; local-extractive answers with sentences of your documents',
-    `State            ${config.dataDir}`,
+    `State            ${stateOf(config)}`,
     '',
   ];
 }
+
+/** The histories of orchestrations stay on this machine. */
+const stateOf = ({ storage, dataDir }: Config): string =>
+  storage.kind === 'azure' ? `the storage account ${storage.account.name}; orchestrations: ${dataDir}` : dataDir;
 
 function stopOnSignals(host: LocalHost): void {
   const stop = () => {
