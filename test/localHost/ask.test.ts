@@ -198,6 +198,9 @@ describe('npm run ask', () => {
         const wrongKey = await ask(['--files', folder, '--host-url', host.url, '--api-key', 'wrong', 'Why?'], env);
         expect(wrongKey.code).toBe(1);
         expect(wrongKey.stderr).toMatch(/does not accept the key/);
+        const wrongAddress = await ask(['--files', folder, '--host-url', `${host.url}/elsewhere`, 'Why?'], env);
+        expect(wrongAddress.code).toBe(1);
+        expect(wrongAddress.stderr).toMatch(/serves nothing at that address.*http:\/\/127\.0\.0\.1:7071/);
         expect(await objectsOn(host.openai())).toEqual([0, 0, 0]);
       },
       LIMIT_MS,
