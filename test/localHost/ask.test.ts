@@ -190,7 +190,7 @@ describe('npm run ask', () => {
     );
 
     it(
-      'ends with 1 and the service’s words for a model that nothing serves, and a wrong key',
+      'ends with 1 and the service’s words for a model that nothing serves, a wrong key and a wrong address',
       async () => {
         const wrongModel = await ask(['--files', folder, '--model', 'nobody', 'Why?'], env);
         expect(wrongModel.code).toBe(1);
