@@ -162,8 +162,9 @@ export async function modelBackends(): Promise<FoundBackends> {
   found ??= findModelServer(localModelServers).then((server) => {
     if (!server) return { backends };
     const single = { OPENAI_BASE_URL: server.baseUrl, AZURE_OPENAI_API_VERSION: '' };
+    const named = { address: 'LOCAL_MODEL_SERVERS', key: 'OPENAI_API_KEY, with the address in OPENAI_BASE_URL' };
     return {
-      backends: readModelBackends(undefined, single, {}).backends,
+      backends: readModelBackends(undefined, single, {}).backends.map((backend) => ({ ...backend, settings: named })),
       server: `${server.name} at ${server.baseUrl}`,
     };
   });

@@ -247,7 +247,7 @@ export class GatewayCall<T> {
 
   private async refused(route: Route, answer: UpstreamAnswer): Promise<Failure> {
     const { breaker, clock, scrub } = this.context;
-    const reason = await readRefusal(answer, scrub, clock.now());
+    const reason = await readRefusal(answer, scrub, clock.now(), route.backend);
     if (this.request.signal?.aborted) breaker.abandoned(route.id);
     this.request.signal?.throwIfAborted();
     const { status, retry, elsewhere } = reason;

@@ -319,6 +319,20 @@ describe('what passes', () => {
   });
 });
 
+it.each([
+  ['openai', '404 page not found', '404 page not found. Check OPENAI_BASE_URL: of most services it ends in /v1.'],
+  ['openai', '', 'The model service answered with status 404. Check OPENAI_BASE_URL: of most services it ends in /v1.'],
+  ['azure', '<html>', /status 404\. Check AZURE_OPENAI_ENDPOINT: it is the address of the resource alone\.$/],
+] as const)('a 404 of %s that is no error of a model service (%j) says where to look', async (kind, body, message) => {
+  first.enqueue(reply.raw(body, { status: 404, headers: { 'content-type': 'text/plain' } }));
+  const backend = kind === 'azure' ? azureBackend(first) : openAiBackend(first);
+  const answer = await over([backend]).forward(chatCall(hello));
+  const { error } = JSON.parse(await textOf(answer));
+  expect(answer.status).toBe(404);
+  if (typeof message === 'string') expect(error.message).toBe(message);
+  else expect(error.message).toMatch(message);
+});
+
 describe('an answer whose type no answer has', () => {
   let type: string;
   let server: Awaited<ReturnType<typeof startServer>>;
