@@ -123,16 +123,22 @@ class AzureRecords implements Records {
     if (!fits(partitionKey)) return;
     await this.#tracked(async () => {
       await this.#ready();
-      for (;;) {
-        const filter = odata`PartitionKey eq ${partitionKey}`;
-        const rows = await takeRows(this.table, filter, MAX_OPERATIONS, ['PartitionKey', 'RowKey']);
-        if (rows.length === 0) break;
-        await this.#send(rows.map((row) => ({ do: 'delete', row }))).catch((error: unknown) => {
+      const filter = odata`PartitionKey eq ${partitionKey}`;
+      for (let areBlobsGone = false; ;) {
+        const rows = await takeRows(this.table, filter, MAX_OPERATIONS + 1, ['PartitionKey', 'RowKey']);
+        if (rows.length === 0 && areBlobsGone) return;
+        // Before the last rows: without any nobody would find the partition again, to remove blobs that were left.
+        if (rows.length <= MAX_OPERATIONS) {
+          await this.values.discardPartition(partitionKey);
+          areBlobsGone = true;
+        }
+        if (rows.length === 0) return;
+        const deletes = rows.slice(0, MAX_OPERATIONS).map((row): Operation => ({ do: 'delete', row }));
+        await this.#send(deletes).catch((error: unknown) => {
           // Someone else deletes as well: what is left is asked for again.
           if (!(error instanceof BatchRefusedError && error.isGone)) throw error;
         });
       }
-      await this.values.discardPartition(partitionKey);
     });
   }
 

@@ -216,6 +216,25 @@ describe('the blobs of large values', () => {
     expect((await records.get({ ...key('a'), partition: 'p2' }))?.value).toBe(large(2));
   });
 
+  it('are found again by whoever names partitions, where their removal broke off', async () => {
+    const blobProxy = await startStorageProxy(new URL(azurite.account.blobUrl).origin);
+    try {
+      const table = new URL(azurite.account.tableUrl).origin;
+      const account = accountOf(connectionStringTo({ blob: blobProxy.url, table }));
+      const failing = await azureRecords({ account, prefix, logFault: () => undefined });
+      await failing.write('t/p', [create('a', large(1)), create('b')]);
+      blobProxy.onRequest = ({ method, path }) =>
+        method === 'DELETE' || path.includes('comp=list') ? { status: 403, body: '' } : undefined;
+      await expect(failing.deletePartition('t/p')).rejects.toThrow();
+      blobProxy.onRequest = undefined;
+      expect(await names()).toHaveLength(1);
+      for (const partition of await failing.partitions('t/', { limit: 10 })) await failing.deletePartition(partition);
+      expect(await names()).toEqual([]);
+    } finally {
+      await blobProxy.close();
+    }
+  });
+
   it('are never missed by a reader while they are replaced', async () => {
     await records.write('p', [create('a', large(0))]);
     let written = 0;
