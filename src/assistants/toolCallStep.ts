@@ -1,5 +1,5 @@
 /** A tool_calls step: the calls as the model makes them, the server's tools, and what the caller must do. */
-import type { ToolCall, Usage } from '../models/ports';
+import type { FunctionCall, Usage } from '../models/ports';
 import { newId } from '../storage/keys';
 import type { Change } from '../storage/ports';
 import type { CodeOutput, RunObject, RunStepObject, StepToolCall } from '../wire/threads';
@@ -124,7 +124,7 @@ export class ToolCallStep {
   }
 
   /** Function calls, which the caller must answer. */
-  get functionCalls(): ToolCall[] {
+  get functionCalls(): FunctionCall[] {
     return this.calls
       .filter(({ type }) => type === 'function')
       .map(({ id, name, arguments: given }) => ({ id, type: 'function', function: { name, arguments: given } }));

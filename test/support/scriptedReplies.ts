@@ -14,12 +14,16 @@ export interface UpstreamBody {
   [field: string]: unknown;
 }
 
-export interface ScriptedToolCall {
-  name: string;
-  /** Objects are sent as JSON. */
-  arguments: unknown;
-  id?: string;
-}
+export type ScriptedToolCall = { name: string; id?: string } & (
+  | {
+      /** Objects are sent as JSON. */
+      arguments: unknown;
+    }
+  | {
+      /** Of a custom tool. */
+      input: string;
+    }
+);
 
 /** A chat completion in its parts. */
 export interface ScriptedAnswer {

@@ -124,13 +124,17 @@ it.each([false, true])('exports messages where content capture is switched on (s
 
 it('exports tool calls of a stream whole', async () => {
   const gateway = await observedGateway(undefined, { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' });
-  upstream.enqueue(reply.toolCalls([{ id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }]));
+  const custom = { id: 'call_2', name: 'apply_patch', input: '*** Begin Patch' };
+  upstream.enqueue(reply.toolCalls([{ id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }, custom]));
   await textOf(await gateway.forward(chatCall({ ...ask, stream: true })));
   const { attributes } = await exported();
   expect(JSON.parse(String(attributes['gen_ai.output.messages']))).toEqual([
     {
       role: 'assistant',
-      parts: [{ type: 'tool_call', id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }],
+      parts: [
+        { type: 'tool_call', id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' },
+        { type: 'tool_call', id: 'call_2', name: 'apply_patch', arguments: '*** Begin Patch' },
+      ],
       finish_reason: 'tool_calls',
     },
   ]);

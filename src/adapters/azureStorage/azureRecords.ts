@@ -15,8 +15,9 @@
 import { odata, type TableClient } from '@azure/data-tables';
 import {
   UnknownCursorError,
+  type ListRequest,
   type NamesRequest,
-  type PageRequest,
+  type Place,
   type RecordKey,
   type RecordPage,
   type Records,
@@ -27,7 +28,7 @@ import type { StorageAccount } from '../../storageAccount';
 import { batchSender, BatchRefusedError, MAX_OPERATIONS, type Operation } from './batches';
 import { onFirstUse, storageClients } from './clients';
 import { DueRows } from './dueRows';
-import { escaped, fits, listKeys, readPosition, type ListKeys } from './keys';
+import { escaped, fits, listKeys, positionOf, readPosition, type ListKeys } from './keys';
 import { LargeValues } from './largeValues';
 import { readLists, readPartitions } from './names';
 import { RecordRows, etagOf } from './recordRows';
@@ -84,12 +85,12 @@ class AzureRecords implements Records {
     });
   }
 
-  async list<T>(partition: string, list: string, page: PageRequest): Promise<RecordPage<T>> {
+  async list<T>(partition: string, list: string, page: ListRequest): Promise<RecordPage<T>> {
     await this.#ready();
     const { order, limit, after, before } = page;
     const partitionKey = escaped(partition);
     const keys = listKeys(list);
-    const [from, to] = await Promise.all([after, before].map(async (id) => this.#cursor(partitionKey, list, id)));
+    const [from, to] = await Promise.all([after, before].map(async (one) => this.#cursor(partitionKey, list, one)));
     const range = order === 'asc' ? { above: from, below: to } : { above: to, below: from };
     // With `before` alone the page is the one nearest to it.
     const fromEnd = (order === 'desc') !== (before !== undefined && after === undefined);
@@ -187,8 +188,9 @@ class AzureRecords implements Records {
     return { ...readPosition(keys.positionOf(row.rowKey)), etag: etagOf(row), value };
   }
 
-  async #cursor(partitionKey: string, list: string, id: string | undefined): Promise<string | undefined> {
+  async #cursor(partitionKey: string, list: string, id: string | Place | undefined): Promise<string | undefined> {
     if (id === undefined) return undefined;
+    if (typeof id !== 'string') return positionOf(id.order, id.id);
     const position = await this.#rows.position(partitionKey, list, id);
     if (position === undefined) throw new UnknownCursorError(id);
     return position;
