@@ -47,11 +47,13 @@ export interface AzureRecordsOptions {
   prefix: string;
   /** Told what went wrong after a write was done: a due record that stays is looked at in vain. */
   logFault: (message: string, error: unknown) => void;
+  /** Until one sending of a request counts as lost; 35,000. */
+  timeoutMs?: number;
 }
 
 /** Records in the account's table, which is made on first use. Nothing is sent before. */
-export async function azureRecords({ account, prefix, logFault }: AzureRecordsOptions): Promise<Records> {
-  const clients = await storageClients(account);
+export async function azureRecords({ account, prefix, logFault, timeoutMs }: AzureRecordsOptions): Promise<Records> {
+  const clients = await storageClients(account, timeoutMs);
   const table = clients.table(`${prefix}records`);
   const values = new LargeValues(clients.blobs.getContainerClient(`${prefix}records`));
   return new AzureRecords(table, values, logFault);

@@ -100,6 +100,40 @@ describe('a write whose answer was lost', () => {
   });
 });
 
+describe('a service that does not answer, as over a connection that was dropped on its way,', () => {
+  const open = async () => {
+    const blob = new URL(azurite.account.blobUrl).origin;
+    const account = accountOf(connectionStringTo({ blob, table: proxy.url }));
+    return azureRecords({ account, prefix, logFault: () => undefined, timeoutMs: 500 });
+  };
+  /** Keeps the next answers back. */
+  const keepBack = (count: number) => {
+    proxy.onAnswer = async () => {
+      if (count-- > 0) await new Promise(() => undefined);
+      return undefined;
+    };
+  };
+
+  it('is asked again, and a write is done once', async () => {
+    const waiting = await open();
+    const [etag] = await waiting.write('p', [create('a', 1)]);
+    keepBack(1);
+    expect(await waiting.get(key('a'))).toMatchObject({ value: 1 });
+    keepBack(1);
+    await waiting.write('p', [{ op: 'replace', list: 'things', id: 'a', value: 2, ifMatch: etag }, create('b', 2)]);
+    expect(await others.get(key('a'))).toMatchObject({ value: 2 });
+  });
+
+  it('is given up after three times', async () => {
+    const waiting = await open();
+    await waiting.write('p', [create('a', 1)]);
+    proxy.exchanges.length = 0;
+    keepBack(Infinity);
+    await expect(waiting.get(key('a'))).rejects.toThrow();
+    expect(proxy.exchanges).toHaveLength(3);
+  });
+});
+
 describe('a service that is busy', () => {
   it('is asked again, whether it says so by its status or inside the answer of a batch', async () => {
     await records.write('p', [create('a', 1)]);
