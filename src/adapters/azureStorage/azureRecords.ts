@@ -47,11 +47,13 @@ export interface AzureRecordsOptions {
   prefix: string;
   /** Told what went wrong after a write was done: a due record that stays is looked at in vain. */
   logFault: (message: string, error: unknown) => void;
+  /** Until one sending of a request counts as lost; 35,000. */
+  timeoutMs?: number;
 }
 
 /** Records in the account's table, which is made on first use. Nothing is sent before. */
-export async function azureRecords({ account, prefix, logFault }: AzureRecordsOptions): Promise<Records> {
-  const clients = await storageClients(account);
+export async function azureRecords({ account, prefix, logFault, timeoutMs }: AzureRecordsOptions): Promise<Records> {
+  const clients = await storageClients(account, timeoutMs);
   const table = clients.table(`${prefix}records`);
   const values = new LargeValues(clients.blobs.getContainerClient(`${prefix}records`));
   return new AzureRecords(table, values, logFault);
@@ -124,16 +126,22 @@ class AzureRecords implements Records {
     if (!fits(partitionKey)) return;
     await this.#tracked(async () => {
       await this.#ready();
-      for (;;) {
-        const filter = odata`PartitionKey eq ${partitionKey}`;
-        const rows = await takeRows(this.table, filter, MAX_OPERATIONS, ['PartitionKey', 'RowKey']);
-        if (rows.length === 0) break;
-        await this.#send(rows.map((row) => ({ do: 'delete', row }))).catch((error: unknown) => {
+      const filter = odata`PartitionKey eq ${partitionKey}`;
+      for (let areBlobsGone = false; ;) {
+        const rows = await takeRows(this.table, filter, MAX_OPERATIONS + 1, ['PartitionKey', 'RowKey']);
+        if (rows.length === 0 && areBlobsGone) return;
+        // Before the last rows: without any nobody would find the partition again, to remove blobs that were left.
+        if (rows.length <= MAX_OPERATIONS) {
+          await this.values.discardPartition(partitionKey);
+          areBlobsGone = true;
+        }
+        if (rows.length === 0) return;
+        const deletes = rows.slice(0, MAX_OPERATIONS).map((row): Operation => ({ do: 'delete', row }));
+        await this.#send(deletes).catch((error: unknown) => {
           // Someone else deletes as well: what is left is asked for again.
           if (!(error instanceof BatchRefusedError && error.isGone)) throw error;
         });
       }
-      await this.values.discardPartition(partitionKey);
     });
   }
 
