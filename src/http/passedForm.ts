@@ -127,6 +127,8 @@ async function readPieces(
 /** What is known of the form so far. */
 class Upload {
   readonly fields = new Map<string, string>();
+  /** Parts named `model`. */
+  models = 0;
   private readonly names = new Set<string>();
   private readonly scanner: FormScanner;
   private field: { name: string; pieces: Buffer[]; bytes: number } | undefined;
@@ -135,19 +137,25 @@ class Upload {
     this.scanner = new FormScanner(boundary);
   }
 
+  /** Whether all of the form is known. */
+  get isComplete(): boolean {
+    return this.scanner.isComplete;
+  }
+
   take(piece: Buffer): void {
     for (const stretch of this.scanner.take(piece)) {
       if (stretch.kind === 'content') this.collect(stretch.raw);
       else this.endField();
       if (stretch.kind !== 'head') continue;
       this.names.add(stretch.name);
+      if (stretch.name === 'model') this.models += 1;
       if (!stretch.isFile) this.field = { name: stretch.name, pieces: [], bytes: 0 };
     }
   }
 
   /** Throws 400 for a whole form that lacks something. */
   check({ required, model }: FormRules): void {
-    if (!this.scanner.isComplete) throw errors.brokenForm('it ends before its closing boundary');
+    if (!this.isComplete) throw errors.brokenForm('it ends before its closing boundary');
     for (const names of model === 'required' ? [...required, ['model']] : required) {
       if (!names.some((name) => this.names.has(name))) throw errors.missingParameter(names[0] ?? '');
     }
@@ -205,8 +213,9 @@ async function* throughOnce(
   }
 }
 
-const staysAsItIs = ({ model, modelInBody }: FormTarget, { fields }: Upload): boolean =>
-  !modelInBody || fields.get('model') === model;
+/** Services differ in which of several models counts. */
+const staysAsItIs = ({ model, modelInBody }: FormTarget, { fields, models }: Upload): boolean =>
+  !modelInBody || (models === 1 && fields.get('model') === model);
 
 /** The form with the target's model in place of its own, if the target reads that and it is another. */
 async function* withModel(
@@ -214,8 +223,11 @@ async function* withModel(
   target: FormTarget,
   upload: Upload,
 ): AsyncGenerator<Buffer, void, void> {
-  if (staysAsItIs(target, upload)) return yield* source;
   const { boundary } = upload;
+  if (staysAsItIs(target, upload)) {
+    const isKnown = !target.modelInBody || upload.isComplete;
+    return yield* isKnown ? source : withOneModel(source, boundary);
+  }
   const scanner = new FormScanner(boundary);
   // A header's characters are bytes, the boundary's too.
   yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n`, 'latin1');
@@ -231,6 +243,21 @@ async function* withModel(
       isFirst = false;
       yield raw;
     }
+  }
+}
+
+/** The form as it is. Throws 400 for a second model. */
+async function* withOneModel(
+  source: Iterable<Buffer> | AsyncIterable<Buffer>,
+  boundary: string,
+): AsyncGenerator<Buffer, void, void> {
+  const scanner = new FormScanner(boundary);
+  let models = 0;
+  for await (const piece of source) {
+    for (const stretch of scanner.take(piece)) if (stretch.kind === 'head' && stretch.name === 'model') models += 1;
+    if (models > 1)
+      throw errors.invalidParameter("Invalid 'model': the form names it more than once.", 'invalid_value', 'model');
+    yield piece;
   }
 }
 

@@ -45,6 +45,30 @@ it("the form stays byte for byte where its model is the target's, or is not read
   expect(await sent(text, { model: 'theirs', modelInBody: false }, 7)).toBe(text);
 });
 
+describe("a model that is there twice, of which the last is the target's", () => {
+  const other = part('model', 'other');
+
+  it('is there once, since services differ in which of them counts', async () => {
+    for (const text of [other + FILE + MODEL + END, MODEL + FILE + MODEL + END])
+      expect(await sent(text, inBody('mine'), 7)).toBe(inserted('mine') + FILE + END);
+    const text = other + MODEL + FILE + END;
+    const request = requestOf(text);
+    request.headers.set('content-length', String(text.length));
+    expect((await readForm(request, RULES)).body.length(inBody('mine'))).toBeUndefined();
+  });
+
+  it('is refused where the second comes when the form is on its way', async () => {
+    const large = part('file', 'x'.repeat(2_000_000), '; filename="a"');
+    await expect(sent(MODEL + large + other + END, inBody('mine'), 65_536)).rejects.toMatchObject({
+      status: 400,
+      details: { param: 'model' },
+    });
+    const text = MODEL + large + other + END;
+    expect(await sent(text, { model: 'mine', modelInBody: false }, 65_536)).toBe(text);
+    expect(await sent(MODEL + large + END, inBody('mine'), 65_536)).toBe(MODEL + large + END);
+  });
+});
+
 it('the model goes in behind the very bytes of a boundary that is not ASCII', async () => {
   const type = 'multipart/form-data; boundary="b-\u00fc"';
   const text = Buffer.from((FILE + END).replaceAll('b-1', 'b-\u00fc'), 'latin1');
