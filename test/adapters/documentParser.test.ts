@@ -115,6 +115,13 @@ describe('Word and PowerPoint', () => {
     ]);
   });
 
+  it('reads words of a .docx whole that have their readings above them', async () => {
+    const ruby = (text: string, reading: string): string =>
+      `<w:r><w:ruby><w:rt><w:r><w:t>${reading}</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>${text}</w:t></w:r></w:rubyBase></w:ruby></w:r>`;
+    const body = `<w:p>${ruby('東', 'とう')}${ruby('京', 'きょう')}<w:r><w:t>タワー</w:t></w:r></w:p>`;
+    expect(await textOf('a.docx', docxFile(body))).toBe('東京タワー');
+  });
+
   it('reads slides in the order they are shown, with their titles, without their numbers', async () => {
     const file = pptxFile([
       { title: 'Goals', line: 'Ship it' },

@@ -125,6 +125,11 @@ describe('HTML', () => {
     ]);
   });
 
+  it('reads words whole that have their readings above them', async () => {
+    const html = '<p><ruby>東<rp>(</rp><rt>とう</rt><rp>)</rp>京<rt>きょう</ruby>タワー</p>';
+    expect(await textOf('a.html', html)).toBe('東京タワー');
+  });
+
   it('believes the encoding that the document declares', async () => {
     const html = Buffer.from('<meta charset="windows-1251"><p>\xcf\xf0\xe8\xe2\xe5\xf2', 'latin1');
     expect(await textOf('a.htm', html)).toBe('Привет');

@@ -2,7 +2,8 @@
 import { parseMarkup, XHTML, type MarkupHandlers } from './parseMarkup';
 import type { SectionWriter } from './sectionWriter';
 
-const invisible = new Set(['script', 'style', 'template', 'svg', 'iframe', 'object', 'canvas', 'select', 'nav']);
+/** Also the readings above East Asian words, which would stand between their characters. */
+const invisible = new Set('script style template svg iframe object canvas select nav rt rp'.split(' '));
 const headings = new Set(['title', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
 const paragraphs = new Set(
   (
