@@ -47,18 +47,6 @@ export default tseslint.config(
       'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
     },
   },
-  {
-    // What Node 20 lacks, which engines in package.json names; tests run on a newer one.
-    files: ['src/**/*.ts'],
-    rules: {
-      'no-restricted-properties': [
-        'error',
-        ...['Promise.withResolvers', 'Promise.try', 'Map.groupBy', 'Object.groupBy', 'Array.fromAsync', 'RegExp.escape']
-          .map((name) => name.split('.'))
-          .map(([object, property]) => ({ object, property, message: 'Node 20 does not have it.' })),
-      ],
-    },
-  },
   ...Object.entries(layers).map(([folder, patterns]) => ({
     files: [`src/${folder}/**/*.ts`],
     rules: {

@@ -3,7 +3,6 @@ import type { EmbeddingModel } from '../models/ports';
 import { sentencesOf, wordsOf, type Sentence } from '../retrieval/sentences';
 import { readQuestion, type Question } from './questionWords';
 import { knows, overlaps, type FileTerms } from './wordOverlap';
-import { groupBy } from '../groupBy';
 
 /** A passage that a search found, best first among its like; `marker` cites it. */
 export interface Passage {
@@ -71,7 +70,7 @@ export async function answerFrom(
 }
 
 function candidatesOf(passages: Passage[], question: Question): Candidate[] {
-  const files = groupBy(passages, ({ filename }) => filename);
+  const files = Map.groupBy(passages, ({ filename }) => filename);
   const termsOfFiles = new Map([...files].map(([name, parts]) => [name, termsOfFile(name, parts, question)]));
   const found = passages.map(({ marker, filename, text }, passage) =>
     sentencesOf(text).map((sentence, position): Candidate => {

@@ -12,7 +12,6 @@ import {
   readCall,
 } from '../models/ports';
 import { answerFrom, type Passage, type Quotation } from './extractiveAnswer';
-import { groupBy } from '../groupBy';
 
 /** Name of the built-in model wherever a model is named. */
 export const LOCAL_MODEL = 'local-extractive';
@@ -138,7 +137,7 @@ async function* searchFor(question: string, request: ChatRequest): AsyncGenerato
 /** One paragraph per document, every sentence followed by its marker. */
 function compose(quotations: Quotation[]): string {
   if (quotations.length === 0) return NO_ANSWER;
-  const byFile = groupBy(quotations, ({ filename }) => filename);
+  const byFile = Map.groupBy(quotations, ({ filename }) => filename);
   return [...byFile.values()]
     .map((sentences) => sentences.map(({ text, marker }) => text + marker).join(' '))
     .join('\n\n');

@@ -11,7 +11,6 @@ import { errors } from '../errors';
 import { bodyBudget } from './bodyBudget';
 import { discard } from './discard';
 import { boundaryOf, FormScanner } from './formScanner';
-import { withResolvers } from '../withResolvers';
 
 /** A form up to this size is kept in memory; of a larger one, these first bytes are looked at. */
 const MAX_HEAD_BYTES = 1024 * 1024;
@@ -112,7 +111,7 @@ async function readPieces(
       });
     });
   }
-  const { promise: uploaded, resolve } = withResolvers<void>();
+  const { promise: uploaded, resolve } = Promise.withResolvers<void>();
   let isOpened = false;
   const through = (): AsyncGenerator<Buffer, void, void> => {
     isOpened = true;

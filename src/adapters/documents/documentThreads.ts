@@ -1,7 +1,6 @@
 /** Threads that read documents, each under a time and a memory limit. */
 import { Worker } from 'node:worker_threads';
 import { DocumentError, type DocumentSection } from '../../retrieval/ports';
-import { withResolvers } from '../../withResolvers';
 import { MEGABYTE } from './limits';
 import type { DocumentFile } from './readDocument';
 import type { DocumentAnswer } from './worker';
@@ -113,7 +112,7 @@ class DocumentThread {
 
   async ask(file: DocumentFile, signal?: AbortSignal): Promise<DocumentAnswer> {
     signal?.throwIfAborted();
-    const { promise, resolve, reject } = withResolvers<DocumentAnswer>();
+    const { promise, resolve, reject } = Promise.withResolvers<DocumentAnswer>();
     const { timeLimitMs } = this.limits;
     const late = `Reading the file took longer than ${timeLimitMs / 1000} seconds, the most that is allowed.`;
     const timer = setTimeout(() => reject(new DocumentError('invalid_file', late)), timeLimitMs);

@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import type { PDFPageProxy } from 'pdfjs-dist/legacy/build/pdf.mjs';
 import { z } from 'zod';
 import { DocumentError } from '../../retrieval/ports';
-import { withResolvers } from '../../withResolvers';
 import { MAX_PDF_BYTES, megabytes } from './limits';
 import { annotationTexts } from './pdfAnnotations';
 import { hasRightToLeft, inReadingOrder } from './rightToLeft';
@@ -43,8 +42,6 @@ export async function readPdf(path: string, bytes: number, output: SectionWriter
 }
 
 async function readPages(file: FileHandle, bytes: number, output: SectionWriter): Promise<void> {
-  // The library needs it, and Node 20 does not have it. This thread reads documents and nothing else.
-  if (!('withResolvers' in Promise)) Object.assign(Promise, { withResolvers });
   const { getDocument, VerbosityLevel } = await import('pdfjs-dist/legacy/build/pdf.mjs');
   const library = dirname(require.resolve('pdfjs-dist/package.json'));
   const reading = await rangesOf(file, bytes);
@@ -112,7 +109,7 @@ const withTexts = (items: TextItem[], texts: string[]): TextItem[] =>
 /** The parts of the file as pdf.js asks for them, so that it reads no more than it needs. `failure` rejects when the file cannot be read. */
 async function rangesOf(file: FileHandle, bytes: number) {
   const { PDFDataRangeTransport } = await import('pdfjs-dist/legacy/build/pdf.mjs');
-  const { promise: failure, reject } = withResolvers<never>();
+  const { promise: failure, reject } = Promise.withResolvers<never>();
   failure.catch(() => undefined); // it is waited for only while something is read
   const ranges = new (class extends PDFDataRangeTransport {
     override requestDataRange(begin: number, end: number): void {
