@@ -24,7 +24,7 @@ param deployerPrincipalType string = 'User'
 // The function app
 
 @description('Version of Node; `az functionapp list-flexconsumption-runtimes` tells which the region has.')
-@allowed(['20', '22', '24'])
+@allowed(['22', '24'])
 param nodeVersion string = '22'
 
 @description('Memory of an instance in megabytes. LanceDB, PDFs and Pyodide need 2048 or more.')

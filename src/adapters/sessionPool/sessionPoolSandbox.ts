@@ -229,7 +229,7 @@ class SessionPoolSandbox implements Sandbox {
     if (before && this.#waiting >= MAX_WAITING) {
       throw new SandboxUnavailableError('Too many calls wait for the code interpreter. Try again later.');
     }
-    const { promise, resolve } = withResolvers();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const mine = (before ?? Promise.resolve()).then(async () => promise);
     this.#turns.set(identifier, mine);
     const release = (): void => {
@@ -289,10 +289,4 @@ async function* ofLength(content: Readable, path: string, bytes: number): AsyncG
     yield part;
   }
   if (left !== 0) throw new SandboxUnavailableError(`The file ${path} changed while it was read.`);
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
 }
