@@ -13,6 +13,7 @@ import {
   type EmbeddingModel,
   type Usage,
 } from '../models/ports';
+import { countTokens } from '../models/promptTokens';
 import type { EmbeddingsRequest } from '../wire/chat';
 
 const text = z.union([
@@ -232,14 +233,18 @@ async function embed(
   return { object: 'list', data, model: model.id, usage: { prompt_tokens: tokens, total_tokens: tokens } };
 }
 
+/** Has the vocabulary that texts given as tokens are of. */
+const VOCABULARY_OF = 'text-embedding-3-small';
+
 /** The texts, those given as tokens decoded by the vocabulary of OpenAI's embedding models, and how many tokens they are. */
 async function readInput(input: EmbeddingsRequest['input']): Promise<{ texts: string[]; tokens: number }> {
-  const { countTokens, decode } = await import('gpt-tokenizer/encoding/cl100k_base');
+  const { decode } = await import('gpt-tokenizer/encoding/cl100k_base');
   const given: (string | number[])[] =
     typeof input === 'string' || input.every((item) => typeof item === 'number') ? [input] : input;
-  let tokens = 0;
+  const written = given.filter((item) => typeof item === 'string');
+  const numbers = given.reduce((sum, item) => sum + (typeof item === 'string' ? 0 : item.length), 0);
+  const tokens = await countTokens(VOCABULARY_OF, { texts: written, more: numbers });
   const texts = given.map((item) => {
-    tokens += typeof item === 'string' ? countTokens(item, { disallowedSpecial: new Set<string>() }) : item.length;
     if (typeof item === 'string') return item;
     try {
       return decode(item);

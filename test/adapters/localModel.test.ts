@@ -1,6 +1,7 @@
+import { localCompletions } from '../../src/adapters/localCompletions';
 import { localEmbeddings } from '../../src/adapters/localEmbeddings';
 import { LOCAL_MODEL, localChatModel } from '../../src/adapters/localModel';
-import type { ChatEvent, ChatMessage, ChatRequest, FunctionTool } from '../../src/models/ports';
+import type { ChatEvent, ChatMessage, ChatRequest, EmbeddingModel, FunctionTool } from '../../src/models/ports';
 
 const embeddings = localEmbeddings();
 const model = localChatModel(embeddings);
@@ -61,6 +62,44 @@ async function collect(request: Partial<ChatRequest>, signal?: AbortSignal): Pro
   for await (const event of model.stream({ model: LOCAL_MODEL, messages: [], ...request }, signal)) events.push(event);
   return events;
 }
+
+/** How often the event loop turns while `work` goes on. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isOver = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work();
+  isOver = true;
+  return turns;
+}
+
+/** One word of letters in no order that would repeat. */
+function longWord(length: number): string {
+  let state = 1;
+  const letter = (): string => {
+    state = (state * 48_271) % 2_147_483_647;
+    return String.fromCharCode(97 + (state % 26));
+  };
+  return Array.from({ length }, letter).join('');
+}
+
+it('lets the event loop turn while the tokens of a long word are counted, which took minutes', async () => {
+  const word = longWord(60_000);
+  const ask = async (content: string) => collect({ messages: [{ role: 'user', content }] });
+  const vectors: EmbeddingModel = {
+    ...{ id: 'none', textWeight: 1 },
+    embed: async (texts) => texts.map(() => new Float32Array(2)),
+  };
+  const embed = async (input: string) => localCompletions(model, vectors, 2).embeddings({ input });
+  await ask('x');
+  await embed('x');
+  expect(await turnsDuring(async () => ask(word))).toBeGreaterThan(3);
+  expect(await turnsDuring(async () => embed(word))).toBeGreaterThan(3);
+});
 
 const textOf = (events: ChatEvent[]) => events.map((event) => (event.type === 'text' ? event.text : '')).join('');
 const answer = async (question: string, found?: Result[]) =>
