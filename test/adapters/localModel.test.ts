@@ -101,6 +101,18 @@ it('lets the event loop turn while the tokens of a long word are counted, which 
   expect(await turnsDuring(async () => embed(word))).toBeGreaterThan(3);
 });
 
+it('reads no more of a passage than a chunk may have, and lets the event loop turn between passages', async () => {
+  const sentence = 'The office is open from eight to six. ';
+  const found = Array.from({ length: 20 }, (_, place) => ({
+    ...{ marker: `【4:${place}†a.txt】`, filename: 'a.txt', score: 1 },
+    text: sentence.repeat(600) + 'The sea is made of salt water. ',
+  }));
+  expect(await turnsDuring(async () => answer('When is the office open?', found))).toBeGreaterThan(20);
+  expect(await answer('What is the sea made of?', found)).not.toContain('salt');
+  const whole = found.map((one) => ({ ...one, text: sentence.repeat(500) + 'The sea is made of salt water. ' }));
+  expect(await answer('What is the sea made of?', whole)).toContain('salt');
+});
+
 const textOf = (events: ChatEvent[]) => events.map((event) => (event.type === 'text' ? event.text : '')).join('');
 const answer = async (question: string, found?: Result[]) =>
   textOf(await collect({ messages: searched(question, found), tools: [fileSearch] }));
