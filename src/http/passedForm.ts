@@ -16,6 +16,9 @@ import { boundaryOf, FormScanner } from './formScanner';
 const MAX_HEAD_BYTES = 1024 * 1024;
 /** Of a text field. A prompt may have 32,000 characters. */
 const MAX_FIELD_BYTES = 256 * 1024;
+/** Of all text fields, which stay in memory while the form goes to a file. */
+const MAX_FIELDS_BYTES = 2 * 1024 * 1024;
+const MAX_PARTS = 1000;
 
 export interface FormTarget {
   model: string;
@@ -129,10 +132,23 @@ class Upload {
   readonly fields = new Map<string, string>();
   private readonly names = new Set<string>();
   private readonly scanner: FormScanner;
+  private parts = 0;
+  private models = 0;
+  private fieldsBytes = 0;
   private field: { name: string; pieces: Buffer[]; bytes: number } | undefined;
 
   constructor(readonly boundary: string) {
     this.scanner = new FormScanner(boundary);
+  }
+
+  /** Whether all of it has been seen. */
+  get isComplete(): boolean {
+    return this.scanner.isComplete;
+  }
+
+  /** Whether that is the one model that has been named; of several, readers take the first or the last. */
+  namesOnly(model: string): boolean {
+    return this.models === 1 && this.fields.get('model') === model;
   }
 
   take(piece: Buffer): void {
@@ -140,6 +156,9 @@ class Upload {
       if (stretch.kind === 'content') this.collect(stretch.raw);
       else this.endField();
       if (stretch.kind !== 'head') continue;
+      this.parts += 1;
+      if (this.parts > MAX_PARTS) throw errors.brokenForm(`it has more than ${MAX_PARTS} parts`);
+      if (stretch.name === 'model') this.models += 1;
       this.names.add(stretch.name);
       if (!stretch.isFile) this.field = { name: stretch.name, pieces: [], bytes: 0 };
     }
@@ -156,6 +175,9 @@ class Upload {
   private collect(raw: Buffer): void {
     if (!this.field) return;
     this.field.bytes += raw.length;
+    this.fieldsBytes += raw.length;
+    if (this.fieldsBytes > MAX_FIELDS_BYTES)
+      throw errors.brokenForm(`its text fields are longer than ${MAX_FIELDS_BYTES} bytes together`);
     if (this.field.bytes > MAX_FIELD_BYTES) {
       throw errors.invalidParameter(
         `Invalid '${this.field.name}': longer than ${MAX_FIELD_BYTES} bytes.`,
@@ -205,8 +227,8 @@ async function* throughOnce(
   }
 }
 
-const staysAsItIs = ({ model, modelInBody }: FormTarget, { fields }: Upload): boolean =>
-  !modelInBody || fields.get('model') === model;
+const staysAsItIs = ({ model, modelInBody }: FormTarget, upload: Upload): boolean =>
+  !modelInBody || upload.namesOnly(model);
 
 /** The form with the target's model in place of its own, if the target reads that and it is another. */
 async function* withModel(
@@ -214,7 +236,8 @@ async function* withModel(
   target: FormTarget,
   upload: Upload,
 ): AsyncGenerator<Buffer, void, void> {
-  if (staysAsItIs(target, upload)) return yield* source;
+  if (staysAsItIs(target, upload))
+    return yield* target.modelInBody && !upload.isComplete ? withOneModel(source, upload.boundary) : source;
   const { boundary } = upload;
   const scanner = new FormScanner(boundary);
   // A header's characters are bytes, the boundary's too.
@@ -231,6 +254,20 @@ async function* withModel(
       isFirst = false;
       yield raw;
     }
+  }
+}
+
+/** The form as it is. Throws 400 where a further model comes, which the service might take for the one that was chosen here. */
+async function* withOneModel(
+  source: Iterable<Buffer> | AsyncIterable<Buffer>,
+  boundary: string,
+): AsyncGenerator<Buffer, void, void> {
+  const scanner = new FormScanner(boundary);
+  let models = 0;
+  for await (const piece of source) {
+    for (const stretch of scanner.take(piece)) if (stretch.kind === 'head' && stretch.name === 'model') models += 1;
+    if (models > 1) throw errors.brokenForm('it names its model more than once');
+    yield piece;
   }
 }
 
