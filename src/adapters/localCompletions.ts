@@ -1,6 +1,7 @@
 /** The built-in models in the wire forms of chat completions and embeddings, for callers that ask for them directly. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { TO_FIRST_FAULT } from '../firstFault';
 import {
   ModelError,
   type ChatEvent,
@@ -128,7 +129,7 @@ function chatRequestOf(body: LocalRequest): ChatRequest {
     if (body[field] != null && !isHarmless(body[field]))
       refuse(field, `'${field}' is not possible with the built-in model ${body.model}.`);
   }
-  const parsed = chatFields.safeParse(body);
+  const parsed = chatFields.safeParse(body, TO_FIRST_FAULT);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join('.') ?? '';
     refuse(field, `'${field}' is of a form that the built-in model ${body.model} does not take.`);

@@ -1,17 +1,12 @@
 /** Validates input with its schema and words what is wrong as the services do. */
 import type { z } from 'zod';
 import { errors, type ApiError } from '../errors';
+import { TO_FIRST_FAULT } from '../firstFault';
 
 type Issue = z.core.$ZodIssue;
 
 /** What Foundry takes and this version lacks: without these a request would mean something else, so they are never dropped. */
 const lacking = ['data_source', 'data_sources', 'configuration', 'azure_ai_search', 'vector_stores'];
-
-/**
- * Only one fault is told: to find all those of a million values takes seconds, in which nobody else is served. Zod has the option for its own `validate`,
- * and reads it wherever it parses.
- */
-const TO_FIRST_FAULT = { reportInput: false, abortEarly: true };
 
 /**
  * The value as the schema reads it. Throws 400 naming the parameter. With `tolerant`, unknown fields are dropped instead of refused, but for those
