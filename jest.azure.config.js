@@ -1,7 +1,7 @@
 const base = require('./jest.config.js');
 
 const wire = [
-  'agents', 'assistants', 'backgroundResponses', 'containers', 'conversations', 'examples', 'fileBatches', 'files', 'messages', 'olderRuns', 'races', 'refusals', 'responseFiles', 'responseFunctions',
+  'agents', 'assistants', 'backgroundResponses', 'containers', 'conversations', 'deletionWhilePaging', 'examples', 'fileBatches', 'files', 'messages', 'olderRuns', 'races', 'refusals', 'responseFiles', 'responseFunctions',
   'responseMcp', 'responses', 'responseSearch', 'runExpiry', 'runs', 'runSteps', 'runStreams', 'schedules', 'search',
   'threads', 'toolOutputs', 'truncation', 'uploadParts', 'vectorStores',
 ]; // prettier-ignore

@@ -49,6 +49,7 @@ import { completionsRouter, modelRouter } from './models/modelRouter';
 import { embeddingIds } from './models/backendChoice';
 import { createFineTuningJobs, type FineTuningJobs } from './models/fineTuningJobs';
 import { ModelError, type ChatModel, type EmbeddingModel, type EmbeddingModels } from './models/ports';
+import { keysOf } from './models/scrub';
 import { rewriteQueriesWith } from './retrieval/queryRewriting';
 import type { VectorIndex } from './retrieval/ports';
 import { createRetrieval, type Retrieval } from './retrieval/retrieval';
@@ -161,8 +162,9 @@ export async function modelBackends(): Promise<FoundBackends> {
   found ??= findModelServer(localModelServers).then((server) => {
     if (!server) return { backends };
     const single = { OPENAI_BASE_URL: server.baseUrl, AZURE_OPENAI_API_VERSION: '' };
+    const named = { address: 'LOCAL_MODEL_SERVERS', key: 'OPENAI_API_KEY, with the address in OPENAI_BASE_URL' };
     return {
-      backends: readModelBackends(undefined, single, {}).backends,
+      backends: readModelBackends(undefined, single, {}).backends.map((backend) => ({ ...backend, settings: named })),
       server: `${server.name} at ${server.baseUrl}`,
     };
   });
@@ -312,11 +314,7 @@ async function build(config: Config): Promise<Services> {
       logFault,
     }),
     local: localModels,
-    secrets: [
-      ...backends.flatMap(({ apiKey }) => apiKey ?? []),
-      ...storageSecrets(config),
-      ...vectorIndexSecrets(config),
-    ],
+    secrets: [...keysOf(backends), ...storageSecrets(config), ...vectorIndexSecrets(config)],
     assistantsPorts,
     close: async () =>
       closeAll([

@@ -94,12 +94,16 @@ const settings = z.object({
   LOCAL_MODEL_SERVERS: text.optional(),
   EMBEDDING_DEPLOYMENT: text.optional(),
   DATA_SOURCES: text.optional(),
-  EMBEDDING_TEXT_WEIGHT: z.coerce.number({ error: 'must be a number, such as 0.5' }).min(0).max(1000).default(1),
+  EMBEDDING_TEXT_WEIGHT: z.coerce
+    .number({ error: 'must be a number from 0 to 1000, such as 0.5' })
+    .min(0)
+    .max(1000)
+    .default(1),
   QUERY_REWRITE_DEPLOYMENT: text.optional(),
   SYNC_CONTAINERS: text.optional(),
   BLOB_TRIGGER_SOURCE: z.enum(['polling', 'EventGrid'], { error: 'must be polling or EventGrid' }).default('polling'),
   RUN_EXPIRES_SECONDS: z.coerce
-    .number({ error: 'must be a whole number of seconds' })
+    .number({ error: 'must be a whole number of seconds from 1 to 86400' })
     .int()
     .min(1)
     .max(86_400)

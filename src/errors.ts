@@ -133,7 +133,12 @@ export const errors = {
       "You didn't provide an API key. Send it in the 'api-key' header, or as 'Authorization: Bearer YOUR_KEY'.",
       { code: 'missing_api_key' },
     ),
-  wrongKey: () => new ApiError(401, 'Incorrect API key provided.', { code: 'invalid_api_key' }),
+  wrongKey: () =>
+    new ApiError(
+      401,
+      'Incorrect API key provided. It must be a key of this server, not of a model service: one of API_KEYS or of npm run keys, or the one that the local host prints at its start.',
+      { code: 'invalid_api_key' },
+    ),
   wrongToken: (reason: string) =>
     new ApiError(401, `The access token is not accepted. ${reason}`, { code: 'invalid_token' }),
   noRole: (objectId: string) =>

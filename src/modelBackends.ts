@@ -166,7 +166,7 @@ function completed(given: GivenBackend, place: string, apiVersion: string, env: 
     ...defaults,
     name: given.name,
     kind: given.kind,
-    baseUrl: given.kind === 'azure' ? azureEndpoint(baseUrl) : baseUrl,
+    baseUrl: given.kind === 'azure' ? azureEndpoint(baseUrl) : openAiBase(baseUrl),
     apiKey: keyOf(given.api_key, env, refuse),
     apiVersion: given.api_version ?? apiVersion,
     deployments: given.deployments ? new Map(Object.entries(given.deployments)) : passEveryName,
@@ -197,7 +197,11 @@ const SENDABLE = 'must be printable characters without blanks';
 /** Whether a header can hold the key. */
 const isSendable = (key: string): boolean => /^[\x21-\x7e]+$/.test(key);
 
-const azureEndpoint = (url: string): string => url.replace(/\/openai(\/v1)?$/, '');
+/** People paste the address of an operation, as portals show it. */
+const CHAT = /\/chat\/completions$/;
+const azureEndpoint = (url: string): string =>
+  url.replace(CHAT, '').replace(/\/openai(\/v1|\/deployments\/[^/]+)?$/, '');
+const openAiBase = (url: string): string => url.replace(CHAT, '');
 
 function singleBackend(single: SingleBackend): ModelBackend[] {
   const { AZURE_OPENAI_ENDPOINT: endpoint, OPENAI_BASE_URL: baseUrl, AZURE_OPENAI_API_VERSION: apiVersion } = single;
@@ -217,9 +221,8 @@ function singleBackend(single: SingleBackend): ModelBackend[] {
   }
   if (!baseUrl) return [];
   const settings = { address: 'OPENAI_BASE_URL', key: 'OPENAI_API_KEY' };
-  return [
-    { ...defaults, name: 'openai', kind: 'openai', baseUrl, apiKey: keyIn('OPENAI_API_KEY'), apiVersion, settings },
-  ];
+  const apiKey = keyIn('OPENAI_API_KEY');
+  return [{ ...defaults, name: 'openai', kind: 'openai', baseUrl: openAiBase(baseUrl), apiKey, apiVersion, settings }];
 }
 
 /** An upstream that is this very server would call itself without end. */

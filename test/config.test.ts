@@ -110,12 +110,12 @@ describe('readConfig', () => {
     });
   });
 
-  it('reads an OpenAI-compatible upstream', () => {
-    const { backends } = readConfig({
-      ...keys,
-      OPENAI_BASE_URL: 'https://models.example.com/v1/',
-      OPENAI_API_KEY: 'k',
-    });
+  it.each([
+    'https://models.example.com/v1',
+    'https://models.example.com/v1/',
+    'https://models.example.com/v1/chat/completions',
+  ])('reads the OpenAI-compatible upstream %s', (OPENAI_BASE_URL) => {
+    const { backends } = readConfig({ ...keys, OPENAI_BASE_URL, OPENAI_API_KEY: 'k' });
     expect(backends).toMatchObject([{ kind: 'openai', baseUrl: 'https://models.example.com/v1', apiKey: 'k' }]);
   });
 
@@ -124,6 +124,8 @@ describe('readConfig', () => {
     'https://a.openai.azure.com/',
     'https://a.openai.azure.com/openai',
     'https://a.openai.azure.com/openai/v1/',
+    'https://a.openai.azure.com/openai/deployments/gpt-4o/chat/completions',
+    'https://a.openai.azure.com/openai/v1/chat/completions',
   ])('reads the Azure endpoint %s', (AZURE_OPENAI_ENDPOINT) => {
     expect(readConfig({ ...keys, AZURE_OPENAI_ENDPOINT }).backends).toMatchObject([
       { kind: 'azure', baseUrl: 'https://a.openai.azure.com', apiVersion: '2025-04-01-preview' },

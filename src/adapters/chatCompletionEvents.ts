@@ -14,6 +14,7 @@ const toolCallPiece = z.object({
   index: z.int().nullish(),
   id: z.string().nullish(),
   function: z.object({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
+  custom: z.object({ name: z.string().nullish(), input: z.string().nullish() }).nullish(),
 });
 type ToolCallPiece = z.infer<typeof toolCallPiece>;
 
@@ -150,8 +151,8 @@ class AnswerReader {
     const isOther = piece.id && piece.id !== this.lastCall.id;
     // Without a number, another id begins another call.
     const number = piece.index ?? (isOther ? this.lastCall.number + 1 : Math.max(0, this.lastCall.number));
-    const text = piece.function?.arguments ?? '';
-    const name = piece.function?.name;
+    const text = piece.function?.arguments ?? piece.custom?.input ?? '';
+    const name = piece.function?.name ?? piece.custom?.name;
     const known = this.calls.get(number);
     // Some servers number every call 0: another id with a name begins another call all the same.
     if (known && !(name && piece.id && piece.id !== known.id)) {

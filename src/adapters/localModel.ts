@@ -9,6 +9,8 @@ import {
   type EmbeddingModel,
   ModelError,
   type Usage,
+  chatToolName,
+  readCall,
 } from '../models/ports';
 import { countTokens } from '../models/promptTokens';
 import { answerFrom, type Passage, type Quotation } from './extractiveAnswer';
@@ -66,9 +68,9 @@ async function* stream(
 function refuseWhatItCannot({ messages, response_format, tool_choice, tools }: ChatRequest): void {
   const format = z.object({ type: z.string() }).safeParse(response_format ?? { type: 'text' });
   if (!format.success || format.data.type !== 'text') refuse('response_format', 'it cannot write JSON');
-  const hasSearch = (tools ?? []).some((tool) => tool.function.name === SEARCH_TOOL);
+  const hasSearch = (tools ?? []).some((tool) => chatToolName(tool) === SEARCH_TOOL);
   if (tool_choice === 'required' && !hasSearch) refuse('tool_choice', 'it calls no function but file_search');
-  if (typeof tool_choice === 'object' && !(hasSearch && tool_choice.function.name === SEARCH_TOOL)) {
+  if (typeof tool_choice === 'object' && !(hasSearch && chatToolName(tool_choice) === SEARCH_TOOL)) {
     refuse('tool_choice', 'it calls no function but file_search');
   }
   const hasImage = messages.some(
@@ -92,14 +94,14 @@ function questionOf(messages: ChatMessage[]): string {
 }
 
 function maySearch({ messages, tools, tool_choice }: ChatRequest): boolean {
-  const offered = (tools ?? []).some((tool) => tool.function.name === SEARCH_TOOL);
+  const offered = (tools ?? []).some((tool) => chatToolName(tool) === SEARCH_TOOL);
   return offered && tool_choice !== 'none' && messages.at(-1)?.role === 'user';
 }
 
 /** The passages of the searches that the last messages answer; undefined if the last message answers no search. */
 function passagesFound(messages: ChatMessage[]): Passage[] | undefined {
   const calls = messages.findLast((message) => message.role === 'assistant')?.tool_calls ?? [];
-  const searches = new Set(calls.filter((call) => call.function.name === SEARCH_TOOL).map(({ id }) => id));
+  const searches = new Set(calls.filter((call) => readCall(call).name === SEARCH_TOOL).map(({ id }) => id));
   const outputs = messages
     .slice(messages.findLastIndex((message) => message.role !== 'tool') + 1)
     .flatMap((message) => (message.role === 'tool' && searches.has(message.tool_call_id) ? [message.content] : []));

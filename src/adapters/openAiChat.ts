@@ -1,4 +1,5 @@
 /** Chat completions over the gateway. */
+import { estimatedTokens } from '../models/estimatedTokens';
 import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { ChatEvent, ChatModel, ChatRequest } from '../models/ports';
 import { chatAdaptations } from './chatAdaptations';
@@ -35,7 +36,7 @@ export function openAiChat(gateway: Gateway, now: () => number = Date.now): Chat
         body: { kind: 'json', bytes },
         tenant,
         repeatable: true,
-        estimatedTokens: Math.ceil(bytes.length / 4) + (request.max_completion_tokens ?? 0),
+        estimatedTokens: estimatedTokens(bytes.length, asked),
         signal,
       },
       async (answer) => {

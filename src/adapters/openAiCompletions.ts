@@ -1,5 +1,6 @@
 /** Chat completions in their wire form over the gateway. */
 import { z } from 'zod';
+import { estimatedTokens } from '../models/estimatedTokens';
 import { UpstreamError } from '../models/upstream';
 import type { Gateway, GatewayAnswer } from '../models/gateway';
 import type { Completion, CompletionBody, CompletionChunk, Completions } from '../models/ports';
@@ -60,7 +61,7 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
             body: { kind: 'json', bytes },
             tenant,
             repeatable: true,
-            estimatedTokens: Math.ceil(bytes.length / 4) + mostTokens(body),
+            estimatedTokens: estimatedTokens(bytes.length, body),
             signal,
           },
           async (answer) => {
@@ -150,8 +151,3 @@ export function openAiCompletions(gateway: Gateway, now: () => number = Date.now
 }
 
 const acceptOf = (stream: object): string => ('stream' in stream ? 'text/event-stream' : 'application/json');
-
-function mostTokens({ max_tokens, max_completion_tokens, n }: CompletionBody): number {
-  const most = max_completion_tokens ?? max_tokens;
-  return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
-}

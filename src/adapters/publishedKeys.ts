@@ -60,6 +60,9 @@ export function publishedKeys({
   let unknownAt = -Infinity;
   let loading: Promise<KeySets> | undefined;
 
+  /** Milliseconds; a time to come is one of a clock that was set back since, and long ago. */
+  const since = (time: number): number => (time <= now() ? now() - time : Infinity);
+
   const readAll = async (): Promise<KeySets> =>
     new Map(await Promise.all(metadata.map(async ({ url, isIssuer }) => readIssuer(url, isIssuer))));
 
@@ -82,9 +85,9 @@ export function publishedKeys({
 
   async function current(): Promise<KeySets> {
     const age = known ? now() - known.readAt : Infinity;
-    const mayAsk = !failure || now() - failure.at >= AFTER_FAILURE_MS;
+    const mayAsk = !failure || since(failure.at) >= AFTER_FAILURE_MS;
     if (known && age < MAX_AGE_MS) {
-      if (age >= REFRESH_MS && mayAsk && !loading)
+      if ((age >= REFRESH_MS || age < 0) && mayAsk && !loading)
         load().catch((error: unknown) =>
           logFault(`The keys of ${owner} cannot be refreshed; the old ones go on.`, error),
         );
@@ -97,7 +100,7 @@ export function publishedKeys({
   /** Keys newer than those that lack one, where it may be asked; otherwise undefined. */
   async function newer(): Promise<KeySets | undefined> {
     if (!loading) {
-      if (now() - unknownAt < UNKNOWN_KEY_MS) return undefined;
+      if (since(unknownAt) < UNKNOWN_KEY_MS) return undefined;
       unknownAt = now();
     }
     return load().catch((error: unknown) => {

@@ -10,7 +10,7 @@ import {
   UnknownCursorError,
   type DueChanges,
   type DueRecord,
-  type PageRequest,
+  type ListRequest,
   type RecordKey,
   type Records,
   type StoredRecord,
@@ -34,7 +34,7 @@ export async function sqliteRecords(file: string): Promise<Records> {
       const record = await connection.ask('get', { partition, list, id });
       return record && parseRecord<T>(record);
     },
-    async list<T>(partition: string, list: string, page: PageRequest) {
+    async list<T>(partition: string, list: string, page: ListRequest) {
       const { order, limit, after, before } = page;
       const { records, hasMore } = await connection.ask('list', {
         partition,

@@ -10,7 +10,8 @@ import {
   UnknownCursorError,
   type DueChanges,
   type DueRecord,
-  type PageRequest,
+  type ListRequest,
+  type Place,
   type RecordKey,
 } from '../storage/ports';
 
@@ -40,7 +41,7 @@ export interface TextDueChanges {
 export interface Operations {
   get: { request: RecordKey; answer: TextRecord | undefined };
   list: {
-    request: { partition: string; list: string; page: PageRequest };
+    request: { partition: string; list: string; page: ListRequest };
     answer: { records: TextRecord[]; hasMore: boolean };
   };
   partitions: { request: { prefix: string; after?: string; limit: number }; answer: string[] };
@@ -246,13 +247,14 @@ function readPage({ partition, list, page }: Operations['list']['request']): Ope
   const { after, before, limit } = page;
   const backwards = before !== undefined && after === undefined;
   const ascending = (page.order === 'asc') !== backwards;
-  const position = (id: string): string[] => {
-    const row = sql.find.get(partition, list, id);
-    if (!row) throw new UnknownCursorError(id);
-    return [String(row.sort), id];
+  const position = (cursor: string | Place): string[] => {
+    if (typeof cursor !== 'string') return [cursor.order, cursor.id];
+    const row = sql.find.get(partition, list, cursor);
+    if (!row) throw new UnknownCursorError(cursor);
+    return [String(row.sort), cursor];
   };
   const [from, to] = backwards ? [before, undefined] : [after, before];
-  const bounds = [from, to].flatMap((id) => (id === undefined ? [] : position(id)));
+  const bounds = [from, to].flatMap((cursor) => (cursor === undefined ? [] : position(cursor)));
   const statement = pageStatement(ascending, from !== undefined, to !== undefined);
   const records = statement.all(partition, list, ...bounds, limit + 1).map(textRecord);
   const hasMore = records.length > limit;

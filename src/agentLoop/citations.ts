@@ -93,6 +93,9 @@ export class CitationReader {
   /** How much of the text the marker at its beginning is; undefined while that is open. */
   private markerLength(isEnd: boolean): number | undefined {
     const end = this.held.indexOf(CLOSE);
+    // No marker holds a bracket: what goes before another one is ordinary text, and that one may begin a marker.
+    const next = this.held.indexOf(OPEN, OPEN.length);
+    if (next > 0 && (end < 0 || next < end)) return next;
     if (end < 0 && this.held.length <= MAX_MARKER && !isEnd) return undefined;
     return end < 0 || end > MAX_MARKER ? 1 : end + 1;
   }
@@ -117,7 +120,7 @@ export class CitationReader {
 
   private marker(text: string): Piece[] {
     const passage = this.sources.passages.get(text);
-    if (!passage) return /^【\d+:\d+†/.test(text) ? [] : this.plain(text);
+    if (!passage) return /^【\d+:\d+†[^]*】$/.test(text) ? [] : this.plain(text);
     const said = this.value.slice(this.since);
     const pieces = this.annotated(text, (place) => ({
       type: 'file_citation',

@@ -40,20 +40,28 @@ async function firstBytes(content: AsyncIterable<Buffer>): Promise<Buffer> {
   return bytes;
 }
 
+/** Room for the images of one model request: takes those that together have at most {@link MAX_REQUEST_IMAGE_BYTES}, and tells whether it took one of so many bytes. */
+export function imageRoom(): (bytes: number) => boolean {
+  let left = MAX_REQUEST_IMAGE_BYTES;
+  return (bytes) => {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
+}
+
 /**
- * Reads images as `data:` URLs, of together at most {@link MAX_REQUEST_IMAGE_BYTES}. For one that is gone, is no image, or is one too many, resolves with a
+ * Reads images as `data:` URLs, as many as there is room for. For one that is gone, is no image, or is one too many, resolves with a
  * line for the model that says so: the answer need not fail for it.
  */
-export function imageReader(files: AttachableFiles, scope: Scope) {
-  let left = MAX_REQUEST_IMAGE_BYTES;
+export function imageReader(files: AttachableFiles, scope: Scope, takes = imageRoom()) {
   return async (id: string): Promise<{ url: string } | { note: string }> => {
     const file = await files.open(scope, id);
     if (!file) return { note: `[The image ${id} is not there any more.]` };
-    if (file.size > left) {
+    if (!takes(file.size)) {
       file.content.destroy();
       return { note: `[The image ${id} is left out: there are too many.]` };
     }
-    left -= file.size;
     const bytes = await wholeOf(file.content);
     const mediaType = mediaTypeOf(bytes);
     if (!mediaType) return { note: `[The file ${id} is no image.]` };

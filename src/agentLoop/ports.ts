@@ -64,6 +64,8 @@ export interface PlacedFile {
   bytes: number;
   /** Code wrote it: it is put there only where a session begins anew, and else is as code has left it. */
   isWritten: boolean;
+  /** Unix seconds, of what code wrote: it takes the place of a caller's older file that has its path. Without it the caller's stays. */
+  created_at?: number;
   /** The content, which the caller must read or destroy. */
   open(): Promise<Readable>;
 }

@@ -40,10 +40,41 @@ export function codeOutput({
 /** How the model links a file that code wrote. */
 const linkOf = (path: string): string => `sandbox:${path}`;
 
-/** Adds the links of the files, as they are and as URLs have them; the newest file of a path counts. */
+/** Adds the links of the files, as they are and as URLs have them; the newest file of a path counts, and its own name before the encoded one of another. */
 export function addLinks(links: Map<string, string>, files: WrittenFile[]): void {
   for (const { path, fileId } of files) {
-    links.set(linkOf(path), fileId);
-    links.set(encodeURI(linkOf(path)), fileId);
+    const link = linkOf(path);
+    const older = links.get(link);
+    links.set(link, fileId);
+    for (const form of encodedForms(path)) {
+      const known = links.get(form);
+      if (known === undefined || known === older) links.set(form, fileId);
+    }
+  }
+}
+
+/** Models encode as much of a path as they think that a link needs. */
+const encodedForms = (path: string): string[] => [
+  linkOf(path).replaceAll(' ', '%20'),
+  encodeURI(linkOf(path)),
+  linkOf(path.split('/').map(encodeURIComponent).join('/')),
+];
+
+/** The path that a link names, or that a file without one has: of the link's forms the one that ends in the file's name. */
+export function linkedPath(link: string | undefined, filename: string): string {
+  if (link === undefined) return `/mnt/data/${filename}`;
+  const path = link.slice(linkOf('').length);
+  const isNamed = (form: string): boolean => form.endsWith(`/${filename}`);
+  const whole = decoded(path);
+  return !isNamed(path) && isNamed(whole) ? whole : path;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    // A percent sign of the name itself.
+    if (error instanceof URIError) return path;
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What of a conversation the model is given: all that fits, else the first message and the newest. */
 import { countTokens, messageWeight, mostTokens, toolsWeight } from '../models/promptTokens';
-import type { ChatMessage, FunctionTool } from '../models/ports';
+import type { ChatMessage, ChatTool } from '../models/ports';
 
 /** What an answer is left of the context window where nothing limits it, and its largest share of the window. */
 const USUAL_ANSWER = 4_096;
@@ -14,7 +14,7 @@ export interface PromptParts {
   history: ChatMessage[];
   /** What the run or response did so far. */
   steps: ChatMessage[];
-  tools: FunctionTool[];
+  tools: ChatTool[];
 }
 
 /** Tokens for the model's next prompt. */

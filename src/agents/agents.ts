@@ -1,6 +1,7 @@
 /** Agents of a scope by name, each a row of immutable versions. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import { ConflictError, type PageRequest, type StoredRecord } from '../storage/ports';
@@ -175,7 +176,7 @@ export function createAgents({ records, now }: AgentsPorts) {
       ],
       { add: [due] },
     );
-    await purgeAgent(records, reference);
+    await purgeAgent(records, reference, now());
     await records.writeDue({ remove: [due] });
   }
 
@@ -193,10 +194,17 @@ export function createAgents({ records, now }: AgentsPorts) {
       const { reference, agent } = found;
       const latest = stored.id === String(agent.value.latest) ? await before(reference, stored.id) : agent.value.latest;
       if (latest === undefined) return removeFound(found, stored);
-      await records.write(agentPartition(reference), [
-        { op: 'replace', list: AGENT, id: AGENT, value: { ...agent.value, latest }, ifMatch: agent.etag },
-        { op: 'delete', list: VERSIONS, id: stored.id, ifMatch: stored.etag },
-      ]);
+      const partition = agentPartition(reference);
+      const key = { partition, list: VERSIONS, id: stored.id };
+      const deletion = await listedDeletion(records, key, stored, now());
+      await records.write(
+        partition,
+        [
+          { op: 'replace', list: AGENT, id: AGENT, value: { ...agent.value, latest }, ifMatch: agent.etag },
+          ...deletion.changes,
+        ],
+        { add: [deletion.due] },
+      );
     });
     return { object: 'agent.version.deleted', name, version, deleted: true } as const;
   }

@@ -3,6 +3,7 @@ import { errors } from '../errors';
 import type { Scope } from '../scope';
 import { newId, orderKey, partitionOf } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
+import { deleteListed } from '../storage/deletedPlaces';
 import { pageOf, pageWithin } from '../storage/pages';
 import type { PageRequest, StoredRecord } from '../storage/ports';
 import type {
@@ -131,8 +132,7 @@ export function createAssistants(ports: AssistantsPorts) {
   async function remove(scope: Scope, id: string) {
     const { files_store: store } = (await read(scope, id)).value;
     if (store !== undefined) await removeStore(ports, scope, store);
-    const { partition, list } = keyOf(scope, id);
-    await records.write(partition, [{ op: 'delete', list, id }]);
+    await deleteListed(records, keyOf(scope, id), now());
     return { id, object: 'assistant.deleted', deleted: true };
   }
 

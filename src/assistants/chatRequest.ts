@@ -73,6 +73,7 @@ function toolChoiceOf({ tool_choice: choice }: RunObject, hasCalledTools: boolea
 export function chatMessageOf(message: MessageObject): ChatMessage {
   const parts = message.content.flatMap((part): (TextPart | ImagePart)[] => {
     if (part.type === 'text') return [{ type: 'text', text: withoutMarkers(part.text.value) }];
+    if (part.type === 'refusal') return [{ type: 'text', text: part.refusal }];
     return part.type === 'image_url' ? [part] : [];
   });
   const text = parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n');

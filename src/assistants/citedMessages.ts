@@ -10,8 +10,9 @@ export function citedMessages(run: RunObject, messages: readonly MessageObject[]
     throw errors.noAnswer(last_error?.message ?? `Its run is ${status}.`);
   const cited = new CitedText();
   for (const part of messages.flatMap(({ content }) => content)) {
-    if (cited.text && part.type === 'text') cited.add('\n\n', []);
-    if (part.type === 'text') cited.add(part.text.value, part.text.annotations.map(markOf));
+    if (cited.text && (part.type === 'text' || part.type === 'refusal')) cited.add('\n\n', []);
+    if (part.type === 'refusal') cited.add(part.refusal, []);
+    else if (part.type === 'text') cited.add(part.text.value, part.text.annotations.map(markOf));
     else if (part.type === 'image_file') {
       const { file_id } = part.image_file;
       cited.add('', [{ citation: { title: file_id, file_id } }]);

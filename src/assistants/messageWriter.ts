@@ -5,7 +5,7 @@ import type { Change } from '../storage/ports';
 import type { MessageContent, MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { runMessage } from './messages';
 import { endedMessage, endedStep, type Ending } from './runStatus';
-import { imageDelta, textDelta, type RunSink } from './runSink';
+import { imageDelta, refusalDelta, textDelta, type RunSink } from './runSink';
 import { MESSAGES, runMessagesList, stepsList, type StepRecord } from './threadRecords';
 
 /** What a message may refer to, and the images that it begins with, as file ids. */
@@ -55,6 +55,9 @@ export function removalOf({ message, step }: { message: MessageObject; step: Run
 
 export class MessageWriter {
   private readonly reader: CitationReader;
+  /** Nothing in a refusal refers to anything. */
+  private readonly refusal = new CitationReader({ passages: new Map(), links: new Map() });
+  private refuses = false;
   private message: MessageObject;
   private step: RunStepObject;
   private readonly images: string[];
@@ -103,16 +106,25 @@ export class MessageWriter {
 
   /** Whether the message is as long as it may be. */
   get isFull(): boolean {
-    return this.reader.isFull;
+    return this.reader.isFull || this.refusal.isFull;
   }
 
   async append(text: string): Promise<void> {
-    await this.send(this.reader.push(text));
+    if (this.refuses) await this.refuse(text);
+    else await this.send(this.reader.push(text));
+  }
+
+  /** Appends to what the model says in place of an answer; it is a part of its own behind the text, and what follows belongs to it. */
+  async refuse(text: string): Promise<void> {
+    if (!this.refuses) await this.send(this.reader.end());
+    this.refuses = true;
+    await this.sendRefusal(this.refusal.push(text));
   }
 
   /** Ends the message's text; nothing is stored or told yet. `usage` is that of the model call. */
   async complete(usage: RunStepObject['usage'], ending: Ending): Promise<void> {
-    await this.send(this.reader.end());
+    if (this.refuses) await this.sendRefusal(this.refusal.end());
+    else await this.send(this.reader.end());
     this.end(ending, usage);
   }
 
@@ -123,11 +135,14 @@ export class MessageWriter {
     this.step = { ...endedStep(this.step, ending, at), usage };
   }
 
-  /** Images first, as the service has them; the text is left out where it is empty and there are images. */
+  /** Images first, as the service has them; the text is left out where it is empty and there is another part. */
   private content(): MessageContent[] {
     const { value, annotations } = this.reader;
-    const images = this.images.map((file_id): MessageContent => ({ type: 'image_file', image_file: { file_id } }));
-    return value || images.length === 0 ? [...images, { type: 'text', text: { value, annotations } }] : images;
+    const parts = this.images.map((file_id): MessageContent => ({ type: 'image_file', image_file: { file_id } }));
+    const isEmpty = parts.length === 0 && !this.refuses;
+    if (value || isEmpty) parts.push({ type: 'text', text: { value, annotations } });
+    if (this.refuses) parts.push({ type: 'refusal', refusal: this.refusal.value });
+    return parts;
   }
 
   /** The files that the text links to are attached to the message, as the service does. */
@@ -159,6 +174,11 @@ export class MessageWriter {
 
   get finished(): { message: MessageObject; record: StepRecord } {
     return { message: this.message, record: { step: this.step, queries: {} } };
+  }
+
+  private async sendRefusal(pieces: Piece[]): Promise<void> {
+    const index = this.images.length + (this.reader.value ? 1 : 0);
+    for (const piece of pieces) await this.sink('thread.message.delta', refusalDelta(this.message, index, piece));
   }
 
   private async send(pieces: Piece[]): Promise<void> {

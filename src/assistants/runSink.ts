@@ -21,6 +21,10 @@ export function textDelta(message: MessageObject, index: number, piece: Piece, a
   return messageDelta(message, { index, type: 'text', text: { value: piece.text, annotations } });
 }
 
+/** `thread.message.delta` for a piece of a refusal, which is the message's part number `index`. */
+export const refusalDelta = (message: MessageObject, index: number, { text }: Piece): object =>
+  messageDelta(message, { index, type: 'refusal', refusal: text });
+
 /** `thread.message.delta` for an image, which is the message's part number `index`. */
 export const imageDelta = (message: MessageObject, index: number, fileId: string): object =>
   messageDelta(message, { index, type: 'image_file', image_file: { file_id: fileId } });

@@ -8,7 +8,7 @@ import type { Change } from '../storage/ports';
 import type { MessageObject, RunObject, RunStepObject } from '../wire/threads';
 import { chatMessageOf, chatRequest, promptParts } from './chatRequest';
 import { RunExpiredError, type DrivenRun } from './drivenRun';
-import { withImageData } from './messageImages';
+import { imagesOf } from './messageImages';
 import { MessageWriter, removalOf, type MessageSources } from './messageWriter';
 import type { AssistantsPorts } from './ports';
 import { ended, type Ending } from './runStatus';
@@ -69,8 +69,9 @@ export class RunWork {
     await this.sink('thread.run.in_progress', driven.run);
     if (driven.run.tools.some(({ type }) => type === 'code_interpreter')) ports.codeInterpreter?.prepare?.();
     await awaitThreadStore(ports, driven.reference, driven.run, driven.signal);
-    this.history = await readHistory(ports.records, driven.partition, driven.run);
-    this.prompt = (await withImageData(ports.files, driven.reference.scope, this.history)).map(chatMessageOf);
+    const withImages = imagesOf(ports.files, driven.reference.scope);
+    this.history = await readHistory(ports.records, driven.partition, driven.run, withImages);
+    this.prompt = this.history.map(chatMessageOf);
     const interrupted = this.steps.at(-1);
     if (interrupted?.step.status === 'in_progress' && interrupted.step.type === 'tool_calls') {
       this.steps.pop();
@@ -192,7 +193,7 @@ export class RunWork {
         continue;
       }
       const writer = this.writer ?? (await this.beginMessage());
-      await writer.append(event.text);
+      await (event.type === 'refusal' ? writer.refuse(event.text) : writer.append(event.text));
       if (writer.isFull) return this.counted({ type: 'finish', reason: 'length' }, request, written);
     }
     throw new ModelError('unavailable', 'The model ended its answer without saying why.');
@@ -233,7 +234,7 @@ export class RunWork {
       this.begun = undefined;
       tools.wasStored();
     }
-    await tools.execute(serverTools(this.ports, this.driven));
+    await tools.execute(serverTools(this.ports, this.driven, this.history, this.steps));
     const calls = tools.functionCalls;
     const required_action: RunObject['required_action'] = {
       type: 'submit_tool_outputs',

@@ -12,9 +12,14 @@ const MAX_MESSAGES = 2_000;
 const BYTES_PER_TOKEN = 8;
 /**
  * The thread's messages before the run, oldest first: as many of the newest as the run's strategy and the model's window can use, and with `auto` the very first
- * one. The costs are those of what is read, however long the thread.
+ * one. Each is kept as `shown` makes it, which is called for the newest first. The costs are those of what is read, however long the thread.
  */
-export async function readHistory(records: Records, partition: string, run: RunObject): Promise<MessageObject[]> {
+export async function readHistory(
+  records: Records,
+  partition: string,
+  run: RunObject,
+  shown: (message: MessageObject) => Promise<MessageObject>,
+): Promise<MessageObject[]> {
   const { type, last_messages: last } = run.truncation_strategy;
   const most = type === 'last_messages' ? Math.min(last ?? MAX_MESSAGES, MAX_MESSAGES) : MAX_MESSAGES;
   let bytes = contextWindow(run.model) * BYTES_PER_TOKEN;
@@ -26,7 +31,7 @@ export async function readHistory(records: Records, partition: string, run: RunO
     const page = await records.list<MessageObject>(partition, MESSAGES, { order: 'desc', limit: PAGE, after });
     for (const { value } of page.records) {
       if (value.run_id === run.id || isFull()) continue;
-      newestFirst.push(value);
+      newestFirst.push(await shown(value));
       for (const part of value.content) bytes -= part.type === 'text' ? Buffer.byteLength(part.text.value) : 0;
     }
     after = page.records.at(-1)?.id;
@@ -34,7 +39,7 @@ export async function readHistory(records: Records, partition: string, run: RunO
   }
   if (isFull() && type === 'auto') {
     const [first] = (await records.list<MessageObject>(partition, MESSAGES, { order: 'asc', limit: 1 })).records;
-    if (first && newestFirst.at(-1)?.id !== first.id) newestFirst.push(first.value);
+    if (first && newestFirst.at(-1)?.id !== first.id) newestFirst.push(await shown(first.value));
   }
   return newestFirst.reverse();
 }

@@ -1,6 +1,7 @@
 /** The messages of threads (operations 18 to 21), and their deletion. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
 import { withRetries } from '../storage/optimistic';
 import { pageOf, pageWithin } from '../storage/pages';
 import type { Change, PageRequest, StoredRecord } from '../storage/ports';
@@ -75,15 +76,17 @@ export function createThreadMessages(
   /** The files that it brought stay with the thread. Throws 400 while a run is active, which may be writing the message. */
   async function removeMessage(scope: Scope, threadId: string, id: string) {
     await withRetries(async () => {
-      const { value: message, etag } = await readMessage(scope, threadId, id);
+      const { value: message, etag, order } = await readMessage(scope, threadId, id);
       const thread = await readThread(scope, threadId);
       if (thread.value.active_run_id) throw errors.messagesLocked(threadId, thread.value.active_run_id);
+      const partition = threadPartition(scope, threadId);
+      const deletion = await listedDeletion(records, { partition, list: MESSAGES, id }, { order, etag }, now());
       const changes: Change[] = [
         { op: 'check', list: 'thread', id: threadId, ifMatch: thread.etag },
-        { op: 'delete', list: MESSAGES, id, ifMatch: etag },
+        ...deletion.changes,
       ];
       if (message.run_id) changes.push({ op: 'delete', list: runMessagesList(message.run_id), id });
-      await records.write(threadPartition(scope, threadId), changes);
+      await records.write(partition, changes, { add: [deletion.due] });
     });
     return { id, object: 'thread.message.deleted', deleted: true };
   }

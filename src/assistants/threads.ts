@@ -133,7 +133,7 @@ export function createThreads(ports: AssistantsPorts) {
       if (value.active_run_id) changes.push({ op: 'delete', list: RUNS, id: value.active_run_id });
       await records.write(threadPartition(scope, id), changes, { add: [due] });
     });
-    await purgeThread(records, scope, id);
+    await purgeThread(records, scope, id, now());
     await records.writeDue({ remove: [due] });
     return { id, object: 'thread.deleted', deleted: true };
   }

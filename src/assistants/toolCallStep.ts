@@ -1,5 +1,5 @@
 /** A tool_calls step: the calls as the model makes them, the server's tools, and what the caller must do. */
-import type { ToolCall, Usage } from '../models/ports';
+import type { FunctionCall, Usage } from '../models/ports';
 import { newId } from '../storage/keys';
 import type { Change } from '../storage/ports';
 import type { CodeOutput, RunObject, RunStepObject, StepToolCall } from '../wire/threads';
@@ -17,7 +17,8 @@ import type { StepRecord } from './threadRecords';
 export interface ServerTools {
   search(queries: string[]): Promise<FoundPassage[]>;
   ranking: { ranker: string; score_threshold: number };
-  runCode(code: string): Promise<CodeResult>;
+  /** `written` is what the step's code wrote before. */
+  runCode(code: string, written: WrittenFile[]): Promise<CodeResult>;
 }
 
 /** Bytes of all arguments, and of all results, of one step: both must fit into a write of the store. */
@@ -124,7 +125,7 @@ export class ToolCallStep {
   }
 
   /** Function calls, which the caller must answer. */
-  get functionCalls(): ToolCall[] {
+  get functionCalls(): FunctionCall[] {
     return this.calls
       .filter(({ type }) => type === 'function')
       .map(({ id, name, arguments: given }) => ({ id, type: 'function', function: { name, arguments: given } }));
@@ -156,7 +157,10 @@ export class ToolCallStep {
   }
 
   private async ran(call: OpenCall, index: number, { runCode }: ServerTools): Promise<StepToolCall> {
-    const { logs, images, files } = await (call.code.code.trim() === '' ? NO_CODE : runCode(call.code.code));
+    const { code } = call.code;
+    const { logs, images, files } = await (code.trim() === ''
+      ? NO_CODE
+      : runCode(code, Object.values(this.files).flat()));
     this.files[call.id] = [...images, ...files].map(({ fileId, path }): WrittenFile => ({
       fileId,
       path: path.startsWith('/') ? path : `/mnt/data/${path}`,

@@ -20,6 +20,7 @@ import { SYNC_DUE } from '../retrieval/syncRecords';
 import { RESPONSE_DUE, RESPONSE_EVENTS_DUE } from '../responses/backgroundRecords';
 import { sweepEvents, sweepResponse } from '../responses/responseSweep';
 import { SCHEDULE_DUE } from '../schedules/scheduleRecords';
+import { PLACE_DUE, sweepPlace } from '../storage/deletedPlaces';
 import type { DueRecord } from '../storage/ports';
 import { RETENTION_DUE } from '../tenants/retention';
 import { startFileBatch } from './ingestion';
@@ -94,6 +95,7 @@ async function sweep(invocation: InvocationContext): Promise<number> {
     [UNMADE_FILE_DUE]: async (due) => retrieval.uploadSweep.unmadeFile(due),
     [INDEX_UPKEEP_DUE]: async (due) => retrieval.indexUpkeep.due(due),
     [SYNC_DUE]: async (due) => retrieval.syncs.due(due, async (sync) => startSync(invocation, sync)),
+    [PLACE_DUE]: async (due) => sweepPlace(storage.records, due),
     [RETENTION_DUE]: async (due) => retention.due(due),
     [SCHEDULE_DUE]: async (due) => schedules.due(due, async (schedule) => startSchedule(invocation, schedule)),
   };

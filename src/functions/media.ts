@@ -90,9 +90,9 @@ export const imageEdits = bothStyles({
     if (!/^application\/json\b/i.test(call.request.headers.get('content-type') ?? ''))
       return forwardForm(call, 'images/edits', deployment, [['image', 'image[]'], ['prompt']], DEFAULT_GPT_IMAGE_MODEL);
     const { value, bytes } = await readJsonBody(call.request, MAX_JSON_BYTES);
-    const body = validate(imageEditRequest, value);
+    const { body, ...sent } = await withUploadedImages(call, validate(imageEditRequest, value), bytes);
     const model = modelOf(deployment, { model: body.model ?? DEFAULT_GPT_IMAGE_MODEL });
-    return forwardJson(call, 'images/edits', model, body, await withUploadedImages(call, body, bytes));
+    return forwardJson(call, 'images/edits', model, body, sent.bytes);
   },
 });
 

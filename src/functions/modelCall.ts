@@ -6,6 +6,7 @@ import { bodyBudget } from '../http/bodyBudget';
 import { operation, pathParams, type Call, type Operation } from '../http/operation';
 import { readForm, type FormRules } from '../http/passedForm';
 import { passThrough, type PassThroughOptions, type PassThroughTimes } from '../http/passThrough';
+import { estimatedTokens } from '../models/estimatedTokens';
 import type { GatewayAnswer, GatewayBody } from '../models/gateway';
 import { ModelError } from '../models/ports';
 import type { z } from 'zod';
@@ -112,16 +113,10 @@ export async function forwardJson(
   more: Pick<Forwarded, 'backend' | 'repeats' | 'errorEvent' | 'see'> = {},
 ): Promise<Response> {
   const streamed = body.stream === true;
-  const estimatedTokens = Math.ceil(bytes.length / 4) + maxTokensOf(body);
+  const tokens = estimatedTokens(bytes.length, body);
   call.body = undefined;
   call.bytes = nothing;
-  return forward(call, { operation, model, body: { kind: 'json', bytes }, streamed, estimatedTokens, ...more });
-}
-
-function maxTokensOf(body: object): number {
-  const { max_tokens, max_completion_tokens, max_output_tokens, n } = body as Record<string, unknown>;
-  const most = max_completion_tokens ?? max_output_tokens ?? max_tokens;
-  return typeof most === 'number' && most > 0 ? most * (typeof n === 'number' && n > 1 ? n : 1) : 0;
+  return forward(call, { operation, model, body: { kind: 'json', bytes }, streamed, estimatedTokens: tokens, ...more });
 }
 
 /** Sends the caller's form on. `model`: of the path; absent where the form names it, or `fallback` where it need not. */

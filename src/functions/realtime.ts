@@ -137,13 +137,25 @@ const clientSecrets = operation({
   response: clientSecret,
   handle: async (call) => {
     const { session } = call.body;
+    const isTranscription = session?.type === 'transcription';
+    const named = isTranscription ? session.audio?.input?.transcription?.model : session?.model;
+    const withModel = isTranscription ? withTranscriber : withSpeaker;
     return mint(call, {
       operation: 'realtime/client_secrets',
-      model: session?.model ?? DEFAULT_MODEL,
-      body: (model) => (session?.model ? { ...call.body, session: { ...session, model } } : call.body),
+      model: named ?? (isTranscription ? DEFAULT_TRANSCRIBER : DEFAULT_MODEL),
+      body: (model) => (named ? { ...call.body, session: withModel({ ...session }, model) } : call.body),
       shape: clientSecret,
     });
   },
+});
+
+type Session = NonNullable<z.output<typeof clientSecretRequest>['session']>;
+
+const withSpeaker = (session: Session, model: string): Session => ({ ...session, model });
+
+const withTranscriber = ({ audio, ...session }: Session, model: string): Session => ({
+  ...session,
+  audio: { ...audio, input: { ...audio?.input, transcription: { ...audio?.input?.transcription, model } } },
 });
 
 export const realtimeApiFamily: Family = {

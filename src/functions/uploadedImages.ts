@@ -12,12 +12,16 @@ type ImageEdit = z.output<typeof imageEditRequest>;
 type Reference = ImageEdit['images'][number];
 
 /**
- * The bytes of the body with each file in place of its id; those that came where it names none. Throws 404 for a file that is not there, 400 for one that is no picture and for more than
+ * The body, and its bytes, with each file in place of its id; what came where it names none. Throws 404 for a file that is not there, 400 for one that is no picture and for more than
  * a request can hold, 503 where the process holds too much.
  */
-export async function withUploadedImages(call: Call, body: ImageEdit, bytes: Uint8Array): Promise<Uint8Array> {
+export async function withUploadedImages(
+  call: Call,
+  body: ImageEdit,
+  bytes: Uint8Array,
+): Promise<{ body: ImageEdit; bytes: Uint8Array }> {
   const { images, mask } = body;
-  if (![...images, mask].some((reference) => reference?.file_id)) return bytes;
+  if (![...images, mask].some((reference) => reference?.file_id)) return { body, bytes };
   const files = attachableFiles((await services()).retrieval);
   const read = imageReader(files, call.scope);
   const resolved = async (reference: Reference, param: string): Promise<Reference> => {
@@ -33,5 +37,6 @@ export async function withUploadedImages(call: Call, body: ImageEdit, bytes: Uin
   // One after another: what is read is counted before the next is.
   for (const [place, reference] of images.entries()) shown.push(await resolved(reference, `images[${place}].file_id`));
   const shownMask = mask && { mask: await resolved(mask, 'mask.file_id') };
-  return Buffer.from(JSON.stringify({ ...body, images: shown, ...shownMask }));
+  const sent = { ...body, images: shown, ...shownMask };
+  return { body: sent, bytes: Buffer.from(JSON.stringify(sent)) };
 }

@@ -66,7 +66,9 @@ export function createReadiness<Context>(options: ReadinessOptions<Context>): (c
   }
 
   return async (context) => {
-    if (!last || now() - last.at >= keptMs) last = { at: now(), readiness: askAll(context) };
+    // Below zero where the clock was set back.
+    const age = last ? now() - last.at : Infinity;
+    if (!last || age < 0 || age >= keptMs) last = { at: now(), readiness: askAll(context) };
     return last.readiness;
   };
 }

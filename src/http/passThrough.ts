@@ -8,7 +8,7 @@ import type { Connection } from './connection';
 import { passBytes } from './relay';
 import { passEvents } from './relayedEvents';
 import type { TokenUsage } from '../tokenUsage';
-import { lastUsage, usageOf } from './usage';
+import { usageAtEnds, usageOf } from './usage';
 
 /** An answer that has begun. */
 export interface PassedAnswer {
@@ -129,10 +129,11 @@ async function begin(answer: PassedAnswer, options: PassThroughOptions, times: P
     answer.body.destroy();
     throw errors.answerIsPage();
   }
-  if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined });
+  const tellsUsage = isJson && answer.status < 300;
+  if (!complete) return passBytes(answer, pieces, isJson ? options : { ...options, maskKeys: undefined }, tellsUsage);
   const bytes = Buffer.concat(pieces);
   if (isJson) options.maskKeys?.(bytes);
-  if (isJson && answer.status < 300) {
+  if (tellsUsage) {
     const usage = checkedUsage(bytes);
     if (usage) answer.settleUsage(usage);
   }
@@ -178,5 +179,5 @@ function checkedUsage(bytes: Buffer): TokenUsage | undefined {
   }
   const ends = `${bytes.subarray(0, 64).toString('latin1').trimStart().charAt(0)}${bytes.subarray(-64).toString('latin1').trimEnd().at(-1)}`;
   if (ends !== '{}' && ends !== '[]') throw broken();
-  return lastUsage(bytes.subarray(-2048).toString('latin1'));
+  return usageAtEnds(bytes);
 }

@@ -130,10 +130,11 @@ async function readPieces(
 /** What is known of the form so far. */
 class Upload {
   readonly fields = new Map<string, string>();
+  /** Parts named `model`. */
+  models = 0;
   private readonly names = new Set<string>();
   private readonly scanner: FormScanner;
   private parts = 0;
-  private models = 0;
   private fieldsBytes = 0;
   private field: { name: string; pieces: Buffer[]; bytes: number } | undefined;
 
@@ -141,14 +142,9 @@ class Upload {
     this.scanner = new FormScanner(boundary);
   }
 
-  /** Whether all of it has been seen. */
+  /** Whether all of the form is known. */
   get isComplete(): boolean {
     return this.scanner.isComplete;
-  }
-
-  /** Whether that is the one model that has been named; of several, readers take the first or the last. */
-  namesOnly(model: string): boolean {
-    return this.models === 1 && this.fields.get('model') === model;
   }
 
   take(piece: Buffer): void {
@@ -158,15 +154,15 @@ class Upload {
       if (stretch.kind !== 'head') continue;
       this.parts += 1;
       if (this.parts > MAX_PARTS) throw errors.brokenForm(`it has more than ${MAX_PARTS} parts`);
-      if (stretch.name === 'model') this.models += 1;
       this.names.add(stretch.name);
+      if (stretch.name === 'model') this.models += 1;
       if (!stretch.isFile) this.field = { name: stretch.name, pieces: [], bytes: 0 };
     }
   }
 
   /** Throws 400 for a whole form that lacks something. */
   check({ required, model }: FormRules): void {
-    if (!this.scanner.isComplete) throw errors.brokenForm('it ends before its closing boundary');
+    if (!this.isComplete) throw errors.brokenForm('it ends before its closing boundary');
     for (const names of model === 'required' ? [...required, ['model']] : required) {
       if (!names.some((name) => this.names.has(name))) throw errors.missingParameter(names[0] ?? '');
     }
@@ -227,8 +223,9 @@ async function* throughOnce(
   }
 }
 
-const staysAsItIs = ({ model, modelInBody }: FormTarget, upload: Upload): boolean =>
-  !modelInBody || upload.namesOnly(model);
+/** Services differ in which of several models counts. */
+const staysAsItIs = ({ model, modelInBody }: FormTarget, { fields, models }: Upload): boolean =>
+  !modelInBody || (models === 1 && fields.get('model') === model);
 
 /** The form with the target's model in place of its own, if the target reads that and it is another. */
 async function* withModel(
@@ -236,9 +233,11 @@ async function* withModel(
   target: FormTarget,
   upload: Upload,
 ): AsyncGenerator<Buffer, void, void> {
-  if (staysAsItIs(target, upload))
-    return yield* target.modelInBody && !upload.isComplete ? withOneModel(source, upload.boundary) : source;
   const { boundary } = upload;
+  if (staysAsItIs(target, upload)) {
+    const isKnown = !target.modelInBody || upload.isComplete;
+    return yield* isKnown ? source : withOneModel(source, boundary);
+  }
   const scanner = new FormScanner(boundary);
   // A header's characters are bytes, the boundary's too.
   yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n`, 'latin1');
@@ -257,7 +256,7 @@ async function* withModel(
   }
 }
 
-/** The form as it is. Throws 400 where a further model comes, which the service might take for the one that was chosen here. */
+/** The form as it is. Throws 400 for a second model. */
 async function* withOneModel(
   source: Iterable<Buffer> | AsyncIterable<Buffer>,
   boundary: string,
@@ -266,7 +265,8 @@ async function* withOneModel(
   let models = 0;
   for await (const piece of source) {
     for (const stretch of scanner.take(piece)) if (stretch.kind === 'head' && stretch.name === 'model') models += 1;
-    if (models > 1) throw errors.brokenForm('it names its model more than once');
+    if (models > 1)
+      throw errors.invalidParameter("Invalid 'model': the form names it more than once.", 'invalid_value', 'model');
     yield piece;
   }
 }

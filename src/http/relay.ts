@@ -3,6 +3,7 @@ import { finished, type Readable } from 'node:stream';
 import { errors } from '../errors';
 import type { Connection } from './connection';
 import type { PassedAnswer, PassThroughOptions } from './passThrough';
+import { PassedUsage } from './usage';
 
 /** Writes bytes to the reader; nothing once it is gone. */
 export type Emit = (bytes: Uint8Array) => void;
@@ -90,27 +91,35 @@ export function relay(
   );
 }
 
-/** The answer's bytes, of which `head` were read before. A body that breaks off cuts the caller's connection: its status has gone already. */
+/**
+ * The answer's bytes, of which `head` were read before. A body that breaks off cuts the caller's connection: its status has gone already.
+ *
+ * @param tellsUsage Whether the bytes may say how many tokens the answer took.
+ */
 export function passBytes(
   answer: PassedAnswer,
   head: Buffer[],
   { connection, onFault, maskKeys }: Pick<PassThroughOptions, 'connection' | 'onFault' | 'maskKeys'>,
+  tellsUsage: boolean,
 ): Response {
+  const passed = tellsUsage ? new PassedUsage() : undefined;
+  const pass = (piece: Buffer, emit: Emit): void => {
+    maskKeys?.(piece);
+    passed?.take(piece);
+    emit(piece);
+  };
   const body = relay(
     connection,
     (emit) => {
-      for (const piece of head) {
-        maskKeys?.(piece);
-        emit(piece);
-      }
+      for (const piece of head) pass(piece, emit);
       return answer.body;
     },
     {
-      data: (piece, emit) => {
-        maskKeys?.(piece);
-        emit(piece);
+      data: pass,
+      end: () => {
+        const usage = passed?.usage();
+        if (usage) answer.settleUsage(usage);
       },
-      end: () => undefined,
       broken: (error) => {
         onFault(errors.answerBroken(error));
         connection.cut();

@@ -48,7 +48,9 @@ class EventHandlers implements RelayHandlers {
   private keepAlive: NodeJS.Timeout | undefined;
   private answer: PassedAnswer | undefined;
   private isEmpty = true;
-  private lastPieces: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
+  /** At least two, and as many bytes as may tell of the usage. */
+  private readonly lastPieces: Buffer[] = [];
+  private lastBytes = 0;
 
   constructor(
     private readonly keepAliveMs: number,
@@ -77,28 +79,33 @@ class EventHandlers implements RelayHandlers {
     this.isEmpty = false;
     const whole = this.events.take(piece);
     if (!whole) return;
-    this.options.maskKeys?.(whole);
     this.keepAlive?.refresh();
-    this.lastPieces = [this.lastPieces[1], whole];
-    emit(whole);
+    this.pass(whole, emit);
+  }
+
+  private pass(piece: Buffer, emit: Emit): void {
+    this.options.maskKeys?.(piece);
+    emit(piece);
+    this.lastPieces.push(piece);
+    this.lastBytes += piece.length;
+    const isEnough = (first: Buffer): boolean =>
+      this.lastPieces.length > 2 && this.lastBytes - first.length >= USAGE_BYTES;
+    for (let first = this.lastPieces[0]; first && isEnough(first); first = this.lastPieces[0]) {
+      this.lastPieces.shift();
+      this.lastBytes -= first.length;
+    }
   }
 
   end(emit: Emit): void {
     const rest = this.events.rest();
-    if (rest.length === 0 && this.events.atBoundary && !this.isEmpty) return this.settle();
+    if (rest.length === 0 && this.events.atBoundary && !this.isEmpty) return;
     if (this.isEmpty || !isWholeEvent(rest)) return this.broken(errors.answerBroken(), emit);
-    this.options.maskKeys?.(rest);
-    emit(rest);
-    this.settle();
+    this.pass(rest, emit);
   }
 
   broken(error: unknown, emit: Emit): void {
     const rest = this.events.rest();
-    if (isDone(Buffer.concat([...this.lastPieces, rest]))) {
-      this.options.maskKeys?.(rest);
-      emit(rest);
-      return this.settle();
-    }
+    if (isDone(Buffer.concat([...this.lastPieces, rest]))) return this.pass(rest, emit);
     const isLate = error instanceof LateRefusal;
     const refusal = isLate ? error.errorObject : errorBody(toApiError(errors.answerBroken(error))).error;
     this.options.onFault(error);
@@ -110,11 +117,8 @@ class EventHandlers implements RelayHandlers {
 
   closed(): void {
     clearInterval(this.keepAlive);
-  }
-
-  private settle(): void {
-    const end = Buffer.concat(this.lastPieces.map((piece) => piece.subarray(-USAGE_BYTES)));
-    const usage = lastUsage(end.toString('latin1'));
+    // Whatever the end was: many callers leave as soon as they have read the last event.
+    const usage = lastUsage(Buffer.concat(this.lastPieces).subarray(-USAGE_BYTES).toString('latin1'));
     if (usage) this.answer?.settleUsage(usage);
   }
 }

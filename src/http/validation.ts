@@ -141,7 +141,7 @@ function longName({ path, issues: [inner] }: Extract<Issue, { code: 'invalid_key
   const name = String(path.at(-1));
   const maximum = inner?.code === 'too_big' ? inner.maximum : 'of its schema';
   return [
-    `Invalid property name in '${parameterName(path.slice(0, -1))}': '${short(name)}' is too long. Expected a string with maximum length ${maximum}, but got a string with length ${name.length} instead.`,
+    `Invalid property name in '${parameterName(path.slice(0, -1))}': '${short(name)}' is too long. Expected a string with maximum length ${maximum}, but got a string with length ${charactersOf(name)} instead.`,
     'property_name_above_max_length',
   ];
 }
@@ -157,7 +157,7 @@ function limit(
   value: number,
 ): [string, string] {
   if (origin === 'string') {
-    const length = typeof given === 'string' ? given.length : 0;
+    const length = typeof given === 'string' ? charactersOf(given) : 0;
     const word = side === 'above' ? 'long' : 'short';
     return [
       `Invalid '${param}': string too ${word}. Expected a string with ${bound} length ${value}, but got a string with length ${length} instead.`,
@@ -186,6 +186,9 @@ const nameOf = (value: unknown): string => {
   return Array.isArray(value) ? 'array' : typeof value;
 };
 const article = (noun: string): string => (noun === 'null' ? noun : `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`);
+/** What limits of texts count: a character may be two UTF-16 units. */
+const charactersOf = (text: string): number =>
+  text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g) ?? []).length;
 const short = (value: unknown): string =>
   String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 200);
 const listing = (values: readonly unknown[]): string => {

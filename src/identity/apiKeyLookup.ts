@@ -45,7 +45,8 @@ export function apiKeyLookup({ records, now }: ApiKeyLookupOptions): (key: strin
     if (!isApiKey(key)) return undefined;
     const hash = hashOf(key);
     const asked = now();
-    const age = asked - readAt;
+    // What was read in a time to come was read before the clock was set back.
+    const age = readAt <= asked ? asked - readAt : Infinity;
     if (age >= MAX_AGE_MS) {
       await read();
       // It may have been under way for long, where the store is slow, and know nothing of what was revoked since.

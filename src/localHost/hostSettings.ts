@@ -33,8 +33,14 @@ export function readHostSettings(env: NodeJS.ProcessEnv): HostSettings {
     dataDir: env.DATA_DIR?.trim() || '.data',
     tls: tlsFiles(env),
     allowedOrigins: readAllowedOrigins(env),
-    quiet: env.LOCAL_HOST_QUIET === '1',
+    quiet: isQuiet(env.LOCAL_HOST_QUIET?.trim() || '0'),
   };
+}
+
+function isQuiet(value: string): boolean {
+  if (value !== '0' && value !== '1')
+    throw new ConfigError('LOCAL_HOST_QUIET', 'must be 1 (no line per request) or 0.');
+  return value === '1';
 }
 
 function tlsFiles(env: NodeJS.ProcessEnv): TlsFiles | undefined {
@@ -106,6 +112,11 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Made by another user of the machine, mostly. */
+function refuseKey(file: string, { message }: Error): never {
+  throw new ConfigError('API_KEYS', `is not set, and the file ${file} cannot be read (${message}).`);
+}
+
 /**
  * When API_KEYS is not set, sets it to a key for the tenant `local` that is made once and kept in `dataDir/api-key`, readable by its owner
  * only. The key, or undefined if API_KEYS was set. Throws {@link ConfigError} if the file does not hold a key.
@@ -122,7 +133,10 @@ export async function ensureApiKey(dataDir: string, env: NodeJS.ProcessEnv): Pro
       throw new ConfigError('DATA_DIR', `cannot be written: ${error.message}`);
     },
   );
-  const key = (isNew ? made : await readFile(file, 'utf8')).trim();
+  const kept = isNew
+    ? made
+    : await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuseKey(file, error));
+  const key = kept.trim();
   if (!/^[\w-]{16,}$/.test(key))
     throw new ConfigError(
       'API_KEYS',

@@ -154,8 +154,16 @@ export class HttpListener {
     // The service took it so, but no route of the real host matches an empty segment.
     if (path.startsWith('//'))
       this.log.warn(`${path} begins with two slashes: write the endpoint in your program without a slash at its end.`);
+    else if (this.isRouted(request, `/v1${path}`))
+      this.log.warn(`${path} is served below /v1: let the base_url in your program end in /v1.`);
     if (request.method !== 'GET' || path !== '/') answerEmpty(response, 404);
     else response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(homePage);
+  }
+
+  /** Whether a function is for it, and not one of those that answer every other path. */
+  private isRouted({ method = '' }: IncomingMessage, path: string): boolean {
+    const found = this.front?.router.match(method, decodePath(path));
+    return found !== undefined && !found.entry.name.startsWith('zz-');
   }
 }
 

@@ -92,8 +92,17 @@ export async function startLocalHost(given: LocalHostOptions): Promise<LocalHost
 async function listen(options: LocalHostOptions, log: HostLog): Promise<HttpListener> {
   const { host, port, allowedOrigins } = options;
   const tls = options.tls && (await readTlsFiles(options.tls));
-  return HttpListener.listen({ host, port, tls, log, allowedOrigins }).catch(refuse(`Cannot serve on ${host}:${port}`));
+  return HttpListener.listen({ host, port, tls, log, allowedOrigins }).catch((error: unknown) => {
+    const refused = refuse(`Cannot serve on ${host}:${port}`);
+    if (!isTaken(error)) return refused(error);
+    return refused(
+      new Error(`${error.message}. Stop what serves there, or set PORT to another port`, { cause: error }),
+    );
+  });
 }
+
+const isTaken = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 
 /** Turns an error into one line for the user. */
 function refuse(what: string): (error: unknown) => never {

@@ -10,7 +10,23 @@ import { startLocalHost, type LocalHost } from './localHost';
  * was started, and paths in them count from there.
  */
 export function start(root: string): void {
-  run(root).catch(fail);
+  const [argument] = process.argv.slice(2);
+  if (argument === undefined) run(root).catch(fail);
+  else refuseArgument(argument);
+}
+
+const HELP =
+  'The host takes no arguments: its settings are environment variables, such as PORT=8080, or `Values` in local.settings.json where it is started. README.md lists them.\n';
+const WRONG_USAGE = 2;
+
+/** A host that went on with its defaults would look as if it had understood. */
+function refuseArgument(argument: string): void {
+  if (argument === '--help' || argument === '-h') {
+    process.stdout.write(HELP);
+    return;
+  }
+  process.stderr.write(`'${argument}' is not expected. ${HELP}`);
+  process.exitCode = WRONG_USAGE;
 }
 
 async function run(root: string): Promise<void> {
@@ -55,10 +71,14 @@ function startLines(url: string, key: string | undefined, config: Config): strin
     services
       ? `Models           ${services}; embeddings: ${embeddings}`
       : 'Models           those named above; local-extractive answers with sentences of your documents',
-    `State            ${config.dataDir}`,
+    `State            ${stateOf(config)}`,
     '',
   ];
 }
+
+/** The histories of orchestrations stay on this machine. */
+const stateOf = ({ storage, dataDir }: Config): string =>
+  storage.kind === 'azure' ? `the storage account ${storage.account.name}; orchestrations: ${dataDir}` : dataDir;
 
 function stopOnSignals(host: LocalHost): void {
   const stop = () => {

@@ -53,7 +53,7 @@ export interface GatewayRequest {
   tenant?: string;
   /** false: images and audio, which may have been billed: repeated only on 429, or when the backend was never reached. */
   repeatable: boolean;
-  /** For the limit of tokens: those of the prompt (bytes / 4) and `max_tokens` if given. `settleUsage` corrects it. */
+  /** For the limit of tokens: see `estimatedTokens.ts`. `settleUsage` corrects it. */
   estimatedTokens: number;
   signal?: AbortSignal;
 }

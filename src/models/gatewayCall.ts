@@ -1,11 +1,11 @@
 /** One call through the gateway: its attempts, one after the other, until one is answered for good. */
 import { Readable } from 'node:stream';
-import type { ModelBackend } from '../modelBackends';
+import { nameAt, type ModelBackend } from '../modelBackends';
 import { chooseRoute, type Route } from './backendChoice';
 import type { CallObserver } from './callObserver';
 import type { CircuitBreaker } from './circuitBreaker';
 import type { GatewayAnswer, GatewayBody, GatewayRequest, GatewayTarget } from './gateway';
-import { callerHeaders, upstreamHeaders } from './headers';
+import { callerHeaders, IMAGE_DEPLOYMENT, upstreamHeaders } from './headers';
 import { withModel } from './jsonModel';
 import { misfitStatus, misfitType } from './misfitAnswer';
 import { readRefusal, type RefusedAnswer } from './refusedAnswer';
@@ -82,14 +82,14 @@ export class GatewayCall<T> {
       const route = this.next();
       if (!route) {
         const wait = this.waitForNextRound();
-        if (wait === undefined) return this.giveUp();
+        if (wait === undefined) return this.giveUp(this.blocked());
         await this.context.clock.sleep(wait, this.request.signal);
         this.beginRound();
         continue;
       }
       const outcome = await this.attempt(route);
       if ('value' in outcome) return outcome.value;
-      this.last = outcome;
+      if (!this.last?.retry || !lacksModel(outcome)) this.last = outcome;
       this.observer?.attemptFailed(
         route,
         outcome.reason instanceof UpstreamError ? outcome.reason : outcome.reason.status,
@@ -120,6 +120,11 @@ export class GatewayCall<T> {
   private mayRepeat({ isFree, retry, elsewhere }: Failure): boolean {
     if (this.bodyIsUsed || (!this.request.repeatable && !isFree)) return false;
     return elsewhere || retry !== undefined;
+  }
+
+  /** The routes that were not called, and may not be now. */
+  private blocked(): Route[] {
+    return this.routes.filter((route) => !this.tried.has(route));
   }
 
   /** Milliseconds until the first of the routes may be called again; undefined if that is not worth waiting for. */
@@ -191,9 +196,16 @@ export class GatewayCall<T> {
   }
 
   private headersTo(route: Route): Record<string, string> {
-    const { body } = this.request;
+    const { body, headers } = this.request;
     const length = body?.kind === 'stream' ? body.length?.(this.targetOf(route)) : undefined;
-    return length === undefined ? this.headers : { ...this.headers, 'content-length': String(length) };
+    const painter = headers.get(IMAGE_DEPLOYMENT);
+    const name = painter === null ? undefined : nameAt(route.backend, painter);
+    if (length === undefined && name === undefined) return this.headers;
+    return {
+      ...this.headers,
+      ...(length !== undefined && { 'content-length': String(length) }),
+      ...(name !== undefined && { [IMAGE_DEPLOYMENT]: name }),
+    };
   }
 
   private async *pieces(body: GatewayBody & { kind: 'stream' }, target: GatewayTarget): AsyncIterable<Uint8Array> {
@@ -221,8 +233,7 @@ export class GatewayCall<T> {
       if (isJudged) return;
       isJudged = true;
       if (body.readableEnded) breaker.completed(route.id);
-      // Undici gives a body that is destroyed before its end an AbortError.
-      else if (body.errored && body.errored.name !== 'AbortError' && !signal?.aborted) breaker.brokeOff(route.id);
+      else if (body.errored && !wasLeft(body.errored) && !signal?.aborted) breaker.brokeOff(route.id);
     });
     try {
       return { value: await this.read(this.answerOf(route, answer.status, this.headersFor(answer.headers), body)) };
@@ -236,11 +247,11 @@ export class GatewayCall<T> {
 
   private async refused(route: Route, answer: UpstreamAnswer): Promise<Failure> {
     const { breaker, clock, scrub } = this.context;
-    const reason = await readRefusal(answer, scrub, clock.now());
+    const reason = await readRefusal(answer, scrub, clock.now(), route.backend);
     if (this.request.signal?.aborted) breaker.abandoned(route.id);
     this.request.signal?.throwIfAborted();
     const { status, retry, elsewhere } = reason;
-    const isFree = status === 429;
+    const isFree = neverMade.has(status);
     // What one caller may not do, or did wrong, must not close the service to the others.
     if (status >= 500 && status !== 501) breaker.failed(route.id);
     else breaker.answered(route.id);
@@ -270,10 +281,10 @@ export class GatewayCall<T> {
     return { route, reason: error, retry, elsewhere: kind === 'unavailable' || retry !== undefined, isFree: !reached };
   }
 
-  /** Answers with what the last attempt brought. */
-  private async giveUp(): Promise<T> {
+  /** Answers with what the last attempt brought; where all that were called lack the model, the `blocked` ones may have it. */
+  private async giveUp(blocked: readonly Route[] = []): Promise<T> {
     this.accounts.reservation.settle(0);
-    if (!this.last) throw this.notCalled();
+    if (!this.last || (lacksModel(this.last) && blocked.length > 0)) throw this.notCalled(blocked);
     const { reason, route } = this.last;
     if (reason instanceof UpstreamError) throw reason;
     return this.read(
@@ -286,12 +297,12 @@ export class GatewayCall<T> {
     );
   }
 
-  /** Why no backend could be called at all. */
-  private notCalled(): UpstreamError {
+  /** Why none of the routes could be called. */
+  private notCalled(routes: readonly Route[]): UpstreamError {
     const { breaker } = this.context;
     const { model } = this.request;
-    const open = this.routes.map((route) => breaker.openFor(route.id));
-    const rests = this.routes.flatMap((route) => breaker.restOf(route.id) ?? []);
+    const open = routes.map((route) => breaker.openFor(route.id));
+    const rests = routes.flatMap((route) => breaker.restOf(route.id) ?? []);
     if (open.every((ms) => ms !== undefined)) {
       const retryAfterSeconds = Math.min(...open) / 1000;
       const message = `The model service for '${model}' has failed several times in a row and is left alone for some seconds.`;
@@ -331,6 +342,15 @@ export class GatewayCall<T> {
     };
   }
 }
+
+/** Whether the answer's reader ended it: undici gives a body that is destroyed before its end an AbortError, a pipeline the other. */
+const wasLeft = (error: Error): boolean =>
+  error.name === 'AbortError' || ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE');
+
+/** Statuses of refusals that come before anything is made that could be billed. */
+const neverMade = new Set([401, 403, 404, 429]);
+
+const lacksModel = ({ reason }: Failure): boolean => !(reason instanceof UpstreamError) && reason.status === 404;
 
 /** Whether the failure tells of the service, and not of this one call. */
 const isOfService = ({ reason, retry }: Failure): boolean =>

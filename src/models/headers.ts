@@ -13,7 +13,10 @@ const toUpstream = [
   'x-ms-client-request-id',
 ];
 
-/** The caller's headers that a model service is told. */
+/** By it callers of Azure's Responses name the deployment that makes pictures. */
+export const IMAGE_DEPLOYMENT = 'x-ms-oai-image-generation-deployment';
+
+/** The caller's headers that a model service is told; a deployment's name is the caller's, and stays. */
 export function upstreamHeaders(given: Headers): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const name of toUpstream) {
@@ -33,7 +36,8 @@ const toCaller = new Set([
   'retry-after-ms',
   'x-should-retry',
 ]);
-const listsToCaller = /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azureml-|ms-azureml-)/;
+const listsToCaller =
+  /^(?:content-encoding$|content-language$|x-ratelimit-|openai-|x-ms-|azure-openai-|azureml-|ms-azureml-)/;
 /** They name the operator's account. */
 const ofOperator = new Set(['openai-organization', 'openai-project']);
 

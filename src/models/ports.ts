@@ -15,11 +15,37 @@ export interface FunctionTool {
   function: { name: string; description?: string; parameters?: Record<string, unknown>; strict?: boolean | null };
 }
 
-export interface ToolCall {
+/** A tool whose input is text of the model's own, as free as its format lets it be. */
+export interface CustomTool {
+  type: 'custom';
+  custom: {
+    name: string;
+    description?: string;
+    format?: { type: 'text' } | { type: 'grammar'; grammar: { syntax: 'lark' | 'regex'; definition: string } };
+  };
+}
+
+export type ChatTool = FunctionTool | CustomTool;
+
+/** A tool by its name, as `tool_choice` has it. */
+export type NamedTool = { type: 'function'; function: { name: string } } | { type: 'custom'; custom: { name: string } };
+
+/** The name by which the model calls it. */
+export const chatToolName = (tool: NamedTool): string =>
+  tool.type === 'function' ? tool.function.name : tool.custom.name;
+
+export interface FunctionCall {
   id: string;
   type: 'function';
   function: { name: string; arguments: string };
 }
+export type ToolCall = FunctionCall | { id: string; type: 'custom'; custom: { name: string; input: string } };
+
+/** The tool that the model called, and what it wrote for it. */
+export const readCall = (call: ToolCall): { name: string; written: string } =>
+  call.type === 'function'
+    ? { name: call.function.name, written: call.function.arguments }
+    : { name: call.custom.name, written: call.custom.input };
 
 /** The messages of a chat completion, in its wire form. */
 export type ChatMessage =
@@ -33,8 +59,8 @@ export interface ChatRequest {
   /** Deployment or model name as the caller knows it. */
   model: string;
   messages: ChatMessage[];
-  tools?: FunctionTool[];
-  tool_choice?: 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } };
+  tools?: ChatTool[];
+  tool_choice?: 'none' | 'auto' | 'required' | NamedTool;
   parallel_tool_calls?: boolean;
   temperature?: number;
   top_p?: number;
@@ -70,7 +96,7 @@ export type ChatEvent =
   | { type: 'refusal'; text: string }
   /** What the model thinks before it answers: where its service tells, and for who wants it. */
   | { type: 'reasoning'; text: string }
-  /** A piece of tool call number `index`; `id` and `name` come with its first piece. */
+  /** A piece of tool call number `index`; `id` and `name` come with its first piece. A custom tool's input comes as its arguments. */
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | {
       type: 'finish';

@@ -1,6 +1,6 @@
 /** How many tokens a prompt takes, and how many its model has room for. */
 import { tokenCounter } from '../tokenCounter';
-import { ModelError, type ChatMessage, type ChatRequest, type FunctionTool, type Usage } from './ports';
+import { readCall, ModelError, type ChatMessage, type ChatRequest, type ChatTool, type Usage } from './ports';
 
 /** A service that tells of a smaller one has another fault. */
 const SMALLEST_WINDOW = 1_000;
@@ -47,7 +47,7 @@ export const PER_MESSAGE = 4;
 export const PER_PROMPT = 3;
 /** An image in high detail takes about this; in low detail `LOW_DETAIL`. */
 export const PER_IMAGE = 1_105;
-const LOW_DETAIL = 85;
+export const LOW_DETAIL = 85;
 /** Tokenizers take quadratic time for long words. */
 const SLICE = 2_000;
 /** Longest stretch of work between two turns of the event loop, in milliseconds. */
@@ -67,7 +67,7 @@ export const mostTokens = (weight: Weight): number =>
 export function messageWeight(message: ChatMessage): Weight {
   if (typeof message.content === 'string' || message.content === null) {
     const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : [];
-    const texts = calls.flatMap(({ function: { name, arguments: given } }) => [name, given]);
+    const texts = calls.map(readCall).flatMap(({ name, written }) => [name, written]);
     return { texts: [message.content ?? '', ...texts], more: PER_MESSAGE + calls.length * PER_MESSAGE };
   }
   const images = message.content.flatMap((part) => (part.type === 'image_url' ? [part.image_url.detail] : []));
@@ -78,8 +78,11 @@ export function messageWeight(message: ChatMessage): Weight {
 }
 
 /** What of the tools takes tokens: services write them out in some form close to JSON. */
-export const toolsWeight = (tools: FunctionTool[]): Weight => ({
-  texts: tools.length > 0 ? [JSON.stringify(tools.map((tool) => tool.function))] : [],
+export const toolsWeight = (tools: ChatTool[]): Weight => ({
+  texts:
+    tools.length > 0
+      ? [JSON.stringify(tools.map((tool) => (tool.type === 'function' ? tool.function : tool.custom)))]
+      : [],
   more: PER_PROMPT,
 });
 

@@ -1,6 +1,7 @@
 /** An answer other than success: read whole, without credentials, and what it means for further calls. */
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { z } from 'zod';
+import type { ModelBackend } from '../modelBackends';
 import { readRetryAfter, type RetryHint } from './retry';
 import type { UpstreamAnswer } from './upstream';
 
@@ -25,6 +26,7 @@ export async function readRefusal(
   answer: UpstreamAnswer,
   scrub: (text: string) => string,
   now: number,
+  { kind, settings }: ModelBackend,
 ): Promise<RefusedAnswer> {
   const { status } = answer;
   const text = unpacked(scrub(await textOf(answer)));
@@ -37,7 +39,9 @@ export async function readRefusal(
   // Some servers call the refusal of a stream one.
   const isSaidToBeJson = /json/i.test([headers['content-type']].flat()[0] ?? '');
   if (value === undefined || !isSaidToBeJson) headers['content-type'] = 'application/json';
-  const body = Buffer.from(value === undefined ? JSON.stringify(inOurWords(status, text)) : text);
+  const body = Buffer.from(
+    value === undefined ? JSON.stringify(inOurWords(status, text, adviceOn(kind, settings.address))) : text,
+  );
   return { status, headers, body, ...meaning(answer, value, now) };
 }
 
@@ -99,10 +103,17 @@ function parsed(text: string): unknown {
   }
 }
 
-function inOurWords(status: number, text: string): object {
+/** For a 404 that no model service gives: it would say what is not there. */
+const adviceOn = (kind: ModelBackend['kind'], address: string): string =>
+  kind === 'azure'
+    ? `Check ${address}: it is the address of the resource alone.`
+    : `Check ${address}: of most services it ends in /v1.`;
+
+function inOurWords(status: number, text: string, advice: string): object {
   const isPage = /^\s*</.test(text);
   const own = isPage ? '' : text.trim().slice(0, 500);
-  const message = own || `The model service answered with status ${status}.`;
+  const said = own || `The model service answered with status ${status}.`;
+  const message = status === 404 ? `${said.replace(/\.?$/, '.')} ${advice}` : said;
   return {
     error: { message, type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code: null },
   };

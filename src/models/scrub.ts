@@ -9,15 +9,18 @@ const looksSecret: [RegExp, string][] = [
 ];
 
 /** Shorter ones are placeholders, such as `none` and `ollama`, which may be words of an answer. */
-const MIN_KEY_BYTES = 16;
+const MIN_KEY_LENGTH = 16;
+
+/** The backends' keys that are long enough to be told from the words of an answer. */
+export const keysOf = (backends: readonly ModelBackend[]): string[] =>
+  backends.flatMap(({ apiKey }) => (apiKey && apiKey.length >= MIN_KEY_LENGTH ? [apiKey] : []));
 
 /**
  * A function that writes stars over the backends' keys where it finds them whole, for answers that go on as they are: other text, and the length, stay. It changes the
  * bytes in place; a key that is cut by the end of a piece is not found.
  */
 export function createKeyMask(backends: readonly ModelBackend[]): (bytes: Buffer) => void {
-  const given = new Set(backends.flatMap(({ apiKey }) => (apiKey ? [apiKey] : [])));
-  const keys = [...given].map((key) => Buffer.from(key)).filter(({ length }) => length >= MIN_KEY_BYTES);
+  const keys = [...new Set(keysOf(backends))].map((key) => Buffer.from(key));
   return (bytes) => {
     for (const key of keys) {
       for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + key.length))

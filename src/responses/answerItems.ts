@@ -2,6 +2,7 @@
 import { InvalidToolCallError } from '../agentLoop/serverTools';
 import type { ChatEvent } from '../models/ports';
 import type { OutputItem, ResponseItem } from '../wire/responseItems';
+import { isCallOfOutput } from './callKinds';
 import { CallItem } from './callItem';
 import { logprobsOf } from './chatSampling';
 import { MessageItem, type MessageSources } from './messageItem';
@@ -151,7 +152,7 @@ export class AnswerItems {
       throw new InvalidToolCallError(
         `The model called a tool that the response does not have: '${name.slice(0, 64)}'.`,
       );
-    if (tool.kind !== 'function' && this.calls.filter(({ isServerCall }) => isServerCall).length >= callsLeft) {
+    if (tool.kind !== 'callers' && this.calls.filter(({ isServerCall }) => isServerCall).length >= callsLeft) {
       this.ignored.add(index);
       return undefined;
     }
@@ -168,7 +169,7 @@ export class AnswerItems {
   /** Some local servers give every call the same id, but outputs are handed in by it. */
   private freeCallId(id: string): string {
     const items = [...this.place.items, ...this.calls.map(({ item }) => item)];
-    const taken = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+    const taken = new Set(items.flatMap((item) => (isCallOfOutput(item) ? [item.call_id] : [])));
     let free = id;
     for (let number = 1; taken.has(free); number += 1) free = `${id}_${number}`;
     return free;

@@ -4,6 +4,7 @@ import { CODE_INTERPRETER, FILE_SEARCH, InvalidToolCallError, queriesOf } from '
 import type { WrittenFile } from '../agentLoop/toolOutputs';
 import type { CodeOutput, FileSearchCall, OutputItem, SearchResult } from '../wire/responseItems';
 import { isServerCall } from './callKinds';
+import { chatToolName } from '../models/ports';
 import type { OfferedTool } from './offeredTools';
 import { itemAdded, itemDone, itemEvent, type ResponseEvent, type ResponseSink } from './responseEvents';
 import { itemPrefixes, newItemId, type ResponseKey } from './responseIds';
@@ -14,15 +15,12 @@ const MAX_ARGUMENT_BYTES = 512 * 1024;
 /** The item of a call before its arguments are known. */
 function newCall(offered: OfferedTool, key: ResponseKey, callId: string, containerId: string): OutputItem {
   switch (offered.kind) {
-    case 'function':
-      return {
-        id: newItemId(itemPrefixes.function_call, key),
-        type: 'function_call',
-        status: 'in_progress',
-        call_id: callId,
-        name: offered.chat.function.name,
-        arguments: '',
-      };
+    case 'callers': {
+      const given = { status: 'in_progress' as const, call_id: callId, name: chatToolName(offered.chat) };
+      return offered.chat.type === 'function'
+        ? { id: newItemId(itemPrefixes.function_call, key), type: 'function_call', ...given, arguments: '' }
+        : { id: newItemId(itemPrefixes.custom_tool_call, key), type: 'custom_tool_call', ...given, input: '' };
+    }
     case FILE_SEARCH:
       return {
         id: newItemId(itemPrefixes.file_search_call, key),
@@ -113,6 +111,7 @@ export class CallItem {
     if (!piece) return;
     const { type } = this.item;
     if (type === 'function_call') await this.emit(this.event('function_call_arguments.delta', { delta: piece }));
+    if (type === 'custom_tool_call') await this.emit(this.event('custom_tool_call_input.delta', { delta: piece }));
     if (type === 'mcp_call') await this.emit(this.event('mcp_call_arguments.delta', { delta: piece }));
     if (type === 'code_interpreter_call') await this.tellCode(this.code.push(piece));
   }
@@ -125,6 +124,11 @@ export class CallItem {
       case 'function_call':
         this.item = { ...item, arguments: argumentText, status: 'completed' };
         await this.emit(this.event('function_call_arguments.done', { name: item.name, arguments: argumentText }));
+        await this.done();
+        break;
+      case 'custom_tool_call':
+        this.item = { ...item, input: argumentText, status: 'completed' };
+        await this.emit(this.event('custom_tool_call_input.done', { input: argumentText }));
         await this.done();
         break;
       case 'mcp_approval_request':
@@ -189,6 +193,9 @@ export class CallItem {
     switch (item.type) {
       case 'function_call':
         this.item = { ...item, arguments: argumentText, status: 'incomplete' };
+        break;
+      case 'custom_tool_call':
+        this.item = { ...item, input: argumentText, status: 'incomplete' };
         break;
       case 'mcp_call':
         this.item = { ...item, arguments: item.arguments || argumentText, status: 'incomplete' };

@@ -7,6 +7,7 @@ import type { ChatMessage, ImagePart, TextPart, ToolCall } from '../models/ports
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
 import type { FileSearchCall, InputPart, ResponseItem } from '../wire/responseItems';
+import { isCallOfOutput, isCallOutput } from './callKinds';
 import { mcpName } from './offeredTools';
 import type { ResponsesPorts } from './ports';
 import { isIncomplete } from './toldItems';
@@ -57,7 +58,7 @@ export async function checkParts(
 function partsOf(item: ResponseItem): [part: InputPart, place: string][] {
   if (item.type === 'message' && item.role !== 'assistant')
     return item.content.map((part, index) => [part, `content[${index}]`]);
-  if (item.type === 'function_call_output' && typeof item.output !== 'string')
+  if (isCallOutput(item) && typeof item.output !== 'string')
     return item.output.map((part, index) => [part, `output[${index}]`]);
   return [];
 }
@@ -79,15 +80,15 @@ export async function chatMessages(
   files: FilesOfCalls = {},
 ): Promise<ChatMessage[]> {
   const messages: ChatMessage[] = [];
-  let calls: (ToolCall & { output: FunctionOutput['output'] })[] = [];
+  let calls: { call: ToolCall; output: CallOutput['output'] }[] = [];
   const outputOf = outputsInTurn(items);
   const flush = async (): Promise<void> => {
     if (calls.length === 0) return;
-    messages.push({ role: 'assistant', content: null, tool_calls: calls.map(({ output: _, ...call }) => call) });
+    messages.push({ role: 'assistant', content: null, tool_calls: calls.map(({ call }) => call) });
     const pictures: (TextPart | ImagePart)[] = [];
-    for (const { id, output } of calls) {
+    for (const { call, output } of calls) {
       const read = typeof output === 'string' ? [textPart(output)] : await readParts(output, parts);
-      messages.push({ role: 'tool', tool_call_id: id, content: textIn(read) });
+      messages.push({ role: 'tool', tool_call_id: call.id, content: textIn(read) });
       pictures.push(...read.filter(({ type }) => type === 'image_url'));
     }
     // Tools answer models in text only.
@@ -96,13 +97,12 @@ export async function chatMessages(
   };
   for (const item of items) {
     if ('status' in item && isIncomplete(item)) continue;
-    if (item.type === 'function_call') {
-      const { call_id: id, name, arguments: given } = item;
-      const output = outputOf(id);
-      if (!output) continue;
+    if (isCallOfOutput(item)) {
+      const found = outputOf(item.call_id);
+      if (!found) continue;
       // The next turn of some local servers calls by the same ids again.
-      if (calls.some((call) => call.id === id)) await flush();
-      calls.push({ id, type: 'function', function: { name, arguments: given }, output: output.output });
+      if (calls.some(({ call }) => call.id === item.call_id)) await flush();
+      calls.push({ call: chatCall(item), output: found.output });
       continue;
     }
     await flush();
@@ -112,18 +112,26 @@ export async function chatMessages(
   return messages;
 }
 
-type FunctionOutput = Extract<ResponseItem, { type: 'function_call_output' }>;
+type CallersCall = Extract<ResponseItem, { type: 'function_call' | 'custom_tool_call' }>;
+type CallOutput = Extract<ResponseItem, { type: 'function_call_output' | 'custom_tool_call_output' }>;
+
+function chatCall(item: CallersCall): ToolCall {
+  const { call_id: id, name } = item;
+  return item.type === 'function_call'
+    ? { id, type: 'function', function: { name, arguments: item.arguments } }
+    : { id, type: 'custom', custom: { name, input: item.input } };
+}
 
 /** Gives the outputs of a call's id one after the other: the first call with that id has the first. */
-function outputsInTurn(items: ResponseItem[]): (callId: string) => FunctionOutput | undefined {
-  const outputs = new Map<string, FunctionOutput[]>();
+function outputsInTurn(items: ResponseItem[]): (callId: string) => CallOutput | undefined {
+  const outputs = new Map<string, CallOutput[]>();
   for (const item of items)
-    if (item.type === 'function_call_output') outputs.set(item.call_id, [...(outputs.get(item.call_id) ?? []), item]);
+    if (isCallOutput(item)) outputs.set(item.call_id, [...(outputs.get(item.call_id) ?? []), item]);
   return (callId) => outputs.get(callId)?.shift();
 }
 
 async function messagesOf(
-  item: Exclude<ResponseItem, { type: 'function_call' }>,
+  item: Exclude<ResponseItem, CallersCall>,
   parts: PartReader,
   items: ResponseItem[],
   files: FilesOfCalls,
@@ -153,6 +161,7 @@ async function messagesOf(
     // The passages were for the answer that follows; later answers search anew.
     case 'file_search_call':
     case 'function_call_output':
+    case 'custom_tool_call_output':
     case 'mcp_list_tools':
     case 'mcp_approval_request':
     case 'reasoning':

@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream';
 import type { WrittenFile } from '../agentLoop/toolOutputs';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
+import { withRetries } from '../storage/optimistic';
 import { newId, orderKey } from '../storage/keys';
 import { pageOf } from '../storage/pages';
 import { BlobTooLargeError, ConflictError, type Change, type PageRequest, type Records } from '../storage/ports';
@@ -193,12 +195,18 @@ export async function takeOutOfContainer(
   { id, path, added }: ContainerFile,
 ): Promise<void> {
   const value: RemovedFile = { path };
-  const removal: Change[] = [
-    { op: 'delete', list: FILES, id },
-    { op: 'create', list: REMOVED, id: newId(''), order: orderKey(now()), value },
-  ];
-  if (added) removal.push({ op: 'delete', list: PATHS, id: pathId(path) });
-  await records.write(filesPartition(scope, container), removal);
+  const key = { partition: filesPartition(scope, container), list: FILES, id };
+  await withRetries(async () => {
+    const found = await records.get(key);
+    if (!found) return;
+    const { changes, due } = await listedDeletion(records, key, found, now());
+    const removal: Change[] = [
+      ...changes,
+      { op: 'create', list: REMOVED, id: newId(''), order: orderKey(now()), value },
+    ];
+    if (added) removal.push({ op: 'delete', list: PATHS, id: pathId(path) });
+    await records.write(key.partition, removal, { add: [due] });
+  });
 }
 
 /** The content of a caller's file. Throws 404. */

@@ -1,6 +1,7 @@
 /** Conversations and their items as callers see them. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { deleteListed } from '../storage/deletedPlaces';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
 import type { DueRecord, PageRequest } from '../storage/ports';
@@ -131,7 +132,7 @@ export function createConversations(ports: ResponsesPorts) {
   async function removeItem(scope: Scope, id: string, itemId: string): Promise<ConversationObject> {
     const place = conversationPlace(scope, id);
     const stored = await readItem(place, itemId);
-    await records.write(conversationPartition(place), [{ op: 'delete', list: ITEMS, id: itemId }]);
+    await deleteListed(records, itemRecord(place, itemId), now());
     if ('blob' in stored) await blobs.delete(stored.blob);
     return get(scope, id);
   }

@@ -2,6 +2,7 @@
 import { errors } from '../errors';
 import type { Scope } from '../scope';
 import type { InputItem, ResponseItem } from '../wire/responseItems';
+import { isCallOfOutput, isCallOutput } from './callKinds';
 import { inputOf } from './context';
 import { conversationItemFinder } from './conversationItems';
 import type { ResponsesPorts } from './ports';
@@ -46,6 +47,10 @@ export function withId(item: OwnItem, key: ResponseKey): ResponseItem {
         : { ...item, id, status: item.status ?? 'completed' };
     case 'function_call':
       return { ...item, id, status: item.status ?? 'completed' };
+    case 'custom_tool_call':
+      return { ...item, id, status: item.status ?? 'completed' };
+    case 'custom_tool_call_output':
+      return { ...item, id, status: item.status ?? 'completed' };
     case 'function_call_output':
       return { ...item, id, status: item.status ?? 'completed' };
     case 'mcp_call':
@@ -82,7 +87,7 @@ export function checkDistinct(items: ResponseItem[], there: ResponseItem[], para
 }
 
 /**
- * Throws 400 unless each function call has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
+ * Throws 400 unless each call of the caller's tools has its output and each output its call, as the services do. `isCut`: what came first was left out, calls perhaps among it.
  * A call that is told again while it waits for its output is the same call: the AI SDK repeats it beside `previous_response_id`.
  */
 export function checkCalls(items: ResponseItem[], isCut: boolean): void {
@@ -90,17 +95,17 @@ export function checkCalls(items: ResponseItem[], isCut: boolean): void {
   const open = new Map<string, number>();
   // The model was cut off in them, so there may be nothing to answer.
   const cut = new Set(
-    items.flatMap((item) => (item.type === 'function_call' && item.status === 'incomplete' ? [item.call_id] : [])),
+    items.flatMap((item) => (isCallOfOutput(item) && item.status === 'incomplete' ? [item.call_id] : [])),
   );
   /** How often a call was told again. */
   const repeated = new Map<string, number>();
   const note = (id: string, step: 1 | -1) => open.set(id, (open.get(id) ?? 0) + step);
   for (const item of items) {
-    if (item.type === 'function_call') {
+    if (isCallOfOutput(item)) {
       if ((open.get(item.call_id) ?? 0) > 0) repeated.set(item.call_id, (repeated.get(item.call_id) ?? 0) + 1);
       note(item.call_id, 1);
     }
-    if (item.type === 'function_call_output') note(item.call_id, -1);
+    if (isCallOutput(item)) note(item.call_id, -1);
   }
   for (const [id, count] of open) {
     if (count > (repeated.get(id) ?? 0) && !cut.has(id)) throw errors.noToolOutput(id);

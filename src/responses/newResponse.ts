@@ -2,7 +2,7 @@
 import { errors } from '../errors';
 import { CODE_INTERPRETER } from '../agentLoop/serverTools';
 import type { Scope } from '../scope';
-import { shownTool, type FunctionTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
+import { isCallersTool, shownTool, type ResponseTool, type ResponseToolChoice } from '../wire/responseTools';
 import type { CreateResponseRequest, ResponseObject } from '../wire/responses';
 import { agentOf, shownAgent } from './agentReference';
 import { useContainer } from './containerUse';
@@ -71,7 +71,7 @@ function checkTogether(body: CreateResponseRequest, tools: ResponseTool[], takes
     throw refuse("'top_logprobs' needs 'message.output_text.logprobs' in 'include'.", 'top_logprobs');
   checkToolChoice(body.tool_choice, tools);
   const names = tools.map((tool) =>
-    tool.type === 'function' ? tool.name : tool.type === 'mcp' ? tool.server_label : tool.type,
+    isCallersTool(tool) ? tool.name : tool.type === 'mcp' ? tool.server_label : tool.type,
   );
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw refuse(`Invalid 'tools': more than one tool is named '${repeated}'.`, 'tools');
@@ -104,7 +104,7 @@ export function wantedTools(
 
 function isNamed(tool: ResponseTool, wanted: { type: string; name?: unknown; server_label?: unknown }): boolean {
   if (tool.type !== wanted.type) return false;
-  if (tool.type === 'function') return tool.name === wanted.name;
+  if (isCallersTool(tool)) return tool.name === wanted.name;
   return tool.type !== 'mcp' || tool.server_label === wanted.server_label;
 }
 
@@ -113,6 +113,7 @@ async function checkTools(ports: Ports, scope: Scope, tools: ResponseTool[]): Pr
     const param = `tools[${index}]`;
     switch (tool.type) {
       case 'function':
+      case 'custom':
       case 'mcp':
         break;
       case 'file_search':
@@ -176,7 +177,7 @@ export function newResponse(
     top_logprobs: body.top_logprobs ?? 0,
     text: { format: body.text?.format ?? { type: 'text' }, verbosity: body.text?.verbosity ?? 'medium' },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: tools.map((tool) => shownTool(tool.type === 'function' ? wholeFunction(tool) : tool)),
+    tools: tools.map((tool) => shownTool(wholeTool(tool))),
     truncation: body.truncation ?? 'disabled',
     usage: null,
     user: body.user ?? null,
@@ -185,8 +186,9 @@ export function newResponse(
 }
 
 /** With the fields that answers always have; what is not asked to be strict, is not. */
-const wholeFunction = (tool: FunctionTool): FunctionTool => ({
-  ...tool,
-  parameters: tool.parameters ?? { type: 'object', properties: {} },
-  strict: tool.strict ?? false,
-});
+function wholeTool(tool: ResponseTool): ResponseTool {
+  if (tool.type === 'custom') return { ...tool, format: tool.format ?? { type: 'text' } };
+  if (tool.type !== 'function') return tool;
+  const { parameters, strict } = tool;
+  return { ...tool, parameters: parameters ?? { type: 'object', properties: {} }, strict: strict ?? false };
+}

@@ -1,13 +1,13 @@
-/** The tools of a response as its model is offered them: all are functions to it. */
+/** The tools of a response as its model is offered them: all but the caller's custom tools are functions to it. */
 import { createHash } from 'node:crypto';
 import { CODE_INTERPRETER, CODE_TOOL, FILE_SEARCH, SEARCH_TOOL } from '../agentLoop/serverTools';
-import type { FunctionTool } from '../models/ports';
+import type { ChatTool, FunctionTool } from '../models/ports';
 import type { McpListTools } from '../wire/responseItems';
-import type { McpTool, ResponseTool } from '../wire/responseTools';
+import { isCallersTool, type CustomTool, type McpTool, type ResponseTool } from '../wire/responseTools';
 
-/** What a call of a function by its name means. */
+/** What a call of a tool by its name means. */
 export type OfferedTool =
-  | { kind: 'function'; chat: FunctionTool; tool: ResponseTool }
+  | { kind: 'callers'; chat: ChatTool; tool: ResponseTool }
   | { kind: 'file_search'; chat: FunctionTool; tool: Extract<ResponseTool, { type: 'file_search' }> }
   | { kind: 'code_interpreter'; chat: FunctionTool; tool: Extract<ResponseTool, { type: 'code_interpreter' }> }
   | { kind: 'mcp'; chat: FunctionTool; tool: McpTool; name: string; needsApproval: boolean };
@@ -38,7 +38,10 @@ export function offeredTools(
 ): Map<string, OfferedTool> {
   const offered = new Map<string, OfferedTool>();
   for (const tool of tools) {
-    if (tool.type === 'function') offered.set(tool.name, { kind: 'function', chat: functionOf(tool), tool });
+    if (isCallersTool(tool)) {
+      const chat = tool.type === 'function' ? functionOf(tool) : customOf(tool);
+      offered.set(tool.name, { kind: 'callers', chat, tool });
+    }
     if (tool.type === 'file_search') offered.set(FILE_SEARCH, { kind: 'file_search', chat: SEARCH_TOOL, tool });
     if (tool.type === 'code_interpreter')
       offered.set(CODE_INTERPRETER, { kind: 'code_interpreter', chat: CODE_TOOL, tool });
@@ -73,6 +76,18 @@ function functionOf({
       ...(parameters && { parameters }),
       ...(strict != null && { strict }),
     },
+  };
+}
+
+/** Chat completions have the grammar's fields one level deeper. */
+function customOf({ name, description, format }: CustomTool): ChatTool {
+  const chatFormat =
+    format?.type === 'grammar'
+      ? { type: format.type, grammar: { syntax: format.syntax, definition: format.definition } }
+      : format;
+  return {
+    type: 'custom',
+    custom: { name, ...(description && { description }), ...(chatFormat && { format: chatFormat }) },
   };
 }
 

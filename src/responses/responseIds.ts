@@ -35,6 +35,8 @@ export const itemPrefixes = {
   message: 'msg',
   function_call: 'fc',
   function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
   file_search_call: 'fs',
   code_interpreter_call: 'ci',
   mcp_list_tools: 'mcpl',

@@ -225,7 +225,7 @@ export class ResponseWork {
     const { response, history, whole: output, files, parts, window } = this;
     const offered = [...this.offered.values()];
     // Once the server's tools were called as often as they may be, the model is not offered them.
-    const tools = this.callsLeft > 0 ? offered : offered.filter(({ kind }) => kind === 'function');
+    const tools = this.callsLeft > 0 ? offered : offered.filter(({ kind }) => kind === 'callers');
     return modelRequest({ settings: this.task.settings, response, history, output, files, parts, tools, window });
   }
 

@@ -42,6 +42,7 @@ function incomplete(item: OutputItem): OutputItem {
     case 'mcp_approval_request':
       return { ...item, type: 'mcp_call', status: 'incomplete', output: null, error: INTERRUPTED };
     case 'function_call':
+    case 'custom_tool_call':
     case 'file_search_call':
     case 'code_interpreter_call':
       return { ...item, status: 'incomplete' };

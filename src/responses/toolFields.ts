@@ -1,5 +1,5 @@
 /** Which tools the model is offered, and which it must call, in the words of chat completions. Pure. */
-import type { ChatRequest } from '../models/ports';
+import { chatToolName, type ChatRequest } from '../models/ports';
 import type { ResponseTool } from '../wire/responseTools';
 import type { ResponseObject } from '../wire/responses';
 import { wantedTools } from './newResponse';
@@ -31,7 +31,12 @@ export function toolFields(
   if (isAllowed || choice === 'required') return { ...fields, tool_choice: isAllowed ? choice.mode : 'required' };
   const named =
     'name' in choice && choice.type === 'mcp' && choice.name ? mcpName(choice.server_label, choice.name) : undefined;
-  const only = among.find(({ chat }) => chat.function.name === named) ?? (among.length === 1 ? among[0] : undefined);
+  const only = among.find(({ chat }) => chatToolName(chat) === named) ?? (among.length === 1 ? among[0] : undefined);
   if (!only) return { ...fields, tools: among.map(({ chat }) => chat), tool_choice: 'required' };
-  return { ...fields, tool_choice: { type: 'function', function: { name: only.chat.function.name } } };
+  const name = chatToolName(only.chat);
+  const tool_choice =
+    only.chat.type === 'function'
+      ? { type: only.chat.type, function: { name } }
+      : { type: only.chat.type, custom: { name } };
+  return { ...fields, tool_choice };
 }

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { deleteListed } from '../storage/deletedPlaces';
 import { newId, orderKey, partitionOf } from '../storage/keys';
 import { BlobTooLargeError, type BlobInfo, type Change, type DueChanges, type RecordKey } from '../storage/ports';
 import type { CreateFileFields, FileObject, ListFilesQuery } from '../wire/vectorStores';
@@ -166,9 +167,8 @@ export function createFiles({ records, blobs, now, maxFileBytes }: RetrievalPort
   /** Deletes content and record; vector stores keep what they have ingested of it. */
   async function remove(scope: Scope, id: string): Promise<{ id: string; object: 'file'; deleted: true }> {
     await get(scope, id);
-    const { partition, list } = fileKey(scope, id);
     await blobs.delete(fileBlob(scope, id));
-    await records.write(partition, [{ op: 'delete', list, id }]);
+    await deleteListed(records, fileKey(scope, id), now());
     return { id, object: 'file', deleted: true };
   }
 

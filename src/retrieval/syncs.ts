@@ -2,6 +2,7 @@
 import { nextMoment } from '../cron';
 import { ApiError, errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
 import { newId, orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
@@ -99,9 +100,13 @@ export function createSyncs(ports: SyncsPorts) {
   /** Deletes the sync; what it has brought into the store stays there. */
   async function remove(scope: Scope, syncId: string) {
     const reference: SyncReference = { scope, syncId };
-    const { value } = await read(reference);
-    await records.write(syncsPartition(scope), [{ op: 'delete', list: SYNCS, id: syncId }], {
-      remove: [dueOf(reference, value.due_at)],
+    await withRetries(async () => {
+      const { value, order } = await read(reference);
+      const deletion = await listedDeletion(records, syncKey(reference), { order }, now());
+      await records.write(syncsPartition(scope), deletion.changes, {
+        add: [deletion.due],
+        remove: [dueOf(reference, value.due_at)],
+      });
     });
     await records.deletePartition(mirroredPartition(reference));
     return { id: syncId, object: 'sync.deleted', deleted: true };

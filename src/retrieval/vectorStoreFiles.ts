@@ -1,6 +1,7 @@
 /** The files of a vector store (operations 36 to 41). */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
 import type { Change, StoredRecord } from '../storage/ports';
 import { resolveChunking } from '../wire/chunking';
 import type {
@@ -124,7 +125,7 @@ export function createVectorStoreFiles(
     id: string,
   ): Promise<{ id: string; object: 'vector_store.file.deleted'; deleted: true }> {
     await writeStore(scope, storeId, async () => {
-      const { value: file, etag } = await requireFile(scope, storeId, id);
+      const { value: file, etag, order } = await requireFile(scope, storeId, id);
       // Chunks first, so that a crash leaves a file that can be removed again. One that is ingested meanwhile has another etag then.
       await index.deleteFiles({ tenant: scope.tenant, id: storeId }, [id]);
       const store = await requireStore(records, scope, storeId);
@@ -134,12 +135,14 @@ export function createVectorStoreFiles(
         usage_bytes: store.value.usage_bytes - file.usage_bytes,
       };
       recount(value.file_counts, file.status, undefined);
+      const partition = storePartition(scope, storeId);
+      const deletion = await listedDeletion(records, { partition, list: FILES, id }, { order, etag }, now());
       const changes: Change[] = [
-        { op: 'delete', list: FILES, id, ifMatch: etag },
+        ...deletion.changes,
         { op: 'replace', list: STORE, id: storeId, value, ifMatch: store.etag },
       ];
-      await records.write(storePartition(scope, storeId), changes, {
-        add: [indexUpkeepDue({ tenant: scope.tenant, id: storeId }, Math.floor(now() / 1000))],
+      await records.write(partition, changes, {
+        add: [indexUpkeepDue({ tenant: scope.tenant, id: storeId }, Math.floor(now() / 1000)), deletion.due],
       });
     });
     return { id, object: 'vector_store.file.deleted', deleted: true };

@@ -1,6 +1,7 @@
 /** Vector stores: create, get, list, modify, delete (operations 31 to 35). */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { deleteListed } from '../storage/deletedPlaces';
 import { GLOBAL_PARTITION, newId, orderKey, partitionOf } from '../storage/keys';
 import { ConflictError, type Change, type PageRequest } from '../storage/ports';
 import { resolveChunking } from '../wire/chunking';
@@ -150,7 +151,7 @@ export function createVectorStores(
     await index.deleteStore({ tenant: scope.tenant, id });
     await records.deletePartition(storePartition(scope, id));
     await records.write(GLOBAL_PARTITION, [{ op: 'delete', list: LIST, id }]);
-    await records.write(partitionOf(scope, LIST), [{ op: 'delete', list: LIST, id }]);
+    await deleteListed(records, { partition: partitionOf(scope, LIST), list: LIST, id }, now());
     return { id, object: 'vector_store.deleted', deleted: true };
   }
 

@@ -1,6 +1,7 @@
 /** Schedules as callers see them: create, get, list, delete, run now. */
 import { errors } from '../errors';
 import type { Scope } from '../scope';
+import { listedDeletion } from '../storage/deletedPlaces';
 import { newId, orderKey } from '../storage/keys';
 import { withRetries } from '../storage/optimistic';
 import { pageOf } from '../storage/pages';
@@ -93,13 +94,13 @@ export function createSchedules(ports: SchedulesPorts) {
   async function remove(scope: Scope, id: string) {
     const reference: ScheduleReference = { scope, scheduleId: id };
     await withRetries(async () => {
-      const { value, etag } = await read(reference);
+      const { value, etag, order } = await read(reference);
       if (value.tick) await startedRun(ports, reference, value, value.tick, true);
-      await records.write(
-        schedulesPartition(scope),
-        [{ op: 'delete', list: SCHEDULES, id, ifMatch: etag }, await counted(scope, -1)],
-        { remove: [dueOf(reference, value.due_at)] },
-      );
+      const deletion = await listedDeletion(records, scheduleKey(reference), { order, etag }, now());
+      await records.write(schedulesPartition(scope), [...deletion.changes, await counted(scope, -1)], {
+        add: [deletion.due],
+        remove: [dueOf(reference, value.due_at)],
+      });
     });
     return { id, object: 'schedule.deleted', deleted: true };
   }

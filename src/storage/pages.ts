@@ -1,20 +1,34 @@
 /** Pages of records as the lists of the API have them. */
 import { errors } from '../errors';
-import { UnknownCursorError, type PageRequest, type Records } from './ports';
+import { deletedPlace } from './deletedPlaces';
+import { UnknownCursorError, type ListRequest, type PageRequest, type RecordPage, type Records } from './ports';
 
-/** The values of a page. Throws 400 when `after` or `before` names no object of the list. */
+/** The values of a page. Throws 400 when `after` or `before` names no object of the list, nor one that was just deleted from it. */
 export async function pageOf<T>(
   records: Records,
   partition: string,
   list: string,
   request: PageRequest,
 ): Promise<{ data: T[]; hasMore: boolean }> {
+  const page = await recordPage<T>(records, partition, list, request);
+  return { data: page.records.map(({ value }) => value), hasMore: page.hasMore };
+}
+
+/** As {@link pageOf}, the records. */
+export async function recordPage<T>(
+  records: Records,
+  partition: string,
+  list: string,
+  request: ListRequest,
+): Promise<RecordPage<T>> {
   try {
-    const page = await records.list<T>(partition, list, request);
-    return { data: page.records.map(({ value }) => value), hasMore: page.hasMore };
+    return await records.list<T>(partition, list, request);
   } catch (error) {
     if (!(error instanceof UnknownCursorError)) throw error;
-    throw errors.unknownCursor(error.cursor === request.after ? 'after' : 'before', error.cursor);
+    const param = error.cursor === request.after ? 'after' : 'before';
+    const place = await deletedPlace(records, { partition, list, id: error.cursor });
+    if (!place) throw errors.unknownCursor(param, error.cursor);
+    return recordPage(records, partition, list, { ...request, [param]: place });
   }
 }
 

@@ -56,6 +56,18 @@ export interface PageRequest {
   before?: string;
 }
 
+/** Where a record stands in its list, or stood. */
+export interface Place {
+  order: string;
+  id: string;
+}
+
+/** As {@link PageRequest}, from places also, whose records need not be there. */
+export interface ListRequest extends Omit<PageRequest, 'after' | 'before'> {
+  after?: string | Place;
+  before?: string | Place;
+}
+
 /** Where a page of names begins and how long it is at most. A shorter one is the last. */
 export interface NamesRequest {
   /** A name; it need not be there. */
@@ -97,7 +109,7 @@ export interface Records {
    * `limit` records just before that id, still in the requested order. Records that stay are neither skipped nor repeated
    * across pages while others are created and deleted. Throws {@link UnknownCursorError}.
    */
-  list<T>(partition: string, list: string, page: PageRequest): Promise<RecordPage<T>>;
+  list<T>(partition: string, list: string, page: ListRequest): Promise<RecordPage<T>>;
   /**
    * All changes or none, durable when it resolves; at most {@link MAX_CHANGES} changes, each of another record, and {@link MAX_WRITE_BYTES} of JSON. Returns
    * the new etag of every changed record, '' for deletes, in order. Added due records become visible no later than the

@@ -1,6 +1,6 @@
 /** Pages of those records of a list that the caller selects. */
-import { pageOf } from './pages';
-import type { PageRequest, Records } from './ports';
+import { recordPage } from './pages';
+import type { ListRequest, PageRequest, RecordPage, Records } from './ports';
 
 /** Records read at once while looking for more. */
 const MAX_READ = 500;
@@ -18,22 +18,23 @@ export async function selectedPage<V extends { id: string }, T>(
   // With `before` alone the list is read backwards from there.
   const backwards = request.before !== undefined && request.after === undefined;
   const data: T[] = [];
-  let cursor = backwards ? request.before : request.after;
+  // Behind the first page it is a place, whose record may be deleted meanwhile.
+  let cursor: ListRequest['after'] = backwards ? request.before : request.after;
   for (;;) {
     const limit = Math.min(MAX_READ, request.limit + 1);
-    const page = await pageOf<V>(records, list.partition, list.list, {
+    const page: RecordPage<V> = await recordPage<V>(records, list.partition, list.list, {
       order: request.order,
       limit,
       ...(backwards ? { before: cursor } : { after: cursor, before: request.before }),
     });
-    const selected = await Promise.all(page.data.map(async (value) => select(value)));
+    const selected = await Promise.all(page.records.map(async ({ value }) => select(value)));
     const kept = selected.filter((value) => value !== undefined);
     if (backwards) data.unshift(...kept);
     else data.push(...kept);
     if (data.length > request.limit) {
       return { data: backwards ? data.slice(-request.limit) : data.slice(0, request.limit), hasMore: true };
     }
-    cursor = (backwards ? page.data[0] : page.data.at(-1))?.id;
+    cursor = backwards ? page.records[0] : page.records.at(-1);
     if (!page.hasMore || cursor === undefined) return { data, hasMore: false };
   }
 }

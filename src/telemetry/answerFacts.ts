@@ -41,7 +41,11 @@ export class LastBytes {
 
 /** The JSON values of a stream's events, or the one JSON value of an answer; of an answer that was cut, what its end tells. */
 export function answerValues(text: string, isStream: boolean, isWhole: boolean): { values: object[]; isDone: boolean } {
-  if (isStream) return streamValues(text);
+  if (isStream) {
+    const { values, isDone } = streamValues(text);
+    const cut = isWhole ? undefined : usageOfCutEvent(text);
+    return { values: cut ? [cut, ...values] : values, isDone };
+  }
   const value = isWhole ? parsed(text) : endOf(text);
   return { values: value ? [value] : [], isDone: true };
 }
@@ -78,6 +82,15 @@ function endOf(text: string): object | undefined {
   const usage = /^"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})[^{}]*\}\s*$/.exec(last('usage'))?.[1];
   const model = /^"model"\s*:\s*("[\w.:/-]*")/.exec(last('model'))?.[1];
   return usage ? parsed(`{"usage":${usage}${model ? `,"model":${model}` : ''}}`) : undefined;
+}
+
+/** `usage` of the event whose beginning was not kept: the last one of pictures and of responses can be long. */
+function usageOfCutEvent(text: string): object | undefined {
+  const event = text.slice(0, /\r?\n\r?\n|\r\r/.exec(text)?.index);
+  const usage = /^"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})/.exec(
+    event.slice(Math.max(0, event.lastIndexOf('"usage"'))),
+  );
+  return usage?.[1] === undefined ? undefined : parsed(`{"usage":${usage[1]}}`);
 }
 
 const field = (value: unknown, name: string): unknown =>

@@ -49,9 +49,12 @@ function contentParts(content: unknown): Part[] {
   });
 }
 
-function toolCallPart({ id, function: called }: Json): Part {
-  const { name, arguments: given } = isObject(called) ? called : {};
-  return { type: 'tool_call', id, name, arguments: given };
+const toolCallPart = (call: Json): Part => ({ type: 'tool_call', id: call.id, ...calledOf(call) });
+
+/** The name and arguments of a call of a function, or of a custom tool with its input as arguments. */
+function calledOf({ function: called, custom }: Json): { name?: unknown; arguments?: unknown } {
+  if (isObject(custom)) return { name: custom.name, arguments: custom.input };
+  return isObject(called) ? { name: called.name, arguments: called.arguments } : {};
 }
 
 /** `gen_ai.output.messages` of an answer, or of a stream's events. */
@@ -83,8 +86,9 @@ function takeChoice(choice: Json, known: Choice): void {
     const index = typeof call.index === 'number' && call.index < 128 ? call.index : at;
     const begun = (known.toolCalls[index] ??= { function: { name: '', arguments: '' } });
     begun.id ??= call.id;
-    if (!isObject(call.function)) continue;
-    for (const name of ['name', 'arguments'] as const) begun.function[name] += String(call.function[name] ?? '');
+    const { name, arguments: given } = calledOf(call);
+    begun.function.name += String(name ?? '');
+    begun.function.arguments += String(given ?? '');
   }
   if (typeof choice.finish_reason === 'string') known.finishReason = choice.finish_reason;
 }

@@ -28,7 +28,7 @@ export function codeInterpreterTool(
   sandbox: Sandbox,
   limits = codeInterpreterLimits,
 ): CodeInterpreterTool {
-  /** The files to read, those of the container first, with a note of each that is left out. */
+  /** The files to read, those of callers before what code wrote, with a note of each that is left out. */
   async function inputFiles(
     scope: Scope,
     ids: string[],
@@ -38,6 +38,8 @@ export function codeInterpreterTool(
     const input: SandboxFile[] = [];
     const notes: string[] = [];
     const taken = new Set<string>();
+    /** When callers' files came, in Unix seconds, by name. */
+    const came = new Map<string, number>();
     let bytes = 0;
     const fits = (file: { bytes: number }): boolean => {
       if (input.length >= limits.inputFiles || bytes + file.bytes > limits.inputBytes) return false;
@@ -48,13 +50,11 @@ export function codeInterpreterTool(
       const most = `${limits.inputFiles} files of together ${limits.inputBytes / MEGABYTE} MB`;
       notes.push(`[File ${name} is left out: the sandbox takes at most ${most}.]`);
     };
-    for (const file of placed) {
-      const { id, isWritten, open } = file;
-      const name = file.path.slice(DATA_FOLDER.length);
+    for (const file of placed.filter(({ isWritten }) => !isWritten)) {
+      const name = nameIn(file);
       taken.add(name);
-      if (fits(file)) input.push({ id, name, open, ...(isWritten && { onlyAtStart: true }) });
-      // What code wrote is there as long as its session lives.
-      else if (!isWritten) leaveOut(name);
+      if (fits(file)) input.push({ id: file.id, name, open: file.open });
+      else leaveOut(name);
     }
     for (const id of new Set(ids)) {
       const file = found.get(id);
@@ -62,8 +62,18 @@ export function codeInterpreterTool(
       else if (!fits(file)) leaveOut(file.filename);
       else {
         const name = distinctName(plainName(file.filename), taken);
+        came.set(name, file.created_at);
         input.push({ id, name, open: async () => (await files.content(scope, id)).content });
       }
+    }
+    // What code wrote is there as long as its session lives, so that nothing need be said of what has no room. Callers' files keep their names; what code made of one comes after it.
+    for (const file of placed.filter(({ isWritten }) => isWritten)) {
+      const name = nameIn(file);
+      const isChanged = (file.created_at ?? -Infinity) >= (came.get(name) ?? Infinity);
+      if ((!isChanged && standsInWay(name, taken)) || !fits(file)) continue;
+      came.delete(name);
+      taken.add(name);
+      input.push({ id: file.id, name, open: file.open, onlyAtStart: true });
     }
     return { input, notes };
   }
@@ -127,6 +137,13 @@ export function codeInterpreterTool(
 
 /** Name of the session in the sandbox, which all tenants share. */
 const nameOf = ({ tenant, project }: Scope, session: string): string => JSON.stringify([tenant, project, session]);
+
+/** The path below the data folder. */
+const nameIn = ({ path }: PlacedFile): string => path.slice(DATA_FOLDER.length);
+
+/** Whether a file of that name cannot be there beside the others: one has the name, or one is a folder of the other. */
+const standsInWay = (name: string, others: Set<string>): boolean =>
+  others.has(name) || [...others].some((other) => other.startsWith(`${name}/`) || name.startsWith(`${other}/`));
 
 /** The last segment of a path, without what a file name cannot hold. */
 function plainName(path: string): string {

@@ -60,6 +60,8 @@ export const moderationRequest = z.looseObject({
 
 export const moderation = z.looseObject({ id: z.string(), model: z.string(), results: z.array(z.looseObject({})) });
 
+const transcription = z.looseObject({ model: modelName.optional() });
+
 /** Bodies of operations 47 and 48: nothing is required. */
 export const realtimeSessionRequest = z.looseObject({
   model: modelName.optional(),
@@ -69,12 +71,18 @@ export const realtimeSessionRequest = z.looseObject({
 });
 export const transcriptionSessionRequest = z.looseObject({
   modalities: z.array(z.enum(['text', 'audio'])).optional(),
-  input_audio_transcription: z.looseObject({ model: modelName.optional() }).nullish(),
+  input_audio_transcription: transcription.nullish(),
 });
 
-/** Body of `POST /realtime/client_secrets`. */
+/** Body of `POST /realtime/client_secrets`. A session that only transcribes names its model where it says how. */
 export const clientSecretRequest = z.looseObject({
-  session: z.looseObject({ type: z.string().optional(), model: modelName.optional() }).optional(),
+  session: z
+    .looseObject({
+      type: z.string().optional(),
+      model: modelName.optional(),
+      audio: z.looseObject({ input: z.looseObject({ transcription: transcription.nullish() }).nullish() }).nullish(),
+    })
+    .optional(),
 });
 
 export const clientSecret = z.looseObject({ value: z.string().min(1), expires_at: z.int() });

@@ -134,6 +134,16 @@ const functionCallOutput = z.object({
   output: z.union([z.string().max(10_485_760), z.array(inputPart)]),
   status: status.nullish(),
 });
+/** `CustomToolCall` and `CustomToolCallOutput`. */
+const customToolCall = z.object({
+  type: z.literal('custom_tool_call'),
+  id: itemId,
+  call_id: callId,
+  name: toolName,
+  input: z.string(),
+  status: status.nullish(),
+});
+const customToolCallOutput = functionCallOutput.extend({ type: z.literal('custom_tool_call_output') });
 const searchResult = z.object({
   file_id: z.string(),
   filename: z.string(),
@@ -225,6 +235,8 @@ const ITEM_TYPES = [
   'message',
   'function_call',
   'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
   'file_search_call',
   'code_interpreter_call',
   'mcp_list_tools',
@@ -255,6 +267,8 @@ export const inputItem = z
       z.discriminatedUnion('role', [inputMessage, assistantMessage]),
       functionCall,
       functionCallOutput,
+      customToolCall,
+      customToolCallOutput,
       fileSearchCall,
       givenCodeInterpreterCall,
       mcpListTools,
@@ -288,6 +302,10 @@ const functionCallOutputResource = functionCallOutput.extend({
   status,
   output: z.union([z.string(), z.array(shownPart)]),
 });
+const customToolCallResource = customToolCall.extend({ ...withId, status });
+const customToolCallOutputResource = functionCallOutputResource.extend({
+  type: z.literal('custom_tool_call_output'),
+});
 const mcpApprovalResponseResource = mcpApprovalResponse.extend(withId);
 const reasoningResource = reasoning.extend(withId);
 
@@ -295,6 +313,7 @@ const reasoningResource = reasoning.extend(withId);
 export const outputItem = z.discriminatedUnion('type', [
   outputMessage,
   functionCallResource,
+  customToolCallResource,
   fileSearchCall,
   codeInterpreterCall,
   mcpListTools,
@@ -305,6 +324,7 @@ export const outputItem = z.discriminatedUnion('type', [
 export type OutputItem = z.infer<typeof outputItem>;
 export type OutputMessage = z.infer<typeof outputMessage>;
 export type FunctionCall = z.infer<typeof functionCallResource>;
+export type CustomToolCall = z.infer<typeof customToolCallResource>;
 export type FileSearchCall = z.infer<typeof fileSearchCall>;
 export type CodeInterpreterCall = z.infer<typeof codeInterpreterCall>;
 export type CodeOutput = z.infer<typeof codeOutput>;
@@ -318,6 +338,8 @@ export const responseItem = z.discriminatedUnion('type', [
   z.discriminatedUnion('role', [inputMessageResource, outputMessage]),
   functionCallResource,
   functionCallOutputResource,
+  customToolCallResource,
+  customToolCallOutputResource,
   fileSearchCall,
   codeInterpreterCall,
   mcpListTools,

@@ -46,6 +46,25 @@ export const functionTool = z.strictObject({
 });
 export type FunctionTool = z.infer<typeof functionTool>;
 
+/**
+ * A tool of the caller's whose input is text (`CustomToolParam`). What the format asks for is the model service's to keep: a service whose models have no custom tools
+ * refuses them.
+ */
+export const customTool = z.strictObject({
+  type: z.literal('custom'),
+  name: toolName,
+  description: z.string().optional(),
+  format: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('text') }),
+      z.strictObject({ type: z.literal('grammar'), syntax: z.enum(['lark', 'regex']), definition: z.string() }),
+    ])
+    .optional(),
+  defer_loading: notDeferred,
+  allowed_callers: allowedCallers,
+});
+export type CustomTool = z.infer<typeof customTool>;
+
 /** How many vector stores one search goes over. */
 const MAX_SEARCHED_STORES = 10;
 
@@ -177,6 +196,7 @@ const computerUseTool = z.strictObject({
 
 const runTools = z.discriminatedUnion('type', [
   functionTool,
+  customTool,
   fileSearchTool,
   codeInterpreterTool,
   mcpTool,
@@ -186,8 +206,13 @@ const runTools = z.discriminatedUnion('type', [
 ]);
 export type ResponseTool = z.infer<typeof runTools>;
 
+/** Whether the caller carries its calls out, by the tool's own name. */
+export const isCallersTool = (tool: ResponseTool): tool is FunctionTool | CustomTool =>
+  tool.type === 'function' || tool.type === 'custom';
+
 const TOOL_TYPES = [
   'function',
+  'custom',
   'file_search',
   'code_interpreter',
   'mcp',
@@ -213,7 +238,7 @@ export const responseTools = z.array(responseTool).max(128);
 export const responseToolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('function'), name: toolName }),
+    z.strictObject({ type: z.enum(['function', 'custom']), name: toolName }),
     z.strictObject({ type: z.literal('mcp'), server_label: z.string(), name: z.string().nullish() }),
     z.strictObject({
       type: z.literal('allowed_tools'),

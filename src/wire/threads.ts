@@ -93,10 +93,12 @@ export const filePath = z.object({
 export const annotation = z.discriminatedUnion('type', [fileCitation, filePath]);
 export type Annotation = z.infer<typeof annotation>;
 
+/** A part of a message. `refusal` is what the model says in place of an answer that it refuses. */
 export const messageContent = z.union([
   z.object({ type: z.literal('text'), text: z.object({ value: z.string(), annotations: z.array(annotation) }) }),
   imageUrlPart,
   imageFilePart,
+  z.object({ type: z.literal('refusal'), refusal: z.string() }),
 ]);
 export type MessageContent = z.infer<typeof messageContent>;
 

@@ -48,3 +48,11 @@ it.each(['sandbox:/mnt/data/other.csv', 'sandbox:/mnt/data/plots.csv', 'a sandbo
     expect(reader.annotations).toEqual([]);
   },
 );
+
+it.each([1, 2, 7, 1000])('a marker is found behind a bracket that stays open, in pieces of %i', (size) => {
+  const text = 'see 【the note 【0:0†a.txt】. 【【0:0†a.txt】】';
+  const { value, annotations } = read(text, size);
+  expect(value).toBe(text);
+  expect(annotations.map((one) => one.start_index)).toEqual([text.indexOf('【0'), text.lastIndexOf('【0')]);
+  expect(read('【an aside 【9:9†none.txt】】', size).value).toBe('【an aside 】');
+});

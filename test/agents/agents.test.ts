@@ -4,8 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAgents } from '../../src/agents/agents';
 import { sweepAgent } from '../../src/agents/agentPurge';
-import { agentOfDue, agentPartition, agentsPartition, type AgentReference } from '../../src/agents/agentRecords';
+import {
+  AGENT_DUE,
+  agentOfDue,
+  agentPartition,
+  agentsPartition,
+  type AgentReference,
+} from '../../src/agents/agentRecords';
 import type { Scope } from '../../src/scope';
+import { PLACE_DUE, sweepPlace } from '../../src/storage/deletedPlaces';
 import type { Records } from '../../src/storage/ports';
 import type { CreateAgentVersionRequest } from '../../src/wire/agents';
 import { openRecords } from '../support/storage';
@@ -33,7 +40,7 @@ beforeEach(async () => {
   records = {
     ...methodsOf(opened),
     async write(partition, changes, due) {
-      begun.push(...(due?.add ?? []).map(agentOfDue));
+      begun.push(...(due?.add ?? []).filter(({ kind }) => kind === AGENT_DUE).map(agentOfDue));
       return opened.write(partition, changes, due);
     },
   };
@@ -77,7 +84,7 @@ function crashing(steps: number): Records & { left: number } {
 }
 
 const sweep = async () => {
-  for (const due of await records.due(FAR, 100)) await sweepAgent(records, due);
+  for (const due of await records.due(FAR, 100)) await (due.kind === PLACE_DUE ? sweepPlace : sweepAgent)(records, due);
 };
 const listed = async () => (await agents().list(scope, page)).data.map(({ id, version }) => `${id}:${version}`);
 const versions = async () => (await agents().listVersions(scope, NAME, page)).data.map(({ id }) => id);
@@ -181,6 +188,7 @@ it.each([
     expect(await listed()).toEqual(made.version === '1' ? ['poet:1'] : [second].filter(Boolean));
     if ((await listed()).length > 0) await agents().remove(scope, NAME);
   }
+  await sweep();
   expect(await remains()).toEqual([]);
   expect(await records.due(FAR, 10)).toEqual([]);
 });

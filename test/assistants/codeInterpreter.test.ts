@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { AssistantStream } from 'openai/lib/AssistantStream';
 import { newRun } from '../../src/assistants/newRun';
 import { shownStep } from '../../src/assistants/runs';
@@ -68,6 +70,42 @@ it('runs the code with the files of thread and assistant, shows it in the step, 
     tool_call_id: 'call_code',
     content: '42\n\nFiles written: sandbox:/mnt/data/out.csv',
   });
+});
+
+it('gives code the files that the thread has from earlier code, for a session that begins anew', async () => {
+  for (const id of ['ü 1.csv', 'plot.png', 'other.txt', 'gone.txt']) open.attached.files.set(id, Buffer.from(id));
+  const { reference, thread, assistant } = await open.start({ tools });
+  open.turns.push(
+    runsCode('first'),
+    says('[a](sandbox:/mnt/data/out/%C3%BC%201.csv) [b](sandbox:/mnt/data/gone.txt)'),
+    runsCode('second'),
+    runsCode('third', 'call_third'),
+    says('Done.'),
+  );
+  open.codeResults.push({
+    logs: '',
+    images: [{ fileId: 'plot.png', path: '/mnt/data/plot.png' }],
+    files: ['out/ü 1.csv', 'gone.txt'].map((path) => ({
+      fileId: path.slice(path.indexOf('/') + 1),
+      path: `/mnt/data/${path}`,
+    })),
+  });
+  await open.advance(reference);
+  open.attached.files.delete('gone.txt');
+  open.codeResults.push({ ...nothing, files: [{ fileId: 'other.txt', path: '/mnt/data/other.txt' }] }, nothing);
+  const second = await open.runs.create(open.scope, thread.id, { assistant_id: assistant.id });
+  await open.advance({ ...reference, runId: second.id });
+  const placed = open.codeCalls.map((call) => call.placed?.files.map(({ id, path }) => [path, id]));
+  const earlier = [
+    ['/mnt/data/out/ü 1.csv', 'ü 1.csv'],
+    ['/mnt/data/plot.png', 'plot.png'],
+  ];
+  expect(placed[0]).toBeUndefined();
+  expect(placed[1]).toEqual(earlier);
+  expect(placed[2]).toEqual([['/mnt/data/other.txt', 'other.txt'], ...earlier]);
+  const [file] = open.codeCalls[1]?.placed?.files ?? [];
+  expect(file).toMatchObject({ isWritten: true, bytes: 8 });
+  expect(await text((await file?.open()) ?? Readable.from([]))).toBe('ü 1.csv');
 });
 
 it('gives the tool each file once, those of the thread and those of the assistant', async () => {

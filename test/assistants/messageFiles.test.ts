@@ -2,7 +2,7 @@
 import type { Records } from '../../src/storage/ports';
 import { awaitThreadStore } from '../../src/assistants/threadStore';
 import { MAX_REQUEST_IMAGE_BYTES } from '../../src/agentLoop/imageFiles';
-import { withImageData } from '../../src/assistants/messageImages';
+import { imagesOf } from '../../src/assistants/messageImages';
 import { newMessage } from '../../src/assistants/messages';
 import type { IngestionJob } from '../../src/assistants/ports';
 import { createRuns } from '../../src/assistants/runs';
@@ -153,9 +153,9 @@ describe('images of messages', () => {
   it.each(signatures)('%s is told by its bytes', async (mediaType, bytes) => {
     const { files, filePort } = attachables();
     files.set('file-1', bytes);
-    const [message] = await withImageData(filePort, scope, [image('file-1')]);
+    const message = await imagesOf(filePort, scope)(image('file-1'));
     const url = `data:${mediaType};base64,${bytes.toString('base64')}`;
-    expect(message?.content).toEqual([{ type: 'image_url', image_url: { url } }]);
+    expect(message.content).toEqual([{ type: 'image_url', image_url: { url } }]);
   });
 
   it('past the bytes of one request are left out, the oldest first, and it is said', async () => {
@@ -163,9 +163,38 @@ describe('images of messages', () => {
     const big = Buffer.alloc(MAX_REQUEST_IMAGE_BYTES / 2);
     signatures[0]?.[1].copy(big);
     for (const id of ['file-1', 'file-2', 'file-3']) files.set(id, big);
-    const shown = await withImageData(filePort, scope, [image('file-1'), image('file-2'), image('file-3')]);
-    expect(shown.map(({ content: [part] }) => part?.type)).toEqual(['text', 'image_url', 'image_url']);
-    expect(shown[0]?.content[0]).toMatchObject({ text: { value: expect.stringContaining('file-1 is left out') } });
+    const withImages = imagesOf(filePort, scope);
+    const shown = [];
+    for (const id of ['file-3', 'file-2', 'file-1']) shown.push(await withImages(image(id)));
+    expect(shown.map(({ content: [part] }) => part?.type)).toEqual(['image_url', 'image_url', 'text']);
+    expect(shown[2]?.content[0]).toMatchObject({ text: { value: expect.stringContaining('file-1 is left out') } });
+  });
+
+  it('count as much in the data of their URL, so that no thread fills the memory or the request', async () => {
+    const { threads, runs, assistants, scope, requests, turns, advance } = open;
+    const url = `data:image/png;base64,${'A'.repeat(1_500_000)}`;
+    const { id } = await threads.create(scope, { messages: [{ role: 'user', content: 'the first' }] });
+    const all = Math.ceil(MAX_REQUEST_IMAGE_BYTES / url.length) + 3;
+    for (let number = 0; number < all; number += 1) {
+      const content = [
+        { type: 'text' as const, text: `picture ${number}` },
+        { type: 'image_url' as const, image_url: { url } },
+      ];
+      await threads.createMessage(scope, id, { role: 'user', content });
+    }
+    const { id: assistant_id } = await assistants.create(scope, { model: 'model' });
+    const run = await runs.create(scope, id, { assistant_id });
+    turns.push(says('Many.'));
+    await advance({ scope, threadId: id, runId: run.id });
+    const { messages = [] } = requests[0] ?? {};
+    const sent = messages.map(({ content }) => JSON.stringify(content));
+    expect(sent).toHaveLength(all + 1);
+    const bytes = sent.reduce((sum, content) => sum + content.length, 0);
+    expect(bytes).toBeGreaterThan(MAX_REQUEST_IMAGE_BYTES - url.length);
+    expect(bytes).toBeLessThan(MAX_REQUEST_IMAGE_BYTES + url.length);
+    expect(sent[1]).toContain('picture 0');
+    expect(sent[1]).toContain('An image is left out');
+    expect(sent.at(-1)).toContain(url);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The rules of reading a list by pages, part of the record suite. */
 import { randomUUID } from 'node:crypto';
-import type { Change, PageRequest, Records } from '../../src/storage/ports';
+import type { Change, ListRequest, Records } from '../../src/storage/ports';
 import { printedSeed, seededRandom } from './seededRandom';
 
 interface Placed {
@@ -25,7 +25,7 @@ export function describePaging(store: () => Records): void {
         await store().write(partition, placed.slice(from, from + 40).map(create));
       }
     };
-    const page = async (request: Partial<PageRequest>) => {
+    const page = async (request: Partial<ListRequest>) => {
       const { records, hasMore } = await store().list(partition, 'list', { order: 'asc', limit: 100, ...request });
       return { ids: records.map(({ id }) => id).join(''), hasMore };
     };
@@ -97,6 +97,17 @@ export function describePaging(store: () => Records): void {
           await expect(page(request)).rejects.toMatchObject({ name: 'UnknownCursorError', cursor });
         }
       }
+    });
+
+    it('begin at a place whose record is deleted or never was', async () => {
+      await letters('abce');
+      await store().write(partition, [{ op: 'delete', list: 'list', id: 'b' }]);
+      const at = (id: string) => ({ id, order: id });
+      expect(await page({ after: at('b') })).toEqual({ ids: 'ce', hasMore: false });
+      expect(await page({ order: 'desc', after: at('d'), limit: 1 })).toEqual({ ids: 'c', hasMore: true });
+      expect(await page({ before: at('d'), limit: 1 })).toEqual({ ids: 'c', hasMore: true });
+      expect(await page({ after: 'a', before: at('d') })).toEqual({ ids: 'c', hasMore: false });
+      expect(await page({ after: at('z') })).toEqual({ ids: '', hasMore: false });
     });
 
     it.each([

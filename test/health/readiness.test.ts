@@ -67,3 +67,13 @@ it('asks once for probes that come together or within five seconds, and anew aft
   await readiness(undefined);
   expect(asked).toBe(2);
 });
+
+it('asks anew where the clock was set back', async () => {
+  let asked = 0;
+  const readiness = readinessOf({ records: async () => void (asked += 1) });
+  time = 3_600_000;
+  await readiness(undefined);
+  time = 0;
+  await readiness(undefined);
+  expect(asked).toBe(2);
+});

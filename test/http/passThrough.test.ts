@@ -137,6 +137,24 @@ describe('An answer that is not streamed', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it.each([
+    ['end', 1_500_000],
+    ['beginning', 1_500_000],
+    ['end', 100_000],
+    ['beginning', 100_000],
+  ])('has its tokens told from its %s where it is too large to be parsed, however it is cut', async (place, size) => {
+    const usage = `"usage":${JSON.stringify({ prompt_tokens: 7, total_tokens: 7 })}`;
+    const data = `"data":"${'x'.repeat(size)}"`;
+    const body = Buffer.from(`{${place === 'end' ? `${data},${usage}` : `${usage},${data}`}}`);
+    for (const cut of [61, 64 * 1024, body.length]) {
+      const pieces: Buffer[] = [];
+      for (let at = 0; at < body.length; at += cut) pieces.push(body.subarray(at, at + cut));
+      const { passed, tokens } = answer(Readable.from(pieces, { objectMode: false }), 'application/json');
+      expect((await (await pass(passed)).text()).length).toBe(body.length);
+      expect(tokens).toEqual([7]);
+    }
+  });
+
   it('that is binary begins with its first bytes', async () => {
     const body = new PassThrough();
     body.write('first');
@@ -173,9 +191,13 @@ describe('An answer that is not streamed', () => {
 });
 
 describe('A stream of events', () => {
-  it('is the same bytes, however they are cut, and its usage is read from its end', async () => {
-    const text =
-      'data: {"a":1}\n\ndata: {"é":"👋"}\r\n\r\n: note\n\ndata: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+  const mixed =
+    'data: {"a":1}\n\ndata: {"é":"👋"}\r\n\r\n: note\n\ndata: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n';
+  it.each([
+    ['lines that end in LF or CR LF', mixed],
+    ['lines that end in CR LF', mixed.replace(/\r?\n/g, '\r\n')],
+    ['lines that end in CR', mixed.replace(/\r?\n/g, '\r')],
+  ])('of %s is the same bytes, however they are cut, and its usage is read from its end', async (_lines, text) => {
     for (const size of [1, 2, 3, 7, 1000]) {
       const bytes = Buffer.from(text);
       const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
@@ -187,6 +209,14 @@ describe('A stream of events', () => {
       expect(await response.text()).toBe(text);
       expect(tokens).toEqual([9]);
     }
+  });
+
+  it('has its usage read although smaller events and comments follow it', async () => {
+    const filtered = 'data: {"choices":[],"content_filter_results":{}}\n\n';
+    const pieces = ['data: {"usage":{"total_tokens":9}}\n\n', filtered, ': note\n\n', filtered, 'data: [DONE]\n\n'];
+    const { passed, tokens } = answer(Readable.from(pieces.map((piece) => Buffer.from(piece))), events);
+    expect(await (await pass(passed, { streamed: true })).text()).toBe(pieces.join(''));
+    expect(tokens).toEqual([9]);
   });
 
   it.each([
@@ -237,6 +267,12 @@ describe('A stream of events', () => {
       expect(faults).toEqual([]);
     },
   );
+
+  it('may tell its usage in a last event without an empty line', async () => {
+    const { passed, tokens } = answer(Readable.from([Buffer.from('data: {"usage":{"total_tokens":9}}')]), events);
+    await (await pass(passed)).text();
+    expect(tokens).toEqual([9]);
+  });
 
   it('hands an event on in parts once it is larger than a megabyte', async () => {
     const image = `data: {"b64_json":"${'A'.repeat(1_500_000)}"}\n\n`;
@@ -333,6 +369,18 @@ describe('The caller', () => {
       expect(faults).toEqual([]);
     },
   );
+
+  it('that leaves once it has read the last event leaves its usage behind', async () => {
+    const { value, leave } = connection();
+    const body = new PassThrough();
+    body.write('data: {"usage":{"total_tokens":9}}\n\ndata: [DONE]\n\n');
+    const { passed, tokens } = answer(body, events);
+    const reader = (await pass(passed, { connection: value, streamed: true })).body?.getReader();
+    await reader?.read();
+    leave();
+    await reader?.read();
+    expect(tokens).toEqual([9]);
+  });
 
   it('that reads slowly holds back the model service', async () => {
     const { value, state } = connection();

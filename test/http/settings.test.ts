@@ -35,7 +35,7 @@ async function freePort(): Promise<number> {
 }
 
 it.each([
-  [{ RUN_EXPIRES_SECONDS: 'abc' }, 'RUN_EXPIRES_SECONDS: must be a whole number of seconds.'],
+  [{ RUN_EXPIRES_SECONDS: 'abc' }, 'RUN_EXPIRES_SECONDS: must be a whole number of seconds from 1 to 86400.'],
   [{ OPENAI_BASE_URL: 'ftp://models' }, 'OPENAI_BASE_URL: must be an http or https URL.'],
   [
     { API_KEYS: 'nothing' },

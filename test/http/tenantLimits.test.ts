@@ -9,7 +9,7 @@ beforeEach(async () => {
   upstream = await startScriptedUpstream();
   const MODEL_BACKENDS = JSON.stringify({
     backends: [{ name: 'one', kind: 'openai', base_url: upstream.url }],
-    tenant_limits: { '*': { requests_per_minute: 1_000 } },
+    tenant_limits: { '*': { requests_per_minute: 1_000, tokens_per_minute: 200_000 } },
   });
   host = await startHost({ env: { MODEL_BACKENDS, EMBEDDING_DEPLOYMENT: 'embed' } });
 });
@@ -58,4 +58,11 @@ it('the ingestion of a file and a search in it count', async () => {
   let id = '';
   expect(await added(async () => ({ id } = (await storeWithFile(client)).store), 'alpha')).toBe(1);
   expect(await added(async () => client.vectorStores.search(id, { query: 'otters' }), 'alpha')).toBe(1);
+});
+
+it('a picture counts as one, however many bytes it has', async () => {
+  const url = `data:image/png;base64,${Buffer.alloc(900_000).toString('base64')}`;
+  const content = [{ type: 'image_url' as const, image_url: { url } }];
+  const answer = await host.openai().chat.completions.create({ model: 'm', messages: [{ role: 'user', content }] });
+  expect(answer.choices).toHaveLength(1);
 });

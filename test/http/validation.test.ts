@@ -95,6 +95,22 @@ it.each<[string, z.ZodType, unknown, string, string, string]>([
     'limit',
   ],
   [
+    'a text that is too long in characters, of which some are two units',
+    z.strictObject({ a: z.string().max(2) }),
+    { a: '🦦🦦x' },
+    "Invalid 'a': string too long. Expected a string with maximum length 2, but got a string with length 3 instead.",
+    'string_above_max_length',
+    'a',
+  ],
+  [
+    'a name that is too long in characters',
+    z.strictObject({ a: z.record(z.string().max(2), z.string()) }),
+    { a: { '🦦🦦x': '' } },
+    "Invalid property name in 'a': '🦦🦦x' is too long. Expected a string with maximum length 2, but got a string with length 3 instead.",
+    'property_name_above_max_length',
+    'a.🦦🦦x',
+  ],
+  [
     'a rule over several fields',
     z
       .strictObject({ a: z.number(), b: z.number() })

@@ -235,6 +235,16 @@ describe('Keys', () => {
     expect((await verify(token)).role).toBe('contributor');
   });
 
+  it('that are new are known though the clock was set back', async () => {
+    const verify = verifier();
+    clock += HOUR / 2;
+    await verify(await entra.token());
+    await expect(verify(await entra.token({ kid: randomUUID() }))).rejects.toMatchObject({ status: 401 });
+    clock -= HOUR / 2;
+    await entra.rotate();
+    expect((await verify(await entra.token())).role).toBe('contributor');
+  });
+
   it('that were never had are 503, and a dead authority is asked every five seconds only', async () => {
     const verify = verifier();
     entra.isUp = false;

@@ -108,6 +108,18 @@ describe('A host', () => {
     expect(reads).toBe(2);
   });
 
+  it('forgets a revoked key though its clock was set back', async () => {
+    const { key, record } = await keys.create(wanted);
+    const find = apiKeyLookup({ records: counted(), now });
+    await find(key);
+    await keys.revoke(record.id);
+    clock -= 3_600_000;
+    expect(await find(key)).toBeUndefined();
+    expect(reads).toBe(2);
+    await find(key);
+    expect(reads).toBe(2);
+  });
+
   it('does not let an expired key in', async () => {
     const { key } = await keys.create({ ...wanted, expiresAt: clock / 1000 + 60 });
     const find = apiKeyLookup({ records, now });

@@ -24,6 +24,7 @@ const script = z.object({
 const azureYaml = z
   .object({
     name: z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+    requiredVersions: z.object({ azd: z.string() }),
     hooks: z.record(z.enum(['preprovision', 'postdeploy']), script),
     services: z.record(
       z.string(),
@@ -44,6 +45,15 @@ describe('azure.yaml', () => {
     const tag = /serviceName: '(\w+)'/.exec(read('infra/main.bicep'))?.[1];
     expect(Object.keys(azureYaml.services)).toEqual([tag]);
     expect(read('infra/app/functionApp.bicep')).toContain(`'azd-service-name': serviceName`);
+  });
+
+  test('asks for an azd that deploys node_modules as they are, as docs/deploy.md does', () => {
+    const [, version = ''] = /^>= (\d+\.\d+\.\d+)$/.exec(azureYaml.requiredVersions.azd) ?? [];
+    // The first that goes by both `remoteBuild` and .funcignore, and takes the folder along: Azure/azure-dev #6748, #7223.
+    expect(version).toBe('1.23.12');
+    expect(read('docs/deploy.md')).toContain(`${version} or later`);
+    // With node_modules in it azd would refuse to deploy without a build in Azure.
+    expect(read('.funcignore').split('\n')).not.toContain('node_modules');
   });
 
   test('runs scripts that exist, the same on Windows', () => {

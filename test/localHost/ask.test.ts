@@ -130,7 +130,9 @@ describe('npm run ask', () => {
       const env = { PORT: '9', DATA_DIR: dataDir, RUN_EXPIRES_SECONDS: 'soon' };
       const { code, stderr } = await ask(['--files', folder, 'Why?'], env);
       expect(code).toBe(1);
-      expect(stderr).toContain('The host did not start: RUN_EXPIRES_SECONDS: must be a whole number of seconds.\n');
+      expect(stderr).toContain(
+        'The host did not start: RUN_EXPIRES_SECONDS: must be a whole number of seconds from 1 to 86400.\n',
+      );
     },
     LIMIT_MS,
   );
@@ -188,7 +190,7 @@ describe('npm run ask', () => {
     );
 
     it(
-      'ends with 1 and the service’s words for a model that nothing serves, and a wrong key',
+      'ends with 1 and the service’s words for a model that nothing serves, a wrong key and a wrong address',
       async () => {
         const wrongModel = await ask(['--files', folder, '--model', 'nobody', 'Why?'], env);
         expect(wrongModel.code).toBe(1);
@@ -196,6 +198,9 @@ describe('npm run ask', () => {
         const wrongKey = await ask(['--files', folder, '--host-url', host.url, '--api-key', 'wrong', 'Why?'], env);
         expect(wrongKey.code).toBe(1);
         expect(wrongKey.stderr).toMatch(/does not accept the key/);
+        const wrongAddress = await ask(['--files', folder, '--host-url', `${host.url}/elsewhere`, 'Why?'], env);
+        expect(wrongAddress.code).toBe(1);
+        expect(wrongAddress.stderr).toMatch(/serves nothing at that address.*http:\/\/127\.0\.0\.1:7071/);
         expect(await objectsOn(host.openai())).toEqual([0, 0, 0]);
       },
       LIMIT_MS,

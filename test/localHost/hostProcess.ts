@@ -21,6 +21,8 @@ export interface HostProcessOptions {
   main?: boolean;
   /** Kept by the caller when given; otherwise a new one that is removed with the process. */
   dataDir?: string;
+  /** Behind the script. */
+  args?: string[];
 }
 
 export class HostProcess {
@@ -39,10 +41,13 @@ export class HostProcess {
   }
 
   /** Starts the host for a fixture and waits until it listens (`url` is set) or has ended (`url` is ''). */
-  static async start(fixture: string, { env, main, dataDir }: HostProcessOptions = {}): Promise<HostProcess> {
+  static async start(
+    fixture: string,
+    { env, main, dataDir, args = [] }: HostProcessOptions = {},
+  ): Promise<HostProcess> {
     const temporary = dataDir ? undefined : await mkdtemp(join(tmpdir(), 'local-host-'));
     const script = main ? join(repository, 'dist/src/localHost/main.js') : join(fixtures, 'runHost.cjs');
-    const child = spawn(process.execPath, ['--enable-source-maps', script], {
+    const child = spawn(process.execPath, ['--enable-source-maps', script, ...args], {
       cwd: join(fixtures, fixture),
       env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: dataDir ?? temporary, ...env },
     });

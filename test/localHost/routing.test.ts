@@ -40,6 +40,12 @@ describe('routing of the local host', () => {
     );
   });
 
+  it('tells of a base address without /v1, since the answer is an empty 404', async () => {
+    const response = await fetch(`${host.url}/items/literal`);
+    expect([response.status, await response.text()]).toEqual([404, '']);
+    await host.until(/WARNING \/items\/literal is served below \/v1: let the base_url in your program end in \/v1\./);
+  });
+
   it('refuses the later-named of two functions with one route and a common method', async () => {
     const [line] = await host.until(/The 'duplicateB' function is in error: .*/);
     expect(line).toContain("conflicts with the route defined by function 'duplicateA'");

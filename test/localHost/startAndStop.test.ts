@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
@@ -16,8 +16,8 @@ describe('start and stop of the local host', () => {
     await Promise.all(hosts.splice(0).map((host) => host.stop('SIGKILL')));
     await rm(dataDir, { recursive: true });
   });
-  const start = async (fixture: string, env: Record<string, string> = {}) => {
-    const host = await HostProcess.start(fixture, { env, main: true, dataDir });
+  const start = async (fixture: string, env: Record<string, string> = {}, args: string[] = []) => {
+    const host = await HostProcess.start(fixture, { env, main: true, dataDir, args });
     hosts.push(host);
     return host;
   };
@@ -32,6 +32,13 @@ describe('start and stop of the local host', () => {
     expect(second.output).toContain(key);
   });
 
+  it('says in one line which file does not let it read the key', async () => {
+    await mkdir(join(dataDir, 'api-key'));
+    const host = await start('stream');
+    expect(await host.exitCode()).toBe(1);
+    expect(host.output).toMatch(/^API_KEYS: is not set, and the file .*api-key cannot be read \(EISDIR.*\)\.\n$/);
+  });
+
   it('never prints a key that was set', async () => {
     const host = await start('stream', { API_KEYS: 'team:set-by-the-user' });
     expect(host.output).toContain('one of API_KEYS');
@@ -40,8 +47,9 @@ describe('start and stop of the local host', () => {
 
   it.each([
     [{ PORT: 'x' }, 'PORT: must be a port number, or 0 for any free port.\n'],
-    [{ RUN_EXPIRES_SECONDS: 'soon' }, 'RUN_EXPIRES_SECONDS: must be a whole number of seconds.\n'],
+    [{ RUN_EXPIRES_SECONDS: 'soon' }, 'RUN_EXPIRES_SECONDS: must be a whole number of seconds from 1 to 86400.\n'],
     [{ TLS_CERT_FILE: 'a.pem' }, 'TLS_KEY_FILE: TLS needs both files, the certificate and its key.\n'],
+    [{ LOCAL_HOST_QUIET: 'true' }, 'LOCAL_HOST_QUIET: must be 1 (no line per request) or 0.\n'],
     [{ API_KEYS: 'nonsense' }, /^API_KEYS: .*\n$/],
   ])('refuses the settings %j with one line and exit code 1', async (env, line) => {
     const host = await start('stream', env as Record<string, string>);
@@ -54,7 +62,24 @@ describe('start and stop of the local host', () => {
     const first = await start('stream');
     const second = await start('stream', { PORT: new URL(first.url).port });
     expect(await second.exitCode()).toBe(1);
-    expect(second.output).toMatch(/^Cannot serve on 127\.0\.0\.1:\d+: .*EADDRINUSE.*\n$/);
+    expect(second.output).toMatch(/^Cannot serve on 127\.0\.0\.1:\d+: .*EADDRINUSE.* set PORT to another port\n$/);
+  });
+
+  it('refuses a folder that another host serves from, and says what to do', async () => {
+    await start('orchestration');
+    const second = await start('orchestration');
+    expect(await second.exitCode()).toBe(1);
+    expect(second.output).toContain('another host has it open; stop that one, or set another DATA_DIR.');
+  });
+
+  it.each([
+    ['--port', 2, "'--port' is not expected. The host takes no arguments"],
+    ['--help', 0, 'The host takes no arguments'],
+  ])('starts nothing with the argument %s, and tells where settings are', async (argument, code, text) => {
+    const host = await start('stream', {}, [argument, '8080']);
+    expect(await host.exitCode()).toBe(code);
+    expect(host.url).toBe('');
+    expect(host.output).toMatch(new RegExp(`^${text}: .*environment variables.*local\\.settings\\.json.*\\n$`));
   });
 
   it('refuses kinds of triggers that it does not have', async () => {

@@ -230,6 +230,20 @@ describe('what passes', () => {
       for (const name of ['cookie', 'x-forwarded-for', 'x-ms-client-principal']) expect(one).not.toHaveProperty(name);
   });
 
+  it("names the deployment for the pictures of a response as the service does, and none that is not the service's", async () => {
+    const header = 'x-ms-oai-image-generation-deployment';
+    const deployments = new Map([
+      ['gpt-4o', 'up'],
+      ['painter', 'gpt-image-1'],
+    ]);
+    const gateway = over([azureBackend(second, { deployments })]);
+    for (const named of ['painter', 'of-somebody-else']) {
+      const headers = new Headers({ 'content-type': 'application/json', [header]: named });
+      await textOf(await gateway.forward(chatCall(hello, { headers })));
+    }
+    expect(second.requests.map(({ headers }) => headers[header])).toEqual(['gpt-image-1', undefined]);
+  });
+
   it('of an error is status and JSON body, without keys', async () => {
     const body = {
       error: { message: `Bad ${KEY} and sk-proj-1234567890`, param: 'messages', code: 'invalid_value', extra: [1] },
@@ -303,6 +317,20 @@ describe('what passes', () => {
       await server.close();
     }
   });
+});
+
+it.each([
+  ['openai', '404 page not found', '404 page not found. Check OPENAI_BASE_URL: of most services it ends in /v1.'],
+  ['openai', '', 'The model service answered with status 404. Check OPENAI_BASE_URL: of most services it ends in /v1.'],
+  ['azure', '<html>', /status 404\. Check AZURE_OPENAI_ENDPOINT: it is the address of the resource alone\.$/],
+] as const)('a 404 of %s that is no error of a model service (%j) says where to look', async (kind, body, message) => {
+  first.enqueue(reply.raw(body, { status: 404, headers: { 'content-type': 'text/plain' } }));
+  const backend = kind === 'azure' ? azureBackend(first) : openAiBackend(first);
+  const answer = await over([backend]).forward(chatCall(hello));
+  const { error } = JSON.parse(await textOf(answer));
+  expect(answer.status).toBe(404);
+  if (typeof message === 'string') expect(error.message).toBe(message);
+  else expect(error.message).toMatch(message);
 });
 
 describe('an answer whose type no answer has', () => {

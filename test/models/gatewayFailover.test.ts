@@ -118,6 +118,40 @@ describe('failover', () => {
     expect(await from()).toBe('one');
   });
 
+  it('a backend that does not have the model does not hide that another has no time for it', async () => {
+    first.on(() => reply.status(429, { headers: { 'retry-after': '120' } }));
+    second.on(() => reply.status(404));
+    const gateway = over(ordered());
+    const answer = await gateway.forward(chatCall(hello));
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '120']);
+    await textOf(answer);
+    // Now it rests, and only the other is called.
+    const { status, details } = await apiError(gateway.forward(chatCall(hello)));
+    expect([status, Number(details.headers?.['retry-after'])]).toEqual([429, 120]);
+    expect(calls()).toEqual([1, 2]);
+  });
+
+  it('a backend that does not have the model does not hide that another has failed, and is left alone', async () => {
+    first.on(() => reply.status(500));
+    second.on(() => reply.status(404));
+    const gateway = over(ordered());
+    for (let call = 1; call <= 2; call++) {
+      const answer = await gateway.forward(chatCall(hello));
+      expect(answer.status).toBe(500);
+      await textOf(answer);
+    }
+    expect(first.calls.chat).toBe(5);
+    const { status, details } = await apiError(gateway.forward(chatCall(hello)));
+    expect([status, details.headers?.['retry-after']]).toEqual([503, '15']);
+    expect(first.calls.chat).toBe(5);
+  });
+
+  it('an answer that no backend has the model is 404, however many there are', async () => {
+    for (const upstream of [first, second]) upstream.on(() => reply.status(404));
+    expect((await over(ordered()).forward(chatCall(hello))).status).toBe(404);
+    expect(calls()).toEqual([1, 1]);
+  });
+
   it('goes by weight within a priority', async () => {
     const spread = [0.1, 0.74, 0.76, 0.99];
     const backends = [
@@ -345,6 +379,16 @@ describe('a call that may have been billed', () => {
     first.on(() => reply.disconnect());
     expect((await apiError(over(ordered()).forward(image()))).status).toBe(502);
     expect(calls()).toEqual([1, 0]);
+  });
+
+  it.each([
+    ['an unknown deployment', reply.status(404)],
+    ['refused credentials', reply.status(401)],
+    ['forbidden access', reply.status(403)],
+  ])('goes to the next backend after %s, since nothing was made', async (_name, fault) => {
+    first.on(() => fault);
+    expect(await over(ordered()).forward(image())).toMatchObject({ status: 200, backend: 'two', attempts: 2 });
+    expect(calls()).toEqual([1, 1]);
   });
 
   it('is repeated after 429', async () => {

@@ -13,6 +13,11 @@ it("Azure's headers of the deployment's machine learning endpoint pass", () => {
   expect(passed(headers)).toEqual(headers);
 });
 
+it('the utilization of a provisioned deployment passes, by which its callers pace themselves', () => {
+  const headers = { 'azure-openai-deployment-utilization': '87.5%' };
+  expect(passed(headers)).toEqual(headers);
+});
+
 it('what names the account of the operator stays here', () => {
   const headers = { 'openai-organization': 'org-1', 'openai-project': 'proj_1', 'openai-version': '2020-10-01' };
   expect(passed(headers)).toEqual({ 'openai-version': '2020-10-01' });

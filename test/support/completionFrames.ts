@@ -6,8 +6,15 @@ export type UpstreamStyle = 'openai' | 'azure';
 const notFiltered = { hate: { filtered: false, severity: 'safe' } };
 let completions = 0;
 
-const argumentsOf = (call: ScriptedToolCall) =>
-  typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments);
+/** The call with that text as its arguments, or as its input if it is one of a custom tool; `name` comes with its first piece. */
+const callOf = (call: ScriptedToolCall, text: string, name?: string) =>
+  'input' in call ? { custom: { name, input: text } } : { function: { name, arguments: text } };
+const typeOf = (call: ScriptedToolCall) => ('input' in call ? 'custom' : 'function');
+
+function textOf(call: ScriptedToolCall): string {
+  if ('input' in call) return call.input;
+  return typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments);
+}
 const finishReasonOf = (answer: ScriptedAnswer) =>
   answer.finishReason ?? (answer.toolCalls?.length ? 'tool_calls' : 'stop');
 
@@ -45,10 +52,10 @@ export function completionFrames(answer: ScriptedAnswer, body: UpstreamBody, sty
   for (const content of piecesOf(answer.text ?? '', answer.chunks ?? 3)) frames.push(chunk({ content }));
   for (const [index, call] of (answer.toolCalls ?? []).entries()) {
     const id = call.id ?? `call_${common.id}_${index}`;
-    const begin = { index, id, type: 'function', function: { name: call.name, arguments: '' } };
+    const begin = { index, id, type: typeOf(call), ...callOf(call, '', call.name) };
     frames.push(chunk({ tool_calls: [begin] }));
-    for (const piece of piecesOf(argumentsOf(call), 2)) {
-      frames.push(chunk({ tool_calls: [{ index, function: { arguments: piece } }] }));
+    for (const piece of piecesOf(textOf(call), 2)) {
+      frames.push(chunk({ tool_calls: [{ index, ...callOf(call, piece) }] }));
     }
   }
   frames.push(chunk({}, finishReasonOf(answer)));
@@ -62,8 +69,8 @@ export function completionBody(answer: ScriptedAnswer, body: UpstreamBody, style
   const common = head('chat.completion', body);
   const tool_calls = answer.toolCalls?.map((call, index) => ({
     id: call.id ?? `call_${common.id}_${index}`,
-    type: 'function',
-    function: { name: call.name, arguments: argumentsOf(call) },
+    type: typeOf(call),
+    ...callOf(call, textOf(call), call.name),
   }));
   const message = { role: 'assistant', content: answer.text ?? null, refusal: null, ...(tool_calls && { tool_calls }) };
   const choice = { index: 0, message, finish_reason: finishReasonOf(answer), logprobs: null };

@@ -151,6 +151,8 @@ export const messageDeltaObject = z.object({
           type: z.literal('image_file'),
           image_file: z.object({ file_id: z.string() }),
         }),
+        // OpenAI's alone.
+        z.object({ index: z.int(), type: z.literal('refusal'), refusal: z.string() }),
       ]),
     ),
   }),

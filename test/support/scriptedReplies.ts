@@ -14,12 +14,16 @@ export interface UpstreamBody {
   [field: string]: unknown;
 }
 
-export interface ScriptedToolCall {
-  name: string;
-  /** Objects are sent as JSON. */
-  arguments: unknown;
-  id?: string;
-}
+export type ScriptedToolCall = { name: string; id?: string } & (
+  | {
+      /** Objects are sent as JSON. */
+      arguments: unknown;
+    }
+  | {
+      /** Of a custom tool. */
+      input: string;
+    }
+);
 
 /** A chat completion in its parts. */
 export interface ScriptedAnswer {
@@ -111,6 +115,13 @@ export const reply = {
       `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
     const told = [...thoughts.map((text) => ({ [field]: text })), then];
     return reply.raw([...told.map((delta) => chunk(delta)), chunk({}, finishReason), 'data: [DONE]\n\n']);
+  },
+  /** What the model says in place of an answer that it refuses, streamed in these pieces. */
+  refusal: (pieces: string[]): Reply => {
+    const chunk = (delta: object, finish_reason: string | null = null) =>
+      `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+    const deltas = [{ role: 'assistant', content: null, refusal: '' }, ...pieces.map((refusal) => ({ refusal }))];
+    return reply.raw([...deltas.map((delta) => chunk(delta)), chunk({}, 'stop'), 'data: [DONE]\n\n']);
   },
   /** Exactly these bytes, as an event stream unless the headers say otherwise. */
   raw: (pieces: string | Iterable<string | Uint8Array>, options: RawOptions = {}): Reply => ({

@@ -124,13 +124,17 @@ it.each([false, true])('exports messages where content capture is switched on (s
 
 it('exports tool calls of a stream whole', async () => {
   const gateway = await observedGateway(undefined, { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' });
-  upstream.enqueue(reply.toolCalls([{ id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }]));
+  const custom = { id: 'call_2', name: 'apply_patch', input: '*** Begin Patch' };
+  upstream.enqueue(reply.toolCalls([{ id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }, custom]));
   await textOf(await gateway.forward(chatCall({ ...ask, stream: true })));
   const { attributes } = await exported();
   expect(JSON.parse(String(attributes['gen_ai.output.messages']))).toEqual([
     {
       role: 'assistant',
-      parts: [{ type: 'tool_call', id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' }],
+      parts: [
+        { type: 'tool_call', id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' },
+        { type: 'tool_call', id: 'call_2', name: 'apply_patch', arguments: '*** Begin Patch' },
+      ],
       finish_reason: 'tool_calls',
     },
   ]);
@@ -222,6 +226,18 @@ it('calls a caller that leaves a stream cancelled, and ends the call of the serv
   expect(attributes['error.type']).toBe('cancelled');
 });
 
+it('does not hold it against the service that a reader leaves its answers', async () => {
+  const gateway = await observedGateway();
+  upstream.on(() => reply.stallAfter(2, reply.text('One two three.')));
+  for (let call = 1; call <= 6; call++) {
+    const answer = await gateway.forward(chatCall({ ...ask, stream: true }));
+    expect(answer.status).toBe(200);
+    answer.body.once('data', () => answer.body.destroy());
+    await upstream.until(() => upstream.abandoned === call);
+  }
+  expect(gateway.health()).toEqual({ openai: 'ok' });
+});
+
 it("joins the caller's trace, and lets the service join it", async () => {
   const gateway = await observedGateway();
   const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -258,6 +274,25 @@ it('keeps only the end of a large answer, and finds its tokens there', async () 
   const { name, attributes } = await exported();
   expect(name).toBe('embeddings embed');
   expect(attributes).toMatchObject({ 'gen_ai.response.model': 'embed-1', 'gen_ai.usage.input_tokens': 7 });
+});
+
+const tokens = { input_tokens: 7, output_tokens: 9, total_tokens: 16 };
+it.each([
+  ['images/generations', { type: 'image_generation.completed', b64_json: 'A'.repeat(100_000), usage: tokens }],
+  [
+    'responses',
+    {
+      type: 'response.completed',
+      response: { output: [{ text: '"usage":{} '.repeat(9_000) }], usage: tokens, metadata: { a: 'b' } },
+      sequence_number: 3,
+    },
+  ],
+])('finds the tokens of a stream of %s whose last event is larger than what is kept', async (operation, last) => {
+  const gateway = await observedGateway();
+  upstream.on(() => reply.raw(['data: {"type":"first"}\n\n', `data: ${JSON.stringify(last)}\n\n`]));
+  await textOf(await gateway.forward(chatCall({ ...ask, stream: true }, { operation })));
+  const { attributes } = await exported();
+  expect(attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 7, 'gen_ai.usage.output_tokens': 9 });
 });
 
 it('exports protobuf unless JSON is asked for', async () => {

@@ -92,6 +92,54 @@ write("empty.png", b"")`);
     const code = '[open(name).read() for name in ("same.csv", "same-2.csv", "same")]';
     expect((await run(code, [...ids, ids[0] ?? ''], 'thread_1')).logs).toBe("['one', 'two', 'three']\n");
   });
+
+  it('puts what earlier code wrote into a session that begins anew, and nothing where another file stands', async () => {
+    const given = await upload('given.csv', 'given');
+    const [own, same] = [await upload('own.csv', 'own'), await upload('given.csv', 'written')];
+    const written = [
+      ['/mnt/data/out/own.csv', own],
+      ['/mnt/data/given.csv', same],
+      // Folders then, or now, of what are files.
+      ['/mnt/data/given.csv/part', same],
+      ['/mnt/data/out', same],
+    ].map(([path = '', id = '']) => ({
+      id,
+      path,
+      bytes: 7,
+      isWritten: true,
+      open: async () => (await test.retrieval.files.content(scope, id)).content,
+    }));
+    const code = '[open("/mnt/data/" + name).read() for name in ("given.csv", "out/own.csv")]';
+    const placed = { files: written, removed: [] };
+    const { logs, files } = await tool.run({ scope, session: 'thread_anew', code, fileIds: [given], placed });
+    expect([logs, files]).toEqual(["['given', 'own']\n", []]);
+  });
+
+  it('puts a file of callers back as code has left it since, and one that came later as it came', async () => {
+    const [first, changed, later] = [
+      await upload('table.csv', 'as given'),
+      await upload('table.csv', 'as changed'),
+      await upload('list.csv', 'as it came'),
+    ];
+    const { created_at } = await test.retrieval.files.get(scope, first);
+    const written = (id: string, path: string, at: number) => ({
+      id,
+      path,
+      bytes: 10,
+      isWritten: true,
+      created_at: at,
+      open: async () => (await test.retrieval.files.content(scope, id)).content,
+    });
+    const files = [
+      written(changed, '/mnt/data/table.csv', created_at),
+      written(changed, '/mnt/data/list.csv', created_at - 1),
+    ];
+    const code = '[open(name).read() for name in ("table.csv", "list.csv")]';
+    const request = { scope, session: 'thread_changed', code, fileIds: [first, later], placed: { files, removed: [] } };
+    expect((await tool.run(request)).logs).toBe("['as changed', 'as it came']\n");
+    await tool.run({ ...request, code: 'open("table.csv", "w").write("now");' });
+    expect((await tool.run(request)).logs).toBe("['now', 'as it came']\n");
+  });
 });
 
 describe('over any sandbox', () => {

@@ -75,6 +75,25 @@ describe('The SDK', () => {
     expect((await agents.getVersion('poet', '2')).definition).toMatchObject(prompt('Two.'));
   });
 
+  it('lists on behind agents and versions that were deleted since', async () => {
+    const agents = agentsOf('deleted');
+    for (const name of ['a', 'b', 'c']) await agents.create(name, prompt('Rhyme.'));
+    for (const text of ['Two.', 'Three.', 'Four.']) await agents.createVersion('c', prompt(text));
+    const versions: string[] = [];
+    for await (const { version } of agents.listVersions('c', { limit: 1, order: 'asc' })) {
+      versions.push(version);
+      if (version !== '4') await agents.deleteVersion('c', version);
+    }
+    expect(versions).toEqual(['1', '2', '3', '4']);
+    const names: string[] = [];
+    for await (const { name } of agents.list({ limit: 1 })) {
+      names.push(name);
+      await agents.delete(name);
+    }
+    expect(names).toEqual(['c', 'b', 'a']);
+    expect(await collected(agents.list())).toEqual([]);
+  });
+
   it('is given the latest version again where it asks for the same, whatever the order of the members', async () => {
     const agents = agentsOf('same');
     const tools: ToolUnion[] = [{ type: 'function', name: 'f', parameters: { a: 1, b: 2 }, strict: true }];

@@ -212,6 +212,21 @@ describe('A model server on this machine', () => {
     }
   });
 
+  it('that is gone later is named by the setting that found it', async () => {
+    const server = await startScriptedMedia();
+    const host = await startHost({ env: { LOCAL_MODEL_SERVERS: server.url } });
+    try {
+      await server.close();
+      const asked = host.openai().completions.create({ model: 'any', prompt: 'x' }, { maxRetries: 0 });
+      await expect(asked).rejects.toMatchObject({
+        status: 502,
+        message: expect.stringContaining('The model service that LOCAL_MODEL_SERVERS names cannot be reached'),
+      });
+    } finally {
+      await host.stop();
+    }
+  });
+
   it('is left alone where a service is configured', async () => {
     media.requests.length = 0;
     const host = await startHost({ env: { LOCAL_MODEL_SERVERS: media.url, OPENAI_BASE_URL: upstream.url } });

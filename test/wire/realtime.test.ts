@@ -1,4 +1,5 @@
 /** Ephemeral keys for realtime sessions: minted by the model service, never one that lives long. */
+import { startHost } from '../support/host';
 import { startMediaHosts, styles, UPSTREAM_KEY as KEY, type Hosts, type Style } from '../support/modelHosts';
 import { bodyOf, EPHEMERAL, type ScriptedMedia } from '../support/scriptedMedia';
 
@@ -63,6 +64,22 @@ describe.each(styles)('By a service of style %s', (service) => {
     expect(made).toMatchObject({ ...EPHEMERAL, session: { instructions: 'Be brief.' } });
     expect(bodyOf(media.requests[0] ?? fail())).toMatchObject({ session: { model: name('gpt-realtime', 'talk') } });
     expect(media.requests[0]?.path).toBe(name('/v1/realtime/client_secrets', '/openai/v1/realtime/client_secrets'));
+  });
+
+  it.each(styles)("the %s SDK makes a key for transcription in today's shape", async (caller) => {
+    const transcription = { model: 'scribe' as 'gpt-4o-transcribe', language: 'en' };
+    const made = await hosts[service][caller]().realtime.clientSecrets.create({
+      expires_after: { anchor: 'created_at', seconds: 60 },
+      session: { type: 'transcription', audio: { input: { transcription, turn_detection: null } } },
+    });
+    expect(made).toMatchObject(EPHEMERAL);
+    const model = name('gpt-4o-transcribe', 'scribe');
+    expect(media.requests.map(bodyOf)).toEqual([
+      {
+        expires_after: { anchor: 'created_at', seconds: 60 },
+        session: { type: 'transcription', audio: { input: { transcription: { model, language: 'en' }, turn_detection: null } } },
+      },
+    ]); // prettier-ignore
   });
 
   it.each(styles)('the %s SDK makes sessions in the shape that its beta has', async (caller) => {
@@ -143,6 +160,16 @@ it.each([
   expect(made).toMatchObject({ status: 502, body: { error: { type: 'server_error' } } });
   expect(JSON.stringify(made)).not.toContain(KEY);
   expect(media.requests).toHaveLength(1);
+});
+
+it('a placeholder in place of a key, as servers without keys are given, is no key that the answer holds', async () => {
+  const host = await startHost({ env: { OPENAI_BASE_URL: media.url, OPENAI_API_KEY: 'none' } });
+  try {
+    const made = await host.openai().beta.realtime.sessions.create({ tool_choice: 'none' });
+    expect(made).toMatchObject({ tool_choice: 'none', client_secret: EPHEMERAL });
+  } finally {
+    await host.stop();
+  }
 });
 
 it.each([

@@ -12,6 +12,8 @@ const container = (fields: object) => ({ type: 'code_interpreter', container: { 
 
 it.each([
   { type: 'function', name: 'f' },
+  { type: 'custom', name: 'f' },
+  { type: 'custom', name: 'f', description: 'd', format: { type: 'grammar', syntax: 'regex', definition: 'a+' } },
   { type: 'function', name: 'f', parameters: null, strict: null, description: null },
   { type: 'function', name: 'f'.repeat(128), parameters: {}, strict: true, allowed_callers: ['direct'], async: false },
   { type: 'file_search', vector_store_ids: ['vs_1', 'vs_2'], max_num_results: 50, filters: null },

@@ -3,13 +3,17 @@ import type OpenAI from 'openai';
 import type { AssistantStream } from 'openai/lib/AssistantStream';
 import { assistantWithThread, storeWithFile, textOf, weather } from '../support/assistantFixtures';
 import { contractSuite, sdks } from '../support/contractSuite';
-import { eventually } from '../support/polling';
+import { eventually, soon } from '../support/polling';
 import { reply } from '../support/scriptedUpstream';
 
 const suite = contractSuite();
 const MESSAGE = ['created', 'in_progress', 'delta', 'delta', 'delta', 'completed'].map(
   (name) => `thread.message.${name}`,
 );
+const jsonSchema: OpenAI.ResponseFormatJSONSchema = {
+  type: 'json_schema',
+  json_schema: { name: 'answer', schema: { type: 'object' } },
+};
 const begun = ['thread.run.created', 'thread.run.queued', 'thread.run.in_progress'];
 const stepBegun = ['thread.run.step.created', 'thread.run.step.in_progress'];
 
@@ -52,6 +56,22 @@ describe.each(sdks)('with the class %s', (sdk) => {
     expect(pieces).toHaveLength(3);
     expect(snapshots).toEqual(pieces.map((_, index) => pieces.slice(0, index + 1).join('')));
     expect(done).toBe('one two three');
+  });
+
+  it('tells what the model refuses as a part of its own, which later runs know', async () => {
+    const { assistant, thread } = await assistantWithThread(client(), { response_format: jsonSchema });
+    suite.upstream.enqueue(reply.refusal(["I'm sorry, ", 'no.']), reply.text('{}'));
+    const stream = runs().stream(thread.id, { assistant_id: assistant.id });
+    const { run, messages } = await heard(stream);
+    expect(run.status).toBe('completed');
+    const [{ content } = { content: [] }] = (await client().beta.threads.messages.list(thread.id)).data;
+    expect(content).toEqual([{ type: 'refusal', refusal: "I'm sorry, no." }]);
+    expect(messages[0]?.content).toMatchObject(content);
+    await runs().createAndPoll(thread.id, { assistant_id: assistant.id }, soon);
+    expect(suite.upstream.requests.at(-1)?.body.messages?.at(-1)).toEqual({
+      role: 'assistant',
+      content: "I'm sorry, no.",
+    });
   });
 
   it('streams a thread with its run, beginning with the thread', async () => {

@@ -68,6 +68,22 @@ it('a sync mirrors a container at once and when it is told to, and is listed and
   expect((await send('GET', `/syncs/${id}`)).status).toBe(404);
 });
 
+it('lists on behind syncs that were deleted since', async () => {
+  const store = await host.openai().vectorStores.create({});
+  const ids: string[] = [];
+  for (const prefix of ['a/', 'b/', 'c/'])
+    ids.push(
+      String((await send('POST', '/syncs', { vector_store_id: store.id, container: 'documents', prefix })).json.id),
+    );
+  let after = '';
+  for (const id of ids.toReversed()) {
+    const { json } = await send('GET', `/syncs?limit=1${after}`);
+    expect(json).toMatchObject({ data: [{ id }] });
+    expect((await send('DELETE', `/syncs/${id}`)).status).toBe(200);
+    after = `&after=${id}`;
+  }
+});
+
 it('a container is open only to the tenant that SYNC_CONTAINERS gives it to', async () => {
   const store = await host.openai('beta').vectorStores.create({});
   const answer = await send('POST', '/syncs', { vector_store_id: store.id, container: 'documents' }, 'beta');

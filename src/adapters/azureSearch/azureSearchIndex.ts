@@ -12,6 +12,7 @@ import {
   type VectorIndex,
 } from '../../retrieval/ports';
 import { checkedDimensions } from '../checkedChunks';
+import { timeLimit } from '../timeLimit';
 import {
   all,
   before,
@@ -71,16 +72,7 @@ export function azureSearchIndex(options: AzureSearchOptions): VectorIndex {
   const client = new SearchClient<SearchDocument>(endpoint, indexName, credential, clientOptions);
   const indexes = new SearchIndexClient(endpoint, credential, clientOptions);
   for (const { pipeline } of [client, indexes]) {
-    pipeline.addPolicy(
-      {
-        name: 'timeout',
-        async sendRequest(request, next) {
-          request.timeout = REQUEST_TIMEOUT_MS;
-          return next(request);
-        },
-      },
-      { afterPhase: 'Retry' },
-    );
+    pipeline.addPolicy(timeLimit(REQUEST_TIMEOUT_MS), { afterPhase: 'Retry' });
   }
   const definition = indexDefinition(indexes, indexName, ranksByMeaning);
   return new AzureSearchIndex(client, definition, ranksByMeaning, visibleWithinMs);

@@ -15,8 +15,9 @@
 import { odata, type TableClient } from '@azure/data-tables';
 import {
   UnknownCursorError,
+  type ListRequest,
   type NamesRequest,
-  type PageRequest,
+  type Place,
   type RecordKey,
   type RecordPage,
   type Records,
@@ -27,7 +28,7 @@ import type { StorageAccount } from '../../storageAccount';
 import { batchSender, BatchRefusedError, MAX_OPERATIONS, type Operation } from './batches';
 import { onFirstUse, storageClients } from './clients';
 import { DueRows } from './dueRows';
-import { escaped, fits, listKeys, readPosition, type ListKeys } from './keys';
+import { escaped, fits, listKeys, positionOf, readPosition, type ListKeys } from './keys';
 import { LargeValues } from './largeValues';
 import { readLists, readPartitions } from './names';
 import { RecordRows, etagOf } from './recordRows';
@@ -46,11 +47,13 @@ export interface AzureRecordsOptions {
   prefix: string;
   /** Told what went wrong after a write was done: a due record that stays is looked at in vain. */
   logFault: (message: string, error: unknown) => void;
+  /** Until one sending of a request counts as lost; 35,000. */
+  timeoutMs?: number;
 }
 
 /** Records in the account's table, which is made on first use. Nothing is sent before. */
-export async function azureRecords({ account, prefix, logFault }: AzureRecordsOptions): Promise<Records> {
-  const clients = await storageClients(account);
+export async function azureRecords({ account, prefix, logFault, timeoutMs }: AzureRecordsOptions): Promise<Records> {
+  const clients = await storageClients(account, timeoutMs);
   const table = clients.table(`${prefix}records`);
   const values = new LargeValues(clients.blobs.getContainerClient(`${prefix}records`));
   return new AzureRecords(table, values, logFault);
@@ -84,12 +87,12 @@ class AzureRecords implements Records {
     });
   }
 
-  async list<T>(partition: string, list: string, page: PageRequest): Promise<RecordPage<T>> {
+  async list<T>(partition: string, list: string, page: ListRequest): Promise<RecordPage<T>> {
     await this.#ready();
     const { order, limit, after, before } = page;
     const partitionKey = escaped(partition);
     const keys = listKeys(list);
-    const [from, to] = await Promise.all([after, before].map(async (id) => this.#cursor(partitionKey, list, id)));
+    const [from, to] = await Promise.all([after, before].map(async (one) => this.#cursor(partitionKey, list, one)));
     const range = order === 'asc' ? { above: from, below: to } : { above: to, below: from };
     // With `before` alone the page is the one nearest to it.
     const fromEnd = (order === 'desc') !== (before !== undefined && after === undefined);
@@ -123,16 +126,22 @@ class AzureRecords implements Records {
     if (!fits(partitionKey)) return;
     await this.#tracked(async () => {
       await this.#ready();
-      for (;;) {
-        const filter = odata`PartitionKey eq ${partitionKey}`;
-        const rows = await takeRows(this.table, filter, MAX_OPERATIONS, ['PartitionKey', 'RowKey']);
-        if (rows.length === 0) break;
-        await this.#send(rows.map((row) => ({ do: 'delete', row }))).catch((error: unknown) => {
+      const filter = odata`PartitionKey eq ${partitionKey}`;
+      for (let areBlobsGone = false; ;) {
+        const rows = await takeRows(this.table, filter, MAX_OPERATIONS + 1, ['PartitionKey', 'RowKey']);
+        if (rows.length === 0 && areBlobsGone) return;
+        // Before the last rows: without any nobody would find the partition again, to remove blobs that were left.
+        if (rows.length <= MAX_OPERATIONS) {
+          await this.values.discardPartition(partitionKey);
+          areBlobsGone = true;
+        }
+        if (rows.length === 0) return;
+        const deletes = rows.slice(0, MAX_OPERATIONS).map((row): Operation => ({ do: 'delete', row }));
+        await this.#send(deletes).catch((error: unknown) => {
           // Someone else deletes as well: what is left is asked for again.
           if (!(error instanceof BatchRefusedError && error.isGone)) throw error;
         });
       }
-      await this.values.discardPartition(partitionKey);
     });
   }
 
@@ -181,8 +190,9 @@ class AzureRecords implements Records {
     return { ...readPosition(keys.positionOf(row.rowKey)), etag: etagOf(row), value };
   }
 
-  async #cursor(partitionKey: string, list: string, id: string | undefined): Promise<string | undefined> {
+  async #cursor(partitionKey: string, list: string, id: string | Place | undefined): Promise<string | undefined> {
     if (id === undefined) return undefined;
+    if (typeof id !== 'string') return positionOf(id.order, id.id);
     const position = await this.#rows.position(partitionKey, list, id);
     if (position === undefined) throw new UnknownCursorError(id);
     return position;

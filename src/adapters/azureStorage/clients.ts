@@ -4,6 +4,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { blobService, signatureOf, tokenCredential } from '../../blobService';
 import type { StorageAccount } from '../../storageAccount';
+import { timeLimit } from '../timeLimit';
 
 /** One sending of a request to Table Storage, in milliseconds; the service itself gives up after 30 s. */
 const TABLE_TIMEOUT_MS = 35_000;
@@ -15,21 +16,15 @@ export interface StorageClients {
 }
 
 /** Nothing is sent yet. */
-export async function storageClients(account: StorageAccount): Promise<StorageClients> {
+export async function storageClients(
+  account: StorageAccount,
+  tableTimeoutMs = TABLE_TIMEOUT_MS,
+): Promise<StorageClients> {
   const token = await tokenCredential(account.credential);
   return {
     table(name) {
       const client = tableClient(account, name, token);
-      client.pipeline.addPolicy(
-        {
-          name: 'timeout',
-          async sendRequest(request, next) {
-            request.timeout = TABLE_TIMEOUT_MS;
-            return next(request);
-          },
-        },
-        { afterPhase: 'Retry' },
-      );
+      client.pipeline.addPolicy(timeLimit(tableTimeoutMs), { afterPhase: 'Retry' });
       return client;
     },
     blobs: blobService(account, token),

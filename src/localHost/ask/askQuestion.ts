@@ -64,6 +64,7 @@ async function readAnswer(
       case 'thread.message.delta':
         for (const part of event.data.delta.content ?? []) {
           if (part.type === 'text' && part.text) write(numbers.read(part.text));
+          if (part.type === 'refusal' && part.refusal) write(part.refusal);
         }
         break;
       case 'thread.run.completed':

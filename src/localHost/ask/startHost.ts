@@ -78,7 +78,7 @@ function readLines(stream: Readable | null, lists: string[][], onLine?: (line: s
 function whyNotStarted(lines: string[]): string {
   const text = lines.join('\n');
   const hint = /another host has it open/.test(text)
-    ? '\nThat host serves this DATA_DIR: give its address with --host-url, or set another DATA_DIR.'
+    ? '\nThat host serves this DATA_DIR: give its address with --host-url.'
     : '';
   return `The host did not start: ${text}${hint}`;
 }

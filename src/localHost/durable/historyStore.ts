@@ -34,7 +34,9 @@ export class HistoryStore {
       return store;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const cause = /locked|busy/i.test(reason) ? 'another host has it open' : reason;
+      const cause = /locked|busy/i.test(reason)
+        ? 'another host has it open; stop that one, or set another DATA_DIR'
+        : reason;
       throw new HistoryStoreError(`The durable history ${file} cannot be opened: ${cause}.`, { cause: error });
     }
   }

@@ -100,6 +100,40 @@ describe('a write whose answer was lost', () => {
   });
 });
 
+describe('a service that does not answer, as over a connection that was dropped on its way,', () => {
+  const open = async () => {
+    const blob = new URL(azurite.account.blobUrl).origin;
+    const account = accountOf(connectionStringTo({ blob, table: proxy.url }));
+    return azureRecords({ account, prefix, logFault: () => undefined, timeoutMs: 500 });
+  };
+  /** Keeps the next answers back. */
+  const keepBack = (count: number) => {
+    proxy.onAnswer = async () => {
+      if (count-- > 0) await new Promise(() => undefined);
+      return undefined;
+    };
+  };
+
+  it('is asked again, and a write is done once', async () => {
+    const waiting = await open();
+    const [etag] = await waiting.write('p', [create('a', 1)]);
+    keepBack(1);
+    expect(await waiting.get(key('a'))).toMatchObject({ value: 1 });
+    keepBack(1);
+    await waiting.write('p', [{ op: 'replace', list: 'things', id: 'a', value: 2, ifMatch: etag }, create('b', 2)]);
+    expect(await others.get(key('a'))).toMatchObject({ value: 2 });
+  });
+
+  it('is given up after three times', async () => {
+    const waiting = await open();
+    await waiting.write('p', [create('a', 1)]);
+    proxy.exchanges.length = 0;
+    keepBack(Infinity);
+    await expect(waiting.get(key('a'))).rejects.toThrow();
+    expect(proxy.exchanges).toHaveLength(3);
+  });
+});
+
 describe('a service that is busy', () => {
   it('is asked again, whether it says so by its status or inside the answer of a batch', async () => {
     await records.write('p', [create('a', 1)]);
@@ -214,6 +248,25 @@ describe('the blobs of large values', () => {
     await records.deletePartition('p');
     expect(await names()).toHaveLength(1);
     expect((await records.get({ ...key('a'), partition: 'p2' }))?.value).toBe(large(2));
+  });
+
+  it('are found again by whoever names partitions, where their removal broke off', async () => {
+    const blobProxy = await startStorageProxy(new URL(azurite.account.blobUrl).origin);
+    try {
+      const table = new URL(azurite.account.tableUrl).origin;
+      const account = accountOf(connectionStringTo({ blob: blobProxy.url, table }));
+      const failing = await azureRecords({ account, prefix, logFault: () => undefined });
+      await failing.write('t/p', [create('a', large(1)), create('b')]);
+      blobProxy.onRequest = ({ method, path }) =>
+        method === 'DELETE' || path.includes('comp=list') ? { status: 403, body: '' } : undefined;
+      await expect(failing.deletePartition('t/p')).rejects.toThrow();
+      blobProxy.onRequest = undefined;
+      expect(await names()).toHaveLength(1);
+      for (const partition of await failing.partitions('t/', { limit: 10 })) await failing.deletePartition(partition);
+      expect(await names()).toEqual([]);
+    } finally {
+      await blobProxy.close();
+    }
   });
 
   it('are never missed by a reader while they are replaced', async () => {

@@ -47,6 +47,7 @@ afterAll(async () => {
 it('says at its start where the state is, and not the key', () => {
   const { credential, name } = azurite.account;
   expect(hosts[0]?.output()).toContain(`Storage: the Azure storage account ${name}.`);
+  expect(hosts[0]?.output()).toContain(`State            the storage account ${name}; orchestrations: `);
   if (credential.kind === 'key') expect(hosts[0]?.output()).not.toContain(credential.key);
 });
 
