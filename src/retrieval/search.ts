@@ -116,10 +116,12 @@ export function createSearch(
   ): Promise<ScoredChunk[]> {
     const model = embeddings.byId(store.embedding_model);
     const weights = options.weights ?? { vector: 1, text: model.textWeight };
-    const vectors = await model.embed(queries, 'query', signal, tenant);
+    // Composed, as the text of documents is.
+    const texts = queries.map((query) => query.normalize('NFC'));
+    const vectors = await model.embed(texts, 'query', signal, tenant);
     const found = await Promise.all(
       vectors.map(async (vector, place) => {
-        const text = queries[place] ?? '';
+        const text = texts[place] ?? '';
         return index.search({ tenant, id: store.id }, { text, vector, weights, limit: options.limit, fileIds });
       }),
     );

@@ -3,7 +3,7 @@ import { utils, write, type BookType, type WorkBook } from '@e965/xlsx';
 import { documentParser } from '../../src/adapters/documentParser';
 import type { DocumentSection } from '../../src/retrieval/ports';
 import { compoundFile, docFile } from '../fixtures/documents/docFile';
-import { zipFile } from '../fixtures/documents/zipFile';
+import { zipFile, type ZipEntry } from '../fixtures/documents/zipFile';
 import { failure, readWith } from '../support/documents';
 
 let parser: ReturnType<typeof documentParser>;
@@ -36,11 +36,12 @@ describe('spreadsheets', () => {
     },
     Workbook: { Sheets: [{}, { Hidden: 1 }, {}] },
   });
-  const file = (bookType: BookType): Buffer => {
-    const bytes: unknown = write(sheets(), { bookType, type: 'buffer' });
+  const bytesOf = (book: WorkBook, bookType: BookType): Buffer => {
+    const bytes: unknown = write(book, { bookType, type: 'buffer' });
     if (!Buffer.isBuffer(bytes)) throw new Error('No bytes.');
     return bytes;
   };
+  const file = (bookType: BookType): Buffer => bytesOf(sheets(), bookType);
 
   it.each<[string, BookType]>([
     ['a.xlsx', 'xlsx'],
@@ -58,15 +59,31 @@ describe('spreadsheets', () => {
     },
   );
 
+  it('keeps all digits of a whole number that its cell shows by a power of ten, as article numbers have them', async () => {
+    const sheet = utils.aoa_to_sheet([['Article'], [4006381333931], [{ t: 'n', v: 0.000012, z: '0.0E+00' }]]);
+    const book = bytesOf({ SheetNames: ['S'], Sheets: { S: sheet } }, 'xlsx');
+    expect(await textOf('a.xlsx', book)).toBe('Article\nArticle: 4006381333931\nArticle: 1.2E-05');
+  });
+
+  it.each<[string, BookType, boolean]>([
+    ['a.xlsx', 'xlsx', false],
+    ['a.xlsx', 'xlsx', true],
+    ['a.xls', 'biff8', false],
+  ])('shows a moment of no special format in the order of the year: %s', async (name, type, date1904) => {
+    const moment = { t: 'n' as const, v: date1904 ? 45418.25 - 1462 : 45418.25, z: 'm/d/yy h:mm' };
+    const sheet = utils.aoa_to_sheet([['Arrival'], [moment]]);
+    const book = { SheetNames: ['S'], Sheets: { S: sheet }, Workbook: { WBProps: { date1904 } } };
+    expect(await textOf(name, bytesOf(book, type))).toBe('Arrival\nArrival: 2024-05-06 06:00');
+  });
+
   it('reads OpenDocument spreadsheets', async () => {
     expect(await textOf('a.ods', file('ods'))).toContain('Item: Tea; Price: 1.5');
   });
 
-  it('reads a cell in the last place that there is, without the million of rows before it', async () => {
+  const workbookOf = (sheetData: string, others: ZipEntry[] = []): Buffer => {
     const rels = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
     const types = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
-    const far = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>far</t></is></c></row>';
-    const workbook = zipFile([
+    return zipFile([
       {
         name: '[Content_Types].xml',
         content: `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="${types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="${types}.worksheet+xml"/></Types>`,
@@ -85,10 +102,15 @@ describe('spreadsheets', () => {
       },
       {
         name: 'xl/s.xml',
-        content: `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>${far}</sheetData></worksheet>`,
+        content: `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>${sheetData}</sheetData></worksheet>`,
       },
+      ...others,
     ]);
-    expect(await read('a.xlsx', workbook)).toEqual([{ heading: 'S', text: 'far' }]);
+  };
+  const farCell = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>far</t></is></c></row>';
+
+  it('reads a cell in the last place that there is, without the million of rows before it', async () => {
+    expect(await read('a.xlsx', workbookOf(farCell))).toEqual([{ heading: 'S', text: 'far' }]);
   });
 
   it.each([
@@ -98,6 +120,18 @@ describe('spreadsheets', () => {
     expect(await failure(read('a.xlsx', content))).toMatchObject({
       code: 'invalid_file',
       message: expect.stringContaining('damaged'),
+    });
+  });
+
+  it.each([
+    ['declare more than the spreadsheet may unpack to', 250_000_000, 'more than 400 MB'],
+    ['unpack to more than they declare', 10, 'damaged'],
+  ])('refuses an .xlsx with pictures of one name that %s', async (_what, declaredBytes, message) => {
+    const picture = { name: 'xl/media/image1.png', content: '\0'.repeat(10_000), declaredBytes };
+    const last = { ...picture, declaredBytes: undefined };
+    expect(await failure(read('a.xlsx', workbookOf(farCell, [picture, picture, last])))).toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining(message),
     });
   });
 
@@ -122,6 +156,14 @@ describe('compound files', () => {
   ])('tells %s by what it holds', async (_what, streams, code, message) => {
     const bytes = compoundFile(Object.fromEntries(Object.entries(streams)));
     expect(await failure(read('a.doc', bytes))).toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('refuses one of more than 128 MB, which its reader would hold in memory', async () => {
+    const bytes = Buffer.concat([compoundFile({ WordDocument: Buffer.alloc(5000) }), Buffer.alloc(130 * 1024 * 1024)]);
+    expect(await failure(read('a.doc', bytes))).toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining('larger than 128 MB'),
+    });
   });
 
   it('refuses one that is cut off', async () => {
@@ -151,7 +193,7 @@ describe('notebooks', () => {
 });
 
 describe('books', () => {
-  const book = (spine: string): Buffer =>
+  const book = (spine: string, head = ''): Buffer =>
     zipFile([
       { name: 'mimetype', content: 'application/epub+zip' },
       {
@@ -163,7 +205,7 @@ describe('books', () => {
         content: `<package><manifest><item id="a" href="a%20b.xhtml"/><item id="b" href="b.xhtml#x"/></manifest><spine>${spine}</spine></package>`,
       },
       { name: 'O/a b.xhtml', content: '<html><body><h1>First</h1><p>One.</p></body></html>' },
-      { name: 'O/b.xhtml', content: '<html><body><h1>Second</h1><p>Two.</p></body></html>' },
+      { name: 'O/b.xhtml', content: `<html>${head}<body><h1>Second</h1><p>Two.</p></body></html>` },
     ]);
 
   it('reads the chapters in the order of the spine, by heading', async () => {
@@ -172,6 +214,13 @@ describe('books', () => {
       { heading: 'First', text: 'First\n\nOne.' },
     ]);
   });
+
+  it.each(['<head><title/></head>', '<head><script src="a.js"/></head>', '<head><style/></head>'])(
+    'reads a chapter whose head has an element without content: %s',
+    async (head) => {
+      expect(await textOf('a.epub', book('<itemref idref="b"/>', head))).toBe('Second\n\nTwo.');
+    },
+  );
 
   it('says that a book without chapters has no text', async () => {
     expect((await failure(read('a.epub', book('<itemref idref="gone"/>')))).message).toBe('The file has no text.');

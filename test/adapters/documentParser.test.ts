@@ -41,158 +41,28 @@ const read = async (
 const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
   (await read(filename, content)).map((section) => section.text).join('\n\n');
 
-describe('plain text', () => {
-  it('keeps paragraphs and indentation, trims lines and leaves at most one blank line', async () => {
-    expect(await read('notes.txt', 'first  \r\n  second\u00a0x\r\n\r\n\r\n\r\nth\u00adird\u200b\n')).toEqual([
-      { text: 'first\n  second x\n\nthird' },
-    ]);
-  });
-
-  it.each([
-    'main.c',
-    'app.ts',
-    'script.PY',
-    'page.tex',
-    'server.log',
-    'compose.yaml',
-    'style.css',
-    'README',
-    'x.unknown',
-  ])('reads %s as text', async (filename) => {
-    expect(await textOf(filename, 'int main() { return 0; }')).toBe('int main() { return 0; }');
-  });
-
-  const japanese = '名前,年齢 東京タワー\nこれは日本語の文章です。';
-  const shiftJis = Buffer.from('96bc914f2c944e97ee0a8db293a191be98592c33302c938c8b9e', 'hex');
-  const utf16 = Buffer.from(japanese, 'utf16le');
-  it.each<[string, Buffer, string]>([
-    ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${japanese}`), japanese],
-    ['UTF-16 little-endian with a byte order mark', Buffer.from(`\ufeff${japanese}`, 'utf16le'), japanese],
-    ['UTF-16 big-endian with a byte order mark', Buffer.from(`\ufeff${japanese}`, 'utf16le').swap16(), japanese],
-    ['UTF-16 little-endian without', utf16, japanese],
-    ['UTF-16 big-endian without', Buffer.from(utf16).swap16(), japanese],
-    ['Shift-JIS', shiftJis, '名前,年齢\n佐藤太郎,30,東京'],
-    [
-      'windows-1252',
-      Buffer.from('Die Straße führt über die Brücke, für 5 \x80.', 'latin1'),
-      'Die Straße führt über die Brücke, für 5 €.',
-    ],
-  ])('decodes %s', async (_encoding, content, expected) => {
-    expect(await textOf('letter.txt', content)).toBe(expected);
-  });
-
-  it('finds the encoding by a letter that stands far behind the beginning', async () => {
-    const text = await textOf(
-      'long.txt',
-      Buffer.from(`${'plain words here\n'.repeat(10_000)}Élève à Orléans, déjà vu`, 'latin1'),
-    );
-    expect(text.endsWith('Élève à Orléans, déjà vu')).toBe(true);
-  });
-
-  it('reads markup of a file without extension for what it is', async () => {
-    expect(await textOf('page', '<!DOCTYPE html><p>One<p>Two')).toBe('One\n\nTwo');
-  });
-});
-
-describe('Markdown', () => {
-  it('makes a section of every heading outside fenced code and keeps the heading in the text', async () => {
-    const text = 'Intro\n\n# One #\n\nfirst\n\n```sh\n# not a heading\n```\n\nTwo\n---\n\nsecond\n\n- item\n---\n';
-    expect(await read('a.md', text)).toEqual([
-      { text: 'Intro' },
-      { heading: 'One', text: '# One #\n\nfirst\n\n```sh\n# not a heading\n```' },
-      { heading: 'Two', text: 'Two\n---\n\nsecond\n\n- item\n---' },
-    ]);
-  });
-});
-
-describe('HTML', () => {
-  it('keeps what is visible, by heading, with lists and tables on lines', async () => {
-    const html = `<html><head><title>The page</title><style>p{}</style><script>let x = "<p>no</p>";</script></head><body>
-      <nav><a>Home</a><a>About</a></nav><p>Hello <b>big</b>
-      world &amp; all<br>next line</p><h2>Part <i>two</i></h2><ul><li>one<li><p>two</p></ul><img alt="a cat">
-      <table><tr><th>Name</th><th>Age</th></tr><tr><td>Ann</td><td><p>30</p></td></tr></table>
-      <pre>a  b\n  c</pre><div hidden>secret<p>x</p></div>end</body></html>`;
-    expect(await read('a.html', html)).toEqual([
-      { heading: 'The page', text: 'The page\n\nHello big world & all\nnext line' },
-      { heading: 'Part two', text: 'Part two\n\n- one\n- two\n\na cat\n\nName | Age\nAnn | 30\n\na  b\n  c\n\nend' },
-    ]);
-  });
-
-  it('believes the encoding that the document declares', async () => {
-    const html = Buffer.from('<meta charset="windows-1251"><p>\xcf\xf0\xe8\xe2\xe5\xf2', 'latin1');
-    expect(await textOf('a.htm', html)).toBe('Привет');
-  });
-
-  it('refuses elements nested without end', async () => {
-    const error = await failure(read('a.html', '<div>'.repeat(100_000)));
-    expect(error).toMatchObject({ code: 'invalid_file', message: expect.stringContaining('5,000 deep') });
-  });
-});
-
-describe('XML', () => {
-  it('names each value, separates records, and reads HTML inside as HTML', async () => {
-    const xml = `<?xml version="1.0"?><list xmlns="x"><book id="1"><title>Emma &amp; co</title><note>a <b>bold</b> word</note></book>
-      <book id="2"><title><![CDATA[<p>One</p><p>Two</p>]]></title></book></list>`;
-    expect(await textOf('a.xml', xml)).toBe(
-      'list:\nbook (id=1):\ntitle: Emma & co\nnote: a bold word\n\nbook (id=2):\ntitle: One\n\nTwo',
-    );
-  });
-
-  it('expands no entity that the document declares', async () => {
-    const lines = Array.from({ length: 20 }, (_, i) => `<!ENTITY e${i + 1} "&e${i};&e${i};">`).join('');
-    const text = await textOf(
-      'bomb.xml',
-      `<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "boom">${lines}]><a>see &e20; here</a>`,
-    );
-    expect(text).toContain('here');
-    expect(text).not.toContain('boomboom');
-  });
-});
-
-describe('JSON', () => {
-  it('writes each value with its path, and a paragraph for each object of a list', async () => {
-    const value =
-      '{"a":{"b":1.50,"c":null},"big":12345678901234567890,"tags":["x","y"],"rows":[{"n":1},{"n":2}],"source":["l1\\n","l2"]}';
-    expect(await textOf('a.json', value)).toBe(
-      'a.b: 1.50\nbig: 12345678901234567890\ntags: x, y\n\nrows[0].n: 1\n\nrows[1].n: 2\n\nsource: l1\nl2',
-    );
-  });
-
-  it('reads JSON Lines a paragraph for each line, and keeps lines that are no JSON', async () => {
-    expect(await textOf('a.jsonl', '{"n":1,"m":"x"}\n\nnot json\n{"n":2}\n')).toBe('n: 1\nm: x\n\nnot json\n\nn: 2');
-  });
-
-  it.each(['{ "a": 1, // comment\n}', '['.repeat(1_000_000)])(
-    'reads what is no JSON, or too deep, as text',
-    async (text) => {
-      expect(await textOf('a.json', text)).toBe(text);
-    },
-  );
-});
-
-describe('CSV', () => {
-  it('gives every value its column name, one row a line', async () => {
-    const csv = 'name,city,note\nAnn,Rome,"likes ""a,b""\nand c"\nBob,,x,extra\n\n';
-    expect(await textOf('a.csv', csv)).toBe(
-      'name; city; note\nname: Ann; city: Rome; note: likes "a,b" and c\nname: Bob; note: x; column 4: extra',
-    );
-  });
-
-  it.each([';', '\t', '|'])('finds the delimiter %j', async (delimiter) => {
-    expect(await textOf('a.csv', `a${delimiter}b\n1,5${delimiter}2`)).toBe('a; b\na: 1,5; b: 2');
-  });
-
-  it('reads a file that is not in the format as text', async () => {
-    expect(await textOf('a.csv', 'a,b\n"never closed,1\n2,3')).toBe('a,b\n"never closed,1\n2,3');
-  });
-});
-
 describe('PDF', () => {
   it('makes a section of every page with text, with paragraphs, and joins hyphenated words', async () => {
     const file = pdfFile([['The first para-', 'graph ends.', '', '', 'The second.'], [], ['Page three']]);
     expect(await read('a.pdf', file)).toEqual([
       { page: 1, text: 'The first paragraph ends.\n\nThe second.' },
       { page: 3, text: 'Page three' },
+    ]);
+  });
+
+  it('reads what was filled into the fields of a form and typed over a page, but no passwords and notes', async () => {
+    const field = (entries: string): string => `<< /Type /Annot /Subtype /Widget /Rect [150 690 300 710] ${entries} >>`;
+    const annotations = [
+      field('/FT /Tx /T (f1) /TU (Your name) /V (Ada Lovelace)'),
+      field('/FT /Ch /T (f2) /V (Rome)'),
+      field('/FT /Tx /T (f3) /TU (Not filled in)'),
+      field('/FT /Tx /T (f4) /V (secret) /Ff 8192'),
+      field('/FT /Btn /T (f5) /V /Yes /AS /Yes'),
+      '<< /Type /Annot /Subtype /FreeText /Contents (Typed over it) /Rect [50 600 300 620] /DA (/Helv 12 Tf) >>',
+      '<< /Type /Annot /Subtype /Text /Contents (A note) /Rect [50 500 70 520] >>',
+    ];
+    expect(await read('a.pdf', pdfFile([['Form 12']], { annotations }))).toEqual([
+      { page: 1, text: 'Form 12\nTyped over it\nYour name: Ada Lovelace\nRome' },
     ]);
   });
 
@@ -245,6 +115,13 @@ describe('Word and PowerPoint', () => {
     ]);
   });
 
+  it('reads words of a .docx whole that have their readings above them', async () => {
+    const ruby = (text: string, reading: string): string =>
+      `<w:r><w:ruby><w:rt><w:r><w:t>${reading}</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>${text}</w:t></w:r></w:rubyBase></w:ruby></w:r>`;
+    const body = `<w:p>${ruby('東', 'とう')}${ruby('京', 'きょう')}<w:r><w:t>タワー</w:t></w:r></w:p>`;
+    expect(await textOf('a.docx', docxFile(body))).toBe('東京タワー');
+  });
+
   it('reads slides in the order they are shown, with their titles, without their numbers', async () => {
     const file = pptxFile([
       { title: 'Goals', line: 'Ship it' },
@@ -253,6 +130,15 @@ describe('Word and PowerPoint', () => {
     expect(await read('a.pptx', file)).toEqual([
       { page: 1, heading: 'Goals', text: 'Goals\n\nShip it' },
       { page: 2, heading: 'Costs', text: 'Costs\n\nFew' },
+    ]);
+  });
+
+  it('reads a title of several lines as one heading, and what stands on a slide in two forms once', async () => {
+    const formula = '<p:sp><p:txBody><a:p><a:r><a:t>a + b</a:t></a:r></a:p></p:txBody></p:sp>';
+    const xml = `<mc:AlternateContent><mc:Choice>${formula}</mc:Choice><mc:Fallback>${formula}</mc:Fallback></mc:AlternateContent>`;
+    const title = 'Goals</a:t></a:r><a:br/><a:r><a:t>of spring</a:t></a:r></a:p><a:p><a:r><a:t>and summer';
+    expect(await read('a.pptx', pptxFile([{ title, line: 'Ship it', xml }]))).toEqual([
+      { page: 1, heading: 'Goals of spring and summer', text: 'Goals\nof spring\nand summer\n\nShip it\n\na + b' },
     ]);
   });
 
@@ -361,6 +247,18 @@ describe('limits', () => {
     const [first, second] = await Promise.allSettled([read('a.json', greedy, small), read('a.txt', 'text', small)]);
     expect(first).toMatchObject({
       reason: { code: 'invalid_file', message: expect.stringContaining('more than 24 MB of memory') },
+    });
+    expect(second).toMatchObject({ value: [{ text: 'text' }] });
+    await small.close();
+  });
+
+  it('ends a document that unpacks into buffers without end, which the limit of JavaScript memory does not count', async () => {
+    const small = documentParser({ memoryLimitMb: 64, threads: 1 });
+    const bomb = pdfFile([['text']], { blanks: 300_000_000 });
+    expect(bomb.length).toBeLessThan(1_000_000);
+    const [first, second] = await Promise.allSettled([read('a.pdf', bomb, small), read('a.txt', 'text', small)]);
+    expect(first).toMatchObject({
+      reason: { code: 'invalid_file', message: expect.stringContaining('more than 64 MB of memory') },
     });
     expect(second).toMatchObject({ value: [{ text: 'text' }] });
     await small.close();

@@ -161,6 +161,20 @@ describe('search', () => {
     spy.mockRestore();
   });
 
+  it('finds letters with accents by a query that has the accents apart, as names of files on a Mac have them', async () => {
+    const { store } = await test.retrieval.vectorStores.create(scope, {});
+    const file = await upload(test.retrieval, 'muenchen.txt', 'Der Fluß durch München heißt Isar.');
+    await drive(
+      test.retrieval,
+      (await test.retrieval.vectorStoreFiles.create(scope, store.id, { file_id: file.id })).job,
+    );
+    const query = 'München'.normalize('NFD');
+    const ranking_options = { score_threshold: 0, hybrid_search: { embedding_weight: 0, text_weight: 1 } };
+    const page = await test.retrieval.search.page(scope, store.id, { ...request, query, ranking_options });
+    expect(namesOf(page)).toEqual(['muenchen.txt']);
+    expect(page.search_query).toEqual([query]);
+  });
+
   it('searches for what the chat model made of the query, and says so', async () => {
     const retrieval = test.restart({
       rewriteQueries: async (queries) => Promise.resolve(queries.map((query) => `${query} petrol`)),

@@ -1,6 +1,7 @@
 /** Microsoft's compound files: what Office and Outlook wrote before 2007, and the wrapping of encrypted packages. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { DocumentError } from '../../retrieval/ports';
+import { MAX_BUFFERED_BYTES, megabytes } from './limits';
 
 /** What a compound file holds. */
 export type CompoundContent = 'xls' | 'doc' | 'msg';
@@ -10,10 +11,14 @@ const ENCRYPTED_BYTE = 0x0b;
 const ENCRYPTED_BIT = 0x01;
 
 /**
- * What the compound file holds, by the names of its streams; undefined for anything else. Throws `DocumentError` `invalid_file` for a damaged file and for
- * one that a password protects.
+ * What the compound file holds, by the names of its streams; undefined for anything else. Throws `DocumentError` `invalid_file` for a damaged file, for
+ * one that a password protects, and for one larger than `MAX_BUFFERED_BYTES`, since all readers of such files hold them in memory.
  */
 export async function compoundContent(path: string): Promise<CompoundContent | undefined> {
+  if ((await stat(path)).size > MAX_BUFFERED_BYTES) {
+    const limit = megabytes(MAX_BUFFERED_BYTES);
+    throw new DocumentError('invalid_file', `The file is larger than ${limit}, the most of its kind that can be read.`);
+  }
   const { CFB } = await import('@e965/xlsx');
   const bytes = await readFile(path);
   const file = damagedUnless(() => CFB.read(bytes, { type: 'buffer' }));

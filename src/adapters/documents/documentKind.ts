@@ -8,7 +8,7 @@ import { sniffEncoding } from './encoding';
 /** A way of reading documents. */
 export type DocumentKind = BinaryKind | TextKind;
 /** Files that are text. */
-export type TextKind = 'html' | 'markdown' | 'notebook' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
+export type TextKind = 'html' | 'xhtml' | 'markdown' | 'notebook' | 'json' | 'jsonl' | 'csv' | 'xml' | 'text';
 /** Files that are not: a format each, and the two of spreadsheets. */
 type BinaryKind = 'pdf' | 'docx' | 'pptx' | 'epub' | 'spreadsheetPackage' | CompoundContent;
 
@@ -21,7 +21,7 @@ const KINDS_READ =
 const textKinds: Record<string, DocumentKind> = {
   '.html': 'html',
   '.htm': 'html',
-  '.xhtml': 'html',
+  '.xhtml': 'xhtml',
   '.md': 'markdown',
   '.markdown': 'markdown',
   '.mdx': 'markdown',
@@ -75,8 +75,8 @@ const oldOfficeNames = new Set(['.doc', '.xls']);
 export async function documentKind(path: string, filename: string, sample: Buffer): Promise<DocumentKind> {
   const extension = extname(filename).toLowerCase();
   const head = sample.subarray(0, 1024).toString('latin1');
-  if (head.includes('%PDF-')) return 'pdf';
   const encoding = sniffEncoding(sample);
+  if (isPdf(head, extension, encoding !== undefined)) return 'pdf';
   // Bytes that could be UTF-16 without a byte order mark could also be packed data.
   const isCertain = encoding && !(sample.includes(0) && !/^(\u00ff\u00fe|\u00fe\u00ff)/.test(head));
   if (!isCertain) {
@@ -87,6 +87,12 @@ export async function documentKind(path: string, filename: string, sample: Buffe
   if (formats[extension]) throw notWhatItSays(extension);
   if (head.startsWith('{\\rtf')) throw unsupported('an RTF document');
   return textKinds[extension] ?? (extension && !oldOfficeNames.has(extension) ? 'text' : markupKind(head));
+}
+
+/** A PDF may have other bytes before its header; a text may speak of the header. */
+function isPdf(head: string, extension: string, isText: boolean): boolean {
+  if (/^(\u00ef\u00bb\u00bf)?\s*%PDF-/.test(head)) return true;
+  return head.includes('%PDF-') && (extension === '.pdf' || !isText);
 }
 
 async function binaryKind(path: string, type: FileTypeResult | undefined, extension: string): Promise<BinaryKind> {

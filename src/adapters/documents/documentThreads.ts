@@ -1,6 +1,7 @@
 /** Threads that read documents, each under a time and a memory limit. */
 import { Worker } from 'node:worker_threads';
 import { DocumentError, type DocumentSection } from '../../retrieval/ports';
+import { MEGABYTE } from './limits';
 import type { DocumentFile } from './readDocument';
 import type { DocumentAnswer } from './worker';
 
@@ -9,11 +10,14 @@ export interface ThreadLimits {
   threads: number;
   /** Longest time of one document. */
   timeLimitMs: number;
-  /** Most JavaScript memory of one thread. */
+  /** Most memory of one thread, once for its JavaScript values and once for buffers. */
   memoryLimitMb: number;
   /** How long a thread without work stays. */
   idleMs: number;
 }
+
+/** Time between two looks at how much a thread's buffers take. */
+const MEMORY_CHECK_MS = 100;
 
 /** Threads begin on demand, end after a while without work, and do not keep the process alive when idle. */
 export class DocumentThreads {
@@ -112,6 +116,7 @@ class DocumentThread {
     const { timeLimitMs } = this.limits;
     const late = `Reading the file took longer than ${timeLimitMs / 1000} seconds, the most that is allowed.`;
     const timer = setTimeout(() => reject(new DocumentError('invalid_file', late)), timeLimitMs);
+    const memoryTimer = setInterval(() => void this.#checkBuffers(reject), MEMORY_CHECK_MS);
     const aborted = (): void => reject(signal?.reason);
     signal?.addEventListener('abort', aborted);
     this.#settle = { resolve, reject };
@@ -121,6 +126,7 @@ class DocumentThread {
       return await promise;
     } finally {
       clearTimeout(timer);
+      clearInterval(memoryTimer);
       signal?.removeEventListener('abort', aborted);
       this.#settle = undefined;
       this.#worker.unref();
@@ -132,12 +138,22 @@ class DocumentThread {
     await this.#worker.terminate();
   }
 
+  /** Buffers lie outside the memory that Node.js limits: a stream of a PDF may unpack to any size. Before 22.16 Node.js does not tell them, and time alone is the limit. */
+  async #checkBuffers(reject: (error: unknown) => void): Promise<void> {
+    if (!('getHeapStatistics' in this.#worker)) return;
+    const statistics = await this.#worker.getHeapStatistics().catch(() => undefined); // the thread has ended
+    if (statistics && statistics.external_memory > this.limits.memoryLimitMb * MEGABYTE) reject(this.#tooMuchMemory());
+  }
+
   #died(cause?: Error & { code?: string }): void {
     this.hasEnded = true;
-    const message =
-      cause?.code === 'ERR_WORKER_OUT_OF_MEMORY'
-        ? `Reading the file takes more than ${this.limits.memoryLimitMb} MB of memory, the most that is allowed.`
-        : 'Reading the file failed: its reader stopped unexpectedly.';
-    this.#settle?.reject(new DocumentError('invalid_file', message, { cause }));
+    const stopped = 'Reading the file failed: its reader stopped unexpectedly.';
+    const isMemory = cause?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+    this.#settle?.reject(isMemory ? this.#tooMuchMemory(cause) : new DocumentError('invalid_file', stopped, { cause }));
+  }
+
+  #tooMuchMemory(cause?: Error): DocumentError {
+    const message = `Reading the file takes more than ${this.limits.memoryLimitMb} MB of memory, the most that is allowed.`;
+    return new DocumentError('invalid_file', message, { cause });
   }
 }

@@ -18,8 +18,15 @@ export function sniffEncoding(sample: Buffer): 'utf-16le' | 'utf-16be' | '8-bit'
   const [first, second] = sample;
   if (first === 0xff && second === 0xfe) return 'utf-16le';
   if (first === 0xfe && second === 0xff) return 'utf-16be';
-  if (sample.includes(0)) return sniffUtf16(sample);
-  return sample.filter(isControl).length > sample.length / 100 ? undefined : '8-bit';
+  if (sample.filter(isControl).length <= sample.length / 100) return '8-bit';
+  if (!sample.includes(0)) return undefined;
+  return isAsciiWithNuls(sample) ? '8-bit' : sniffUtf16(sample);
+}
+
+/** ASCII with a NUL here and there, as between the names of a list. Of UTF-16 every second byte would be one, or others would be no ASCII. */
+function isAsciiWithNuls(sample: Buffer): boolean {
+  const nuls = sample.filter((byte) => byte === 0).length;
+  return nuls <= sample.length / 10 && sample.every((byte) => byte === 0 || (byte < 0x7f && !isControl(byte)));
 }
 
 /** UTF-16 without a byte order mark: the byte order in which the bytes read as text with ASCII in it. */
@@ -40,10 +47,16 @@ export async function findEncoding(path: string, sample: Buffer, declared?: stri
   const sniffed = sniffEncoding(sample);
   if (sniffed && sniffed !== '8-bit') return sniffed;
   const doubtful = await firstInvalidUtf8(path);
-  if (!doubtful) return 'utf-8';
+  if (!doubtful) return hasJapaneseShifts(sample) ? 'iso-2022-jp' : 'utf-8';
+  if (await isMostlyUtf8(path)) return 'utf-8';
   const { analyse } = await import('chardet');
   const guesses = analyse(doubtful);
-  const candidates = [declared, eastAsianEncoding(doubtful, guesses), guesses[0]?.name];
+  const candidates = [
+    declared,
+    eastAsianEncoding(doubtful, guesses),
+    thaiEncoding(doubtful, guesses),
+    guesses[0]?.name,
+  ];
   return candidates.find((label) => label && canDecode(label)) ?? 'windows-1252';
 }
 
@@ -56,6 +69,15 @@ function eastAsianEncoding(bytes: Buffer, guesses: { name: string; confidence: n
   if ((guesses[0]?.confidence ?? 0) >= GOOD_CONFIDENCE) return undefined;
   return guesses.find(({ name }) => eastAsian.includes(name) && isMostlyEastAsian(bytes, name))?.name;
 }
+
+/** The detector takes Thai for pairs of bytes, although they do not all make letters. */
+function thaiEncoding(bytes: Buffer, [best]: { name: string }[]): string | undefined {
+  const isPaired = best && eastAsian.includes(best.name) && decodeStrictly(bytes, best.name) === undefined;
+  return isPaired && decodeStrictly(bytes, 'windows-874') !== undefined ? 'windows-874' : undefined;
+}
+
+/** Whether ASCII shifts to Japanese and back, as in mails. */
+const hasJapaneseShifts = (sample: Buffer): boolean => sample.includes('\x1b$B') || sample.includes('\x1b$@');
 
 function isMostlyEastAsian(bytes: Buffer, encoding: string): boolean {
   const text = decodeStrictly(bytes, encoding) ?? '';
@@ -76,6 +98,17 @@ async function firstInvalidUtf8(path: string): Promise<Buffer | undefined> {
   return endsWhole ? undefined : last;
 }
 
+/** Whether mistakes are few beside the letters that are right: another encoding makes hardly any that are right as UTF-8. */
+async function isMostlyUtf8(path: string): Promise<boolean> {
+  let right = 0;
+  let wrong = 0;
+  for await (const text of decodeFile(path, 'utf-8')) {
+    wrong += text.match(/\ufffd/g)?.length ?? 0;
+    right += text.match(/[^\x00-\x7f\ufffd]/gu)?.length ?? 0;
+  }
+  return right > wrong * 10;
+}
+
 /** The text, or undefined if some bytes are not valid; a character cut off at the end is, if `stream`. */
 function decodeStrictly(
   bytes: Buffer,
@@ -91,9 +124,10 @@ function decodeStrictly(
   }
 }
 
+/** Whether the label names an encoding that bytes which are no UTF-16 may have. */
 function canDecode(label: string): boolean {
   try {
-    return Boolean(new TextDecoder(label));
+    return !new TextDecoder(label).encoding.startsWith('utf-16');
   } catch {
     return false; // TextDecoder has no other way to say that it does not know an encoding.
   }

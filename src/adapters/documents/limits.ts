@@ -1,7 +1,8 @@
 /** What one document may cost. */
 import { DocumentError } from '../../retrieval/ports';
 
-const MEGABYTE = 1024 * 1024;
+/** In bytes. */
+export const MEGABYTE = 1024 * 1024;
 
 /** Largest file that is read at all, in bytes. */
 export const MAX_FILE_BYTES = 512 * MEGABYTE;
@@ -15,6 +16,8 @@ export const MAX_CHARACTERS = 20_000_000;
 export const MAX_PACKAGE_ENTRIES = 10_000;
 /** Most uncompressed XML of a zip package, declared and actual, in bytes. Media in the package is never uncompressed. */
 export const MAX_PACKAGE_BYTES = 200 * MEGABYTE;
+/** Most that a zip package unpacks to whose reader unpacks all of it, media too, in bytes. */
+export const MAX_UNPACKED_BYTES = 400 * MEGABYTE;
 
 /** `134217728` → `128 MB`. */
 export function megabytes(bytes: number): string {

@@ -3,8 +3,8 @@ import { posix } from 'node:path';
 import type { Entry, ZipFile } from 'yauzl';
 import { DocumentError } from '../../retrieval/ports';
 import { decodeStream } from './encoding';
-import { MAX_PACKAGE_BYTES, MAX_PACKAGE_ENTRIES, megabytes } from './limits';
-import { parseMarkup, type MarkupHandlers } from './parseMarkup';
+import { MAX_PACKAGE_BYTES, MAX_PACKAGE_ENTRIES, MAX_UNPACKED_BYTES, megabytes } from './limits';
+import { parseMarkup, XHTML, type MarkupHandlers } from './parseMarkup';
 
 /** What a reader of XML is told. Names come without their namespace prefix. */
 export interface XmlHandlers {
@@ -24,10 +24,15 @@ interface Relationship {
 export class OfficePackage {
   #bytes = 0;
 
+  /** By name: of several that share one, the last. */
+  readonly entries: ReadonlyMap<string, Entry>;
+
   private constructor(
     readonly zip: ZipFile,
-    readonly entries: ReadonlyMap<string, Entry>,
-  ) {}
+    readonly allEntries: readonly Entry[],
+  ) {
+    this.entries = new Map(allEntries.map((entry) => [entry.fileName, entry]));
+  }
 
   /** Opens the package. Throws `DocumentError` `invalid_file` when it is damaged, encrypted or beyond the limits. */
   static async open(path: string): Promise<OfficePackage> {
@@ -57,10 +62,10 @@ export class OfficePackage {
     await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), events, { xmlMode: true });
   }
 
-  /** Reports the part's HTML to `handlers`; does nothing when there is no such part. */
-  async readMarkup(part: string, handlers: MarkupHandlers): Promise<void> {
+  /** Reports the part's XHTML to `handlers`; does nothing when there is no such part. */
+  async readXhtml(part: string, handlers: MarkupHandlers): Promise<void> {
     const entry = this.entries.get(part);
-    if (entry) await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), handlers);
+    if (entry) await parseMarkup(decodeStream(this.#read(entry), 'utf-8'), handlers, XHTML);
   }
 
   /** The relationships of a part by their ids; '' stands for the package. */
@@ -85,31 +90,48 @@ export class OfficePackage {
     return main;
   }
 
+  /**
+   * Unpacks every entry and keeps nothing, for readers that unpack all at once. Throws `DocumentError` `invalid_file` where that is more than `MAX_UNPACKED_BYTES` or
+   * than the package says.
+   */
+  async checkUnpackedSize(): Promise<void> {
+    const declared = this.allEntries.reduce((sum, { uncompressedSize }) => sum + uncompressedSize, 0);
+    if (declared > MAX_UNPACKED_BYTES) {
+      const limit = megabytes(MAX_UNPACKED_BYTES);
+      throw new DocumentError('invalid_file', `The file unpacks to more than ${limit}, the most that can be read.`);
+    }
+    // An entry that unpacks to more than it declares is an error of the zip library.
+    for (const entry of this.allEntries) for await (const part of this.#unpacked(entry)) void part;
+  }
+
   async *#read(entry: Entry): AsyncGenerator<Uint8Array> {
+    for await (const part of this.#unpacked(entry)) {
+      this.#bytes += part.length;
+      if (this.#bytes > MAX_PACKAGE_BYTES) throw tooLarge();
+      yield part;
+    }
+  }
+
+  async *#unpacked(entry: Entry): AsyncGenerator<Buffer> {
     const stream = await this.zip.openReadStreamPromise(entry).catch(damaged);
     try {
-      for await (const part of stream) {
-        this.#bytes += (part as Buffer).length;
-        if (this.#bytes > MAX_PACKAGE_BYTES) throw tooLarge();
-        yield part as Buffer;
-      }
+      for await (const part of stream) yield part as Buffer;
     } catch (error) {
-      if (error instanceof DocumentError) throw error;
       damaged(error);
     }
   }
 }
 
-async function readEntries(zip: ZipFile): Promise<Map<string, Entry>> {
-  const entries = new Map<string, Entry>();
+async function readEntries(zip: ZipFile): Promise<Entry[]> {
+  const entries: Entry[] = [];
   let declared = 0;
   try {
     for await (const entry of zip.eachEntry()) {
-      if (entries.size >= MAX_PACKAGE_ENTRIES) throw tooLarge();
+      if (entries.length >= MAX_PACKAGE_ENTRIES) throw tooLarge();
       if (entry.isEncrypted()) throw new DocumentError('invalid_file', 'The file is protected by a password.');
       if (/\.(xml|rels|x?html?|opf|bin)$/i.test(entry.fileName)) declared += entry.uncompressedSize;
       if (declared > MAX_PACKAGE_BYTES) throw tooLarge();
-      entries.set(entry.fileName, entry);
+      entries.push(entry);
     }
   } catch (error) {
     if (error instanceof DocumentError) throw error;

@@ -6,7 +6,7 @@ import { readCsv } from './readCsv';
 import { readDoc } from './readDoc';
 import { readDocx } from './readDocx';
 import { readEpub } from './readEpub';
-import { readHtml } from './readHtml';
+import { readHtml, readXhtml } from './readHtml';
 import { readJson, readJsonLines } from './readJson';
 import { readNotebook } from './readNotebook';
 import { readOutlook } from './readOutlook';
@@ -26,6 +26,7 @@ export interface DocumentFile {
 
 const textReaders: Record<TextKind, (pieces: AsyncIterable<string>, output: SectionWriter) => Promise<void>> = {
   html: readHtml,
+  xhtml: readXhtml,
   markdown: readMarkdown,
   notebook: readNotebook,
   json: readJson,
@@ -93,8 +94,11 @@ async function readTextKind(kind: TextKind, path: string, sample: Buffer): Promi
 /** What an HTML or XML file says of its own encoding. */
 function declaredEncoding(kind: TextKind, sample: Buffer): string | undefined {
   const head = sample.subarray(0, 4096).toString('latin1');
-  if (kind === 'html') return /<meta[^>]{0,200}charset\s*=\s*["']?([\w-]+)/i.exec(head)?.[1];
-  return kind === 'xml' ? /^<\?xml[^>]{0,200}encoding\s*=\s*["']([\w-]+)/.exec(head)?.[1] : undefined;
+  const meta = /<meta[^>]{0,200}charset\s*=\s*["']?([\w-]+)/i.exec(head)?.[1];
+  if (kind === 'html') return meta;
+  const declaration = /^<\?xml[^>]{0,200}encoding\s*=\s*["']([\w-]+)/.exec(head)?.[1];
+  if (kind === 'xhtml') return declaration ?? meta;
+  return kind === 'xml' ? declaration : undefined;
 }
 
 function isCsvError(error: unknown): boolean {

@@ -40,8 +40,11 @@ function isHeadingLevel(value: string): boolean {
   return /^[0-8]$/.test(value);
 }
 
-/** What would repeat text: the fallback of a newer drawing, and where moved text stood. Field codes and deleted text have elements of their own. */
-const skipped = new Set(['Fallback', 'moveFrom']);
+/**
+ * What would repeat text, such as the fallback of a newer drawing and where moved text stood, and the readings above East Asian words, which would stand between
+ * their characters. Field codes and deleted text have elements of their own.
+ */
+const skipped = new Set(['Fallback', 'moveFrom', 'rt']);
 
 /** What a line of text has where a formula has a place of its own. */
 const formulaMarks: Record<string, string> = { den: '/', sub: '_', sup: '^' };

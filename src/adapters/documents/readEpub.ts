@@ -24,7 +24,7 @@ export async function readEpub(path: string, output: SectionWriter): Promise<voi
     });
     for (const chapter of spine) {
       output.startSection();
-      await book.readMarkup(chapter, htmlHandlers(output));
+      await book.readXhtml(chapter, htmlHandlers(output));
     }
   } finally {
     book.close();

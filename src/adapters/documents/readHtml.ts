@@ -1,8 +1,9 @@
 /** HTML: the visible text without navigation bars, a section for every heading, table rows as lines with ` | ` between cells. */
-import { parseMarkup, type MarkupHandlers } from './parseMarkup';
+import { parseMarkup, XHTML, type MarkupHandlers } from './parseMarkup';
 import type { SectionWriter } from './sectionWriter';
 
-const invisible = new Set(['script', 'style', 'template', 'svg', 'iframe', 'object', 'canvas', 'select', 'nav']);
+/** Also the readings above East Asian words, which would stand between their characters. */
+const invisible = new Set('script style template svg iframe object canvas select nav rt rp'.split(' '));
 const headings = new Set(['title', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
 const paragraphs = new Set(
   (
@@ -63,4 +64,9 @@ export function htmlHandlers(output: SectionWriter): MarkupHandlers {
 /** Reads an HTML document as it streams in; memory does not grow with its markup. */
 export async function readHtml(pieces: AsyncIterable<string>, output: SectionWriter): Promise<void> {
   await parseMarkup(pieces, htmlHandlers(output));
+}
+
+/** Reads an HTML document that is XML, as {@link readHtml} does. */
+export async function readXhtml(pieces: AsyncIterable<string>, output: SectionWriter): Promise<void> {
+  await parseMarkup(pieces, htmlHandlers(output), XHTML);
 }

@@ -5,6 +5,7 @@ import type { PDFPageProxy } from 'pdfjs-dist/legacy/build/pdf.mjs';
 import { z } from 'zod';
 import { DocumentError } from '../../retrieval/ports';
 import { MAX_PDF_BYTES, megabytes } from './limits';
+import { annotationTexts } from './pdfAnnotations';
 import { hasRightToLeft, inReadingOrder } from './rightToLeft';
 import type { SectionWriter } from './sectionWriter';
 
@@ -63,14 +64,16 @@ async function readPages(file: FileHandle, bytes: number, output: SectionWriter)
     let hasText = false;
     for (let number = 1; number <= document.numPages; number += 1) {
       const page = await Promise.race([document.getPage(number), reading.failure]);
-      const content = await Promise.race([page.getTextContent(), reading.failure]);
-      const items = content.items.filter((item) => 'str' in item);
+      const { items: all } = await Promise.race([page.getTextContent(), reading.failure]);
+      const items = all.filter((item) => 'str' in item);
       const needsOrder = items.some(({ str }) => hasRightToLeft(str));
       const glyphs = needsOrder ? await Promise.race([glyphsOf(page), reading.failure]) : [];
-      const text = pageText(needsOrder ? withTexts(items, inReadingOrder(items, glyphs)) : items);
+      const content = pageText(needsOrder ? withTexts(items, inReadingOrder(items, glyphs)) : items);
+      const annotations = annotationTexts(await Promise.race([page.getAnnotations(), reading.failure]));
+      const text = [content.trim(), ...annotations].join('\n').trim();
       output.startSection({ page: number });
       output.write(text);
-      hasText ||= text.trim() !== '';
+      hasText ||= text !== '';
       page.cleanup();
     }
     if (!hasText) {

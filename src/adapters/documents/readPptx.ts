@@ -33,11 +33,19 @@ async function readSlide(presentation: OfficePackage, part: string, output: Sect
   let title: string | undefined;
   /** The number of the slide and the like, which every slide repeats. */
   let isFurniture = false;
+  /** Inside the older form of what is there in a newer one, which would repeat it. */
+  let hidden = 0;
+  const endLine = (): void => {
+    output.break(1);
+    if (title) title += ' ';
+  };
   await presentation.readXml(part, {
     open(name, { type }) {
+      if (hidden || name === 'Fallback') hidden += 1;
+      if (hidden) return;
       if (name === 't') texts += 1;
-      else if (name === 'p') output.break(1);
-      else if (name === 'br' && !cells) output.break(1);
+      else if (name === 'p') endLine();
+      else if (name === 'br' && !cells) endLine();
       else if (name === 'sp' || name === 'tbl') output.break(2);
       else if (name === 'tr') cellsInRow = 0;
       else if (name === 'tc') {
@@ -48,12 +56,13 @@ async function readSlide(presentation: OfficePackage, part: string, output: Sect
       else if (name === 'ph') isFurniture = type === 'sldNum' || type === 'dt';
     },
     text(text) {
-      if (!texts || isFurniture) return;
+      if (!texts || isFurniture || hidden) return;
       output.write(text);
       if (title !== undefined) title += text;
     },
     close(name) {
-      if (name === 't') texts -= 1;
+      if (hidden) hidden -= 1;
+      else if (name === 't') texts -= 1;
       else if (name === 'tc') cells -= 1;
       else if (name === 'tr') output.break(1);
       else if (name === 'sp') {

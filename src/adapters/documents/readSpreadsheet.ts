@@ -1,14 +1,17 @@
 /** Spreadsheets (.xlsx, .xls, .xlsb, .ods): a section for every sheet, a line for each row in which every value carries its column's name. */
 import { readFile } from 'node:fs/promises';
-import type { WorkSheet } from '@e965/xlsx';
+import type { CellObject, WorkSheet } from '@e965/xlsx';
 import { DocumentError } from '../../retrieval/ports';
 import { MAX_BUFFERED_BYTES, megabytes } from './limits';
 import { OfficePackage } from './officePackage';
 import type { SectionWriter } from './sectionWriter';
 import { TableRows } from './tableRows';
 
+/** The format of a date with its time that Excel writes in the way of each country, and its library in the American one. */
+const USUAL_MOMENT = 'm/d/yy h:mm';
+
 /**
- * Reads the values as their cells show them, dates of no special format as 2026-11-24; a sheet's first row with content names the columns. Sheets that the workbook hides are left out (an .ods file does not
+ * Reads the values as their cells show them, dates of no special format as 2026-11-24 or 2026-11-24 19:30; a sheet's first row with content names the columns. Sheets that the workbook hides are left out (an .ods file does not
  * tell them). Throws `DocumentError`
  * `invalid_file` for a damaged, protected or too large file.
  */
@@ -23,18 +26,29 @@ export async function readSpreadsheet(
     throw new DocumentError('invalid_file', `The spreadsheet is larger than ${limit}, the most that can be read.`);
   }
   // The library unpacks without a limit: what a package holds is looked at before.
-  if (isPackage) (await OfficePackage.open(path)).close();
-  const { read } = await import('@e965/xlsx');
+  if (isPackage) await checkPackage(path);
+  const { read, SSF } = await import('@e965/xlsx');
   const content = await readFile(path);
   const workbook = readWorkbook(() =>
-    read(content, { dense: true, cellFormula: false, cellHTML: false, dateNF: 'yyyy-mm-dd' }),
+    read(content, { dense: true, cellFormula: false, cellHTML: false, cellNF: true, dateNF: 'yyyy-mm-dd' }),
   );
+  const date1904 = workbook.Workbook?.WBProps?.date1904;
+  const showMoment = (value: number): string => String(SSF.format('yyyy-mm-dd hh:mm', value, { date1904 }));
   workbook.SheetNames.forEach((name, index) => {
     const sheet = workbook.Sheets[name];
     if (!sheet || workbook.Workbook?.Sheets?.[index]?.Hidden) return;
     output.startSection({ heading: name });
-    writeSheet(sheet, new TableRows(output));
+    writeSheet(sheet, showMoment, new TableRows(output));
   });
+}
+
+async function checkPackage(path: string): Promise<void> {
+  const book = await OfficePackage.open(path);
+  try {
+    await book.checkUnpackedSize();
+  } finally {
+    book.close();
+  }
 }
 
 function readWorkbook<T>(work: () => T): T {
@@ -49,12 +63,20 @@ function readWorkbook<T>(work: () => T): T {
   }
 }
 
-function writeSheet(sheet: WorkSheet, table: TableRows): void {
+function writeSheet(sheet: WorkSheet, showMoment: (value: number) => string, table: TableRows): void {
   sheet['!data']?.forEach((row) => {
     const values: string[] = [];
     row.forEach((cell, column) => {
-      values[column] = cell.w ?? (cell.v === undefined ? '' : String(cell.v));
+      const isMoment = cell.z === USUAL_MOMENT && typeof cell.v === 'number';
+      values[column] = isMoment ? showMoment(Number(cell.v)) : shownValue(cell);
     });
     if (values.some((value) => value.trim() !== '')) table.add(values);
   });
+}
+
+/** As the cell shows it, but with all digits where a number of eleven or more, such as an article's, is shown as 4.00638E+12. */
+function shownValue({ v: value, w: shown }: CellObject): string {
+  const isShortened = Number.isSafeInteger(value) && /E\+\d+$/.test(shown ?? '');
+  if (shown !== undefined && !isShortened) return shown;
+  return value === undefined ? '' : String(value);
 }

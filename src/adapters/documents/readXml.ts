@@ -12,6 +12,9 @@ export async function readXml(pieces: AsyncIterable<string>, output: SectionWrit
   await parseMarkup(pieces, xmlHandlers(output, writeHtml), { xmlMode: true });
 }
 
+/** An element's end, or the beginning of one that needs none; `List<Order>` is neither. */
+const HTML = /<\/[a-z][a-z\d-]*\s*>|<(?:br|hr|img|p|li)(?:\s[^<>]*)?\/?>/i;
+
 interface OpenElement {
   /** Has text of its own: then what stands in it is running text. */
   hasText: boolean;
@@ -28,7 +31,7 @@ function xmlHandlers(output: SectionWriter, writeHtml: (html: string) => void): 
     const element = open.at(-1);
     if (text.trim()) {
       if (element?.label) output.introduce(element.label);
-      if (/<\/?[a-z][^<>]*>/i.test(text)) writeHtml(text);
+      if (HTML.test(text)) writeHtml(text);
       else output.writeInline(text);
       if (element) Object.assign(element, { hasText: true, label: '' });
     } else if (text && element?.hasText) output.writeInline(' ');
@@ -57,6 +60,7 @@ function xmlHandlers(output: SectionWriter, writeHtml: (html: string) => void): 
       if (element?.label.includes('(')) output.write(element.label.replace(/:\s*$/, ''));
       if (!open.at(-1)?.hasText) output.break(element?.hasLines ? 2 : 1);
     },
+    onend: flush,
   };
 }
 
