@@ -1,6 +1,7 @@
 /** What an embeddings call may hold, and how its answer reads. */
 import { z } from 'zod';
 import type { UpstreamError } from '../models/upstream';
+import { tokenCounter } from '../tokenCounter';
 import { malformed } from './openAiErrors';
 
 /** Texts of one call. */
@@ -44,11 +45,11 @@ async function cutToTokens(text: string): Promise<string> {
   if (!text) return ' ';
   if (Buffer.byteLength(text) <= MAX_TOKENS) return text.toWellFormed();
   // Loaded only here: it is large, and chunks are rarely this long.
-  const { countTokens } = await import('gpt-tokenizer/encoding/cl100k_base');
+  const count = await tokenCounter('cl100k_base');
   const end = Math.min(text.length, MAX_CHARACTERS);
   let tokens = 0;
   for (let start = 0; start < end; start += SLICE) {
-    tokens += countTokens(text.slice(start, start + SLICE), { disallowedSpecial: new Set() });
+    tokens += count(text.slice(start, start + SLICE));
     if (tokens > MAX_TOKENS) return wholeCharacters(text.slice(0, start));
   }
   return wholeCharacters(text.slice(0, end));

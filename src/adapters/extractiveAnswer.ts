@@ -2,7 +2,7 @@
 import type { EmbeddingModel } from '../models/ports';
 import { sentencesOf, wordsOf, type Sentence } from '../retrieval/sentences';
 import { readQuestion, type Question } from './questionWords';
-import { knows, overlaps, type FileTerms } from './wordOverlap';
+import { knows, overlaps } from './wordOverlap';
 
 /** A passage that a search found, best first among its like; `marker` cites it. */
 export interface Passage {
@@ -33,6 +33,8 @@ interface Candidate extends Quotation {
 
 const MAX_QUOTATIONS = 4;
 const MAX_PASSAGES = 20;
+/** Of a passage, those that are read: chunks of vector stores, of 4,096 tokens at most, are hardly longer. */
+const MAX_CHARACTERS = 20_000;
 /** Sentences whose vectors are computed, about 10 ms each on one core; chosen by word overlap and place. */
 const MAX_EMBEDDED = 32;
 /** A paraphrase shares no word with the question; sentences of other subjects stayed below a similarity of 0.4. */
@@ -59,7 +61,7 @@ export async function answerFrom(
   signal?: AbortSignal,
 ): Promise<Quotation[]> {
   const read = readQuestion(question);
-  const candidates = candidatesOf(passages.slice(0, MAX_PASSAGES), read);
+  const candidates = await candidatesOf(passages.slice(0, MAX_PASSAGES), read);
   if (read.terms.size === 0 && read.isOverview) return overview(candidates);
   const likely = distinct(candidates.sort((a, b) => b.overlap - a.overlap || a.passage - b.passage));
   const similarities = await similaritiesOf(likely, question, read, embeddings, signal);
@@ -69,16 +71,24 @@ export async function answerFrom(
   return inReadingOrder(best(likely));
 }
 
-function candidatesOf(passages: Passage[], question: Question): Candidate[] {
-  const files = Map.groupBy(passages, ({ filename }) => filename);
-  const termsOfFiles = new Map([...files].map(([name, parts]) => [name, termsOfFile(name, parts, question)]));
-  const found = passages.map(({ marker, filename, text }, passage) =>
-    sentencesOf(text).map((sentence, position): Candidate => {
+async function candidatesOf(passages: Passage[], question: Question): Promise<Candidate[]> {
+  const termsOfFiles = new Map<string, { name: Set<string>; text: Set<string> }>();
+  const found: Candidate[][] = [];
+  for (const [passage, { marker, filename, text }] of passages.entries()) {
+    const read = text.slice(0, MAX_CHARACTERS);
+    const candidates = sentencesOf(read).map((sentence, position): Candidate => {
       const whole = sentence.heading ? `${sentence.heading}: ${sentence.text}` : sentence.text;
       const terms = new Set(question.termsOf(whole));
       return { text: whole, marker, filename, sentence, passage, position, terms, isAbout: true, overlap: 0, score: 0 };
-    }),
-  );
+    });
+    found.push(candidates);
+    const ofFile = termsOfFiles.get(filename) ?? { name: termsOfName(filename, question), text: new Set() };
+    termsOfFiles.set(filename, ofFile);
+    // With the headings that stand before no sentence.
+    for (const term of question.termsOf(read)) ofFile.text.add(term);
+    // A passage takes up to a twentieth of a second, in which nobody else is served.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   const shares = overlaps(
     found.map((candidates, passage) => ({
       file: termsOfFiles.get(passages[passage]?.filename ?? '') ?? { name: new Set(), text: new Set() },
@@ -94,13 +104,8 @@ function candidatesOf(passages: Passage[], question: Question): Candidate[] {
   return found.flat();
 }
 
-function termsOfFile(filename: string, passages: Passage[], { termsOf }: Question): FileTerms {
-  return {
-    name: new Set(termsOf(filename.replace(/[^\p{L}\p{N}]+/gu, ' '))),
-    // With the headings that stand before no sentence.
-    text: new Set(passages.flatMap(({ text }) => termsOf(text))),
-  };
-}
+const termsOfName = (filename: string, { termsOf }: Question): Set<string> =>
+  new Set(termsOf(filename.replace(/[^\p{L}\p{N}]+/gu, ' ')));
 
 /** The first of each text, as many as are worth a closer look; chunks of a file overlap, so that a sentence may come twice. */
 function distinct(candidates: Candidate[]): Candidate[] {

@@ -1,6 +1,7 @@
 /** The built-in models in the wire forms of chat completions and embeddings, for callers that ask for them directly. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { TO_FIRST_FAULT } from '../firstFault';
 import {
   ModelError,
   type ChatEvent,
@@ -13,6 +14,7 @@ import {
   type EmbeddingModel,
   type Usage,
 } from '../models/ports';
+import { countTokens } from '../models/promptTokens';
 import type { EmbeddingsRequest } from '../wire/chat';
 
 const text = z.union([
@@ -127,7 +129,7 @@ function chatRequestOf(body: LocalRequest): ChatRequest {
     if (body[field] != null && !isHarmless(body[field]))
       refuse(field, `'${field}' is not possible with the built-in model ${body.model}.`);
   }
-  const parsed = chatFields.safeParse(body);
+  const parsed = chatFields.safeParse(body, TO_FIRST_FAULT);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join('.') ?? '';
     refuse(field, `'${field}' is of a form that the built-in model ${body.model} does not take.`);
@@ -232,14 +234,18 @@ async function embed(
   return { object: 'list', data, model: model.id, usage: { prompt_tokens: tokens, total_tokens: tokens } };
 }
 
+/** Has the vocabulary that texts given as tokens are of. */
+const VOCABULARY_OF = 'text-embedding-3-small';
+
 /** The texts, those given as tokens decoded by the vocabulary of OpenAI's embedding models, and how many tokens they are. */
 async function readInput(input: EmbeddingsRequest['input']): Promise<{ texts: string[]; tokens: number }> {
-  const { countTokens, decode } = await import('gpt-tokenizer/encoding/cl100k_base');
+  const { decode } = await import('gpt-tokenizer/encoding/cl100k_base');
   const given: (string | number[])[] =
     typeof input === 'string' || input.every((item) => typeof item === 'number') ? [input] : input;
-  let tokens = 0;
+  const written = given.filter((item) => typeof item === 'string');
+  const numbers = given.reduce((sum, item) => sum + (typeof item === 'string' ? 0 : item.length), 0);
+  const tokens = await countTokens(VOCABULARY_OF, { texts: written, more: numbers });
   const texts = given.map((item) => {
-    tokens += typeof item === 'string' ? countTokens(item, { disallowedSpecial: new Set<string>() }) : item.length;
     if (typeof item === 'string') return item;
     try {
       return decode(item);

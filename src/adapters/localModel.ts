@@ -8,9 +8,11 @@ import {
   type ChatRequest,
   type EmbeddingModel,
   ModelError,
+  type Usage,
   chatToolName,
   readCall,
 } from '../models/ports';
+import { countTokens } from '../models/promptTokens';
 import { answerFrom, type Passage, type Quotation } from './extractiveAnswer';
 
 /** Name of the built-in model wherever a model is named. */
@@ -126,12 +128,7 @@ async function* searchFor(question: string, request: ChatRequest): AsyncGenerato
     name: SEARCH_TOOL,
     arguments: args,
   };
-  const count = await tokenCounter();
-  yield {
-    type: 'finish',
-    reason: 'tool_calls',
-    usage: usage(promptTokens(request, count), count(SEARCH_TOOL) + count(args)),
-  };
+  yield { type: 'finish', reason: 'tool_calls', usage: await usage(request, [SEARCH_TOOL, args]) };
 }
 
 /** One paragraph per document, every sentence followed by its marker. */
@@ -144,19 +141,18 @@ function compose(quotations: Quotation[]): string {
 }
 
 async function* speak(text: string, request: ChatRequest, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
-  const count = await tokenCounter();
-  const limit = request.max_completion_tokens ?? Infinity;
+  const limit = request.max_completion_tokens;
   let spoken = '';
   for (const piece of piecesOf(text)) {
     signal?.throwIfAborted();
-    if (count(spoken + piece) > limit) {
-      yield { type: 'finish', reason: 'length', usage: usage(promptTokens(request, count), count(spoken)) };
+    if (limit !== undefined && (await tokensOf([spoken + piece])) > limit) {
+      yield { type: 'finish', reason: 'length', usage: await usage(request, [spoken]) };
       return;
     }
     spoken += piece;
     yield { type: 'text', text: piece };
   }
-  yield { type: 'finish', reason: 'stop', usage: usage(promptTokens(request, count), count(spoken)) };
+  yield { type: 'finish', reason: 'stop', usage: await usage(request, [spoken]) };
 }
 
 /** The text in groups of a few words, white space kept. */
@@ -164,22 +160,12 @@ function piecesOf(text: string): string[] {
   return text.match(new RegExp(`(?:\\s*\\S+){1,${WORDS_PER_EVENT}}\\s*`, 'g')) ?? [];
 }
 
-type TokenCount = (text: string) => number;
+const tokensOf = async (texts: string[], more = 0): Promise<number> => countTokens(LOCAL_MODEL, { texts, more });
 
-/** Loaded when first needed: the vocabulary takes a moment and some memory. */
-async function tokenCounter(): Promise<TokenCount> {
-  const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base');
-  // Text that looks like a special token is text.
-  return (text) => countTokens(text, { disallowedSpecial: new Set<string>() });
-}
-
-function promptTokens({ messages, tools }: ChatRequest, count: TokenCount): number {
-  const texts = messages.map((message) =>
-    typeof message.content === 'string' ? message.content : JSON.stringify(message.content),
-  );
-  return texts.reduce((total, text) => total + count(text) + 4, tools ? count(JSON.stringify(tools)) : 0);
-}
-
-function usage(prompt_tokens: number, completion_tokens: number) {
+async function usage({ messages, tools }: ChatRequest, written: string[]): Promise<Usage> {
+  const texts = messages.map(({ content }) => (typeof content === 'string' ? content : JSON.stringify(content)));
+  if (tools) texts.push(JSON.stringify(tools));
+  const prompt_tokens = await tokensOf(texts, messages.length * 4);
+  const completion_tokens = await tokensOf(written);
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }

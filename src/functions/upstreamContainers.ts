@@ -177,7 +177,12 @@ async function asBytes(answer: GatewayAnswer): Promise<GatewayAnswer> {
   return { ...answer, headers };
 }
 
-const filePath = (id: string): string => `/files/${encodeURIComponent(id)}`;
+/** Files are not known here: an id that would lead to another address, such as `..`, is none. */
+function filePath(id: string): string {
+  if (!/^[\w-]{1,512}$/.test(id)) throw errors.noContainerFile(id);
+  return `/files/${id}`;
+}
+
 const pathOf = ({ params }: ContainerCall, action: string): string =>
   `containers/${encodeURIComponent(params.container_id)}${action}`;
 

@@ -16,6 +16,9 @@ import { boundaryOf, FormScanner } from './formScanner';
 const MAX_HEAD_BYTES = 1024 * 1024;
 /** Of a text field. A prompt may have 32,000 characters. */
 const MAX_FIELD_BYTES = 256 * 1024;
+/** Of all text fields, which stay in memory while the form goes to a file. */
+const MAX_FIELDS_BYTES = 2 * 1024 * 1024;
+const MAX_PARTS = 1000;
 
 export interface FormTarget {
   model: string;
@@ -131,6 +134,8 @@ class Upload {
   models = 0;
   private readonly names = new Set<string>();
   private readonly scanner: FormScanner;
+  private parts = 0;
+  private fieldsBytes = 0;
   private field: { name: string; pieces: Buffer[]; bytes: number } | undefined;
 
   constructor(readonly boundary: string) {
@@ -147,6 +152,8 @@ class Upload {
       if (stretch.kind === 'content') this.collect(stretch.raw);
       else this.endField();
       if (stretch.kind !== 'head') continue;
+      this.parts += 1;
+      if (this.parts > MAX_PARTS) throw errors.brokenForm(`it has more than ${MAX_PARTS} parts`);
       this.names.add(stretch.name);
       if (stretch.name === 'model') this.models += 1;
       if (!stretch.isFile) this.field = { name: stretch.name, pieces: [], bytes: 0 };
@@ -164,6 +171,9 @@ class Upload {
   private collect(raw: Buffer): void {
     if (!this.field) return;
     this.field.bytes += raw.length;
+    this.fieldsBytes += raw.length;
+    if (this.fieldsBytes > MAX_FIELDS_BYTES)
+      throw errors.brokenForm(`its text fields are longer than ${MAX_FIELDS_BYTES} bytes together`);
     if (this.field.bytes > MAX_FIELD_BYTES) {
       throw errors.invalidParameter(
         `Invalid '${this.field.name}': longer than ${MAX_FIELD_BYTES} bytes.`,

@@ -1,6 +1,7 @@
 /** Validates input with its schema and words what is wrong as the services do. */
 import type { z } from 'zod';
 import { errors, type ApiError } from '../errors';
+import { TO_FIRST_FAULT } from '../firstFault';
 
 type Issue = z.core.$ZodIssue;
 
@@ -12,22 +13,26 @@ const lacking = ['data_source', 'data_sources', 'configuration', 'azure_ai_searc
  * that would change what is asked for.
  */
 export function validate<T extends z.ZodType>(schema: T, value: unknown, tolerant = false): z.output<T> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, TO_FIRST_FAULT);
   if (parsed.success) return parsed.data;
-  const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
-  if (tolerant) {
+  const { issues } = parsed.error;
+  if (tolerant && issues.some(isUnknown)) {
+    const unknown = (schema.safeParse(value).error?.issues ?? []).filter(isUnknown);
     for (const { keys, path } of unknown) {
       const key = keys.find((name) => lacking.includes(name));
       if (key !== undefined) throw errors.unsupported(parameterName([...path, key]));
     }
+    return validate(schema, without(value, unknown), false);
   }
-  if (tolerant && unknown.length > 0) return validate(schema, without(value, unknown), false);
-  const issue = firstRelevant(parsed.error.issues, value);
+  const issue = firstRelevant(issues, value);
   throw toApiError(issue, value, takesFractions(schema, value, issue));
 }
 
+type UnknownKeys = Extract<Issue, { code: 'unrecognized_keys' }>;
+const isUnknown = (issue: Issue): issue is UnknownKeys => issue.code === 'unrecognized_keys';
+
 /** A copy of the value without the fields that the issues name. */
-function without(value: unknown, issues: Extract<Issue, { code: 'unrecognized_keys' }>[]): unknown {
+function without(value: unknown, issues: UnknownKeys[]): unknown {
   const copy: unknown = structuredClone(value);
   for (const issue of issues) {
     const parent = issue.path.reduce<unknown>((at, key) => property(at, key), copy);
@@ -37,14 +42,15 @@ function without(value: unknown, issues: Extract<Issue, { code: 'unrecognized_ke
 }
 
 /** Whether the schema takes fractions at the path: issues about bounds don't tell. */
-function takesFractions(schema: z.ZodType, value: unknown, { code, path }: Issue): boolean {
-  if (code !== 'too_big' && code !== 'too_small') return false;
+function takesFractions(schema: z.ZodType, value: unknown, issue: Issue): boolean {
+  if ((issue.code !== 'too_big' && issue.code !== 'too_small') || issue.origin !== 'number') return false;
+  const { path } = issue;
   const name = path.at(-1);
   const copy: unknown = structuredClone(value);
   const parent = path.slice(0, -1).reduce<unknown>(property, copy);
   if (name === undefined || !isObject(parent)) return false;
   parent[name] = 0.5;
-  const issues = schema.safeParse(copy).error?.issues ?? [];
+  const issues = schema.safeParse(copy, TO_FIRST_FAULT).error?.issues ?? [];
   return !issues.some((issue) => issue.code === 'invalid_type' && parameterName(issue.path) === parameterName(path));
 }
 
@@ -59,11 +65,13 @@ function firstRelevant(issues: Issue[], input: unknown, prefix: PropertyKey[] = 
   if (located.code !== 'invalid_union' || located.errors.length === 0) return located;
   const branches = located.errors.map((branch) => firstRelevant(branch, input, located.path));
   const value = located.path.reduce<unknown>(property, input);
-  const deepest = branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best));
-  if (deepest.path.length > located.path.length) return deepest;
   // The branch of the right type knows the limit that was passed, or the values that there are.
+  const ofLimit = ({ code }: Issue): boolean => code === 'too_big' || code === 'too_small';
+  const depth = Math.max(...branches.map(({ path }) => path.length));
+  const deepest = branches.filter(({ path }) => path.length === depth);
+  if (depth > located.path.length) return deepest.find(ofLimit) ?? deepest[0] ?? located;
   return (
-    branches.find(({ code }) => code === 'too_big' || code === 'too_small') ??
+    branches.find(ofLimit) ??
     branches.find((branch) => branch.code === 'invalid_value' && typeof branch.values[0] === typeof value) ??
     located
   );

@@ -25,15 +25,15 @@ export class HostLog {
   }
 
   info(message: string): void {
-    this.add(`${this.time()} ${this.mask(message)}`);
+    this.add(`${this.time()} ${this.shown(message)}`);
   }
 
   warn(message: string): void {
-    this.add(`${this.time()} WARNING ${this.mask(message)}`);
+    this.add(`${this.time()} WARNING ${this.shown(message)}`);
   }
 
   error(message: string): void {
-    this.add(`${this.time()} ERROR ${this.mask(message)}`);
+    this.add(`${this.time()} ERROR ${this.shown(message)}`);
   }
 
   /** What an app or its library logs: the app's lines from information upwards, the library's from warning upwards. */
@@ -59,6 +59,13 @@ export class HostLog {
     this.pending = [];
     this.dropped = 0;
     if (lines.length > 0) this.write(`${lines.join('\n')}\n`);
+  }
+
+  /** Words of callers and services may be in it: their lines must not look like the host's own, nor steer the terminal. */
+  private shown(message: string): string {
+    return this.mask(message)
+      .replace(/[^\P{Cc}\n\t]/gu, '\ufffd')
+      .replace(/\n(?! {4})/g, '\n    ');
   }
 
   private add(line: string): void {

@@ -1,4 +1,5 @@
 /** How many tokens a prompt takes, and how many its model has room for. */
+import { tokenCounter } from '../tokenCounter';
 import { readCall, ModelError, type ChatMessage, type ChatRequest, type ChatTool, type Usage } from './ports';
 
 /** A service that tells of a smaller one has another fault. */
@@ -113,12 +114,5 @@ export async function estimatedUsage({ model, messages, tools = [] }: ChatReques
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }
 
-/** Loaded on first use: most prompts are so short that nothing must be counted. */
-async function counterOf(model: string): Promise<(text: string) => number> {
-  const isOld = /^gpt-?(?:4(?:-|$)|3\.?5)/.test(model.toLowerCase());
-  const encoding = isOld
-    ? await import('gpt-tokenizer/encoding/cl100k_base')
-    : await import('gpt-tokenizer/encoding/o200k_base');
-  // Text may contain what models use as control tokens; here it is text like any other.
-  return (text) => encoding.countTokens(text, { disallowedSpecial: new Set() });
-}
+const counterOf = async (model: string): Promise<(text: string) => number> =>
+  tokenCounter(/^(?:text-embedding-|gpt-?(?:4(?:-|$)|3\.?5))/.test(model.toLowerCase()) ? 'cl100k_base' : 'o200k_base');

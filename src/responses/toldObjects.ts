@@ -5,7 +5,8 @@
 import { z } from 'zod';
 
 const text = z.string().optional().catch(undefined);
-const item = z.looseObject({ type: text, id: text, container_id: text }).catch({});
+const environment = z.object({ container_id: text }).optional().catch(undefined);
+const item = z.looseObject({ type: text, id: text, container_id: text, environment }).catch({});
 const response = z.looseObject({ id: text, output: z.array(item).optional().catch(undefined) });
 const event = z.looseObject({
   type: text,
@@ -20,7 +21,7 @@ export interface ToldObjects {
   response?: string;
   /** Ids of items that it put out. */
   items: string[];
-  /** Ids of the containers in which its code ran. */
+  /** Ids of the containers in which its code or commands ran. */
   containers: string[];
 }
 
@@ -50,9 +51,10 @@ export function toldByResponse(value: unknown): ToldObjects {
 
 const toldByItems = (items: Item[]): ToldObjects => ({
   items: items.flatMap(({ id }) => id ?? []),
-  containers: items.flatMap(({ type, container_id }) =>
-    type === 'code_interpreter_call' && container_id !== undefined ? [container_id] : [],
-  ),
+  containers: items.flatMap(({ type, container_id, environment }) => {
+    if (type === 'code_interpreter_call') return container_id ?? [];
+    return (type === 'shell_call' && environment?.container_id) || [];
+  }),
 });
 
 /** Events that tell of new objects; deltas, which are most, do not. */

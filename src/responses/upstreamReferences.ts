@@ -1,4 +1,5 @@
 /** What of an upstream's, and what files, a request names. */
+import { z } from 'zod';
 import { errors, type ApiError } from '../errors';
 import type { UpstreamItem, UpstreamResponseRequest, UpstreamTool } from '../wire/upstreamResponses';
 import type { UpstreamKind } from './upstreamObjects';
@@ -26,20 +27,45 @@ export function referencesOfRequest({
   return references;
 }
 
-/** Items by reference, and containers of calls: the upstream may go on in those. */
+/** Items by reference, containers of calls, in which the upstream may go on, and those of tools that items bring along. */
 export function referencesOfItems(items: readonly UpstreamItem[]): Reference[] {
-  return items.flatMap(({ type, role, id, container_id: container }): Reference[] => {
-    if (container != null) return [containerOf(container, 'input')];
-    const isReference = type === 'item_reference' || (type == null && role == null);
-    return isReference && id != null ? [{ kind: 'items', id, missing: () => errors.noItem(id, 'input') }] : [];
+  return items.flatMap((item): Reference[] => {
+    const { id, container_id: container } = item;
+    const containers = [...(container == null ? [] : [container]), ...containersIn(item)];
+    const references = containers.map((each) => containerOf(each, 'input'));
+    if (id != null && isReference(item))
+      references.push({ kind: 'items', id, missing: () => errors.noItem(id, 'input') });
+    return references;
   });
 }
 
-/** Containers in which code is to run. */
+/** Whether the upstream looks the item up by its id: a picture that it made goes by that alone. */
+const isReference = ({ type, role, result }: UpstreamItem): boolean =>
+  type === 'item_reference' || (type == null && role == null) || (type === 'image_generation_call' && !result);
+
+/** Containers in which code or commands are to run. */
 export const referencesOfTools = (tools: readonly UpstreamTool[]): Reference[] =>
-  tools.flatMap(({ container }, index) =>
-    typeof container === 'string' ? [containerOf(container, `tools[${index}].container`)] : [],
-  );
+  tools.flatMap((tool, index) => {
+    const param = typeof tool.container === 'string' ? `tools[${index}].container` : `tools[${index}]`;
+    return containersIn(tool).map((id) => containerOf(id, param));
+  });
+
+/** Ids of the containers of code interpreters and of shells, at any depth: tools may hold tools. */
+function containersIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { type, container, environment } = named.parse(value);
+  const ids = [...(type === 'code_interpreter' ? [container] : []), environment?.container_id];
+  return [...ids.filter((id) => id !== undefined), ...Object.values(value).flatMap(containersIn)];
+}
+
+const text = z.string().optional().catch(undefined);
+const named = z
+  .object({
+    type: text,
+    container: text,
+    environment: z.object({ container_id: text }).optional().catch(undefined),
+  })
+  .catch({});
 
 const containerOf = (id: string, param: string): Reference => ({
   kind: 'containers',

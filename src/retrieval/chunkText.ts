@@ -1,4 +1,5 @@
 /** Cuts a document's text into overlapping chunks, at paragraphs and sentences where it can. */
+import { tokenCounter } from '../tokenCounter';
 import type { DocumentSection } from './ports';
 import { splitPieces, type Piece } from './textPieces';
 
@@ -33,9 +34,7 @@ export async function chunkText(
 ): Promise<TextChunk[]> {
   const { maxChunkTokens = 800, overlapTokens = 400 } = options;
   checkSizes(maxChunkTokens, overlapTokens);
-  const { countTokens } = await import('gpt-tokenizer/encoding/cl100k_base');
-  // Text may contain what models use as control tokens; here it is text like any other.
-  const count = (text: string): number => countTokens(text, { disallowedSpecial: new Set() });
+  const count = await tokenCounter('cl100k_base');
   const chunks: TextChunk[] = [];
   const window = new Window(maxChunkTokens, overlapTokens, count);
   let turnEnds = performance.now() + TURN_MS;

@@ -3,7 +3,8 @@
 /** Bytes of the file's beginning that are enough to know. */
 export const IMAGE_HEAD_BYTES = 1024;
 
-const svg = /^\uFEFF?\s*(<\?xml[^>]*>\s*)?((<!--[^]*?-->|<!DOCTYPE[^>]*>)\s*)*<svg[\s>]/i;
+// A comment ends with its first `-->`: were there several ways to read many of them, all would be tried where no picture follows.
+const svg = /^\uFEFF?\s*(<\?xml[^>]*>\s*)?((<!--(?:(?!-->)[^])*-->|<!DOCTYPE[^>]*>)\s*)*<svg[\s>]/i;
 
 /** Whether the beginning is that of a png, jpg, gif, webp or svg image. */
 export function isImage(head: Buffer): boolean {

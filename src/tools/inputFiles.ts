@@ -17,6 +17,8 @@ const MAX_CHARACTERS = 4 * MEGABYTE;
 const MAX_MILLISECONDS = 60_000;
 /** Each turn of a conversation reads its files again. */
 const CACHED_CHARACTERS = 16 * MEGABYTE;
+/** What a text counts beside its characters, for its key and its names: short ones are bounded too. */
+const ENTRY_CHARACTERS = 2048;
 const CACHED_MILLISECONDS = 10 * 60_000;
 
 interface FileText {
@@ -96,7 +98,7 @@ async function fileOf({ files }: Pick<InputFilesPorts, 'files'>, scope: Scope, i
 
 /** A `data:` URL, or base64 alone. Throws 400 for what is neither. */
 function decoded(data: string, param: string): { bytes: Buffer; mediaType?: string } {
-  const [, mediaType, inUrl] = /^data:([^;,]*)(?:;[^;,]+)*;base64,(.*)$/s.exec(data) ?? [];
+  const [, mediaType, inUrl] = /^data:([^;,]*)(?:;[^,]*)?;base64,(.*)$/s.exec(data) ?? [];
   const base64 = (inUrl ?? data).replace(/\s+/g, '');
   if (base64 === '' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(base64)) {
     const message = `Invalid '${param}.file_data': it is neither base64 nor a 'data:' URL in base64.`;
@@ -140,12 +142,15 @@ const keyOf = ({ tenant, project }: Scope, { file_id, file_data, file_url, filen
     .update(file_data ?? '')
     .digest('base64');
 
+const sizeOf = ({ text }: FileText): number => text.length + ENTRY_CHARACTERS;
+
 /** Texts by key, the one that was not asked for the longest goes first. */
 function textCache(now: () => number) {
   const texts = new Map<string, { read: FileText; until: number }>();
   let characters = 0;
   const drop = (key: string): void => {
-    characters -= texts.get(key)?.read.text.length ?? 0;
+    const found = texts.get(key);
+    if (found) characters -= sizeOf(found.read);
     texts.delete(key);
   };
   return {
@@ -162,7 +167,7 @@ function textCache(now: () => number) {
     set(key: string, read: FileText): void {
       drop(key);
       texts.set(key, { read, until: now() + CACHED_MILLISECONDS });
-      characters += read.text.length;
+      characters += sizeOf(read);
       for (const oldest of texts.keys()) {
         if (characters <= CACHED_CHARACTERS) break;
         drop(oldest);

@@ -84,7 +84,7 @@ export const completionRequest = z
   });
 
 /** How many tokens one input may have is for the model to say: the documentation's 2,048 for every array is less than the 8,191 that clients send. */
-const tokens = z.array(token).min(1);
+const tokens = z.array(token).min(1, { abort: true });
 const MAX_INPUTS = 2048;
 
 /** Body of operation 2. */

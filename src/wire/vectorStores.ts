@@ -207,7 +207,7 @@ export type Filter =
   | { type: 'and' | 'or'; filters: Filter[] };
 
 /** `ComparisonFilter` or `CompoundFilter`, nested. It has a name in the OpenAPI document, which would otherwise never end. */
-export const filter: z.ZodType<Filter> = z
+const condition: z.ZodType<Filter> = z
   .lazy(() =>
     z.discriminatedUnion('type', [
       z.strictObject({
@@ -220,10 +220,23 @@ export const filter: z.ZodType<Filter> = z
         key: z.string(),
         value: z.array(z.union([z.string(), z.number()])),
       }),
-      z.strictObject({ type: z.enum(['and', 'or']), filters: z.array(filter) }),
+      z.strictObject({ type: z.enum(['and', 'or']), filters: z.array(condition) }),
     ]),
   )
   .openapi('Filter');
+
+/** It is looked at for every file of a store, in which time nobody else is served. */
+const MAX_FILTER_PARTS = 2000;
+const partsOf = (given: Filter): number => {
+  if ('filters' in given) return given.filters.reduce((sum, part) => sum + partsOf(part), 1);
+  return Array.isArray(given.value) ? 1 + given.value.length : 1;
+};
+
+/** A filter of at most {@link MAX_FILTER_PARTS} conditions and values of lists. */
+export const filter = condition.refine(
+  (given) => partsOf(given) <= MAX_FILTER_PARTS,
+  `it may have ${MAX_FILTER_PARTS} conditions and values of lists at most`,
+);
 
 /** `HybridSearchOptions`. */
 const hybridSearch = z

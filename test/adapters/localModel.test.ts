@@ -1,6 +1,7 @@
+import { localCompletions } from '../../src/adapters/localCompletions';
 import { localEmbeddings } from '../../src/adapters/localEmbeddings';
 import { LOCAL_MODEL, localChatModel } from '../../src/adapters/localModel';
-import type { ChatEvent, ChatMessage, ChatRequest, FunctionTool } from '../../src/models/ports';
+import type { ChatEvent, ChatMessage, ChatRequest, EmbeddingModel, FunctionTool } from '../../src/models/ports';
 
 const embeddings = localEmbeddings();
 const model = localChatModel(embeddings);
@@ -61,6 +62,56 @@ async function collect(request: Partial<ChatRequest>, signal?: AbortSignal): Pro
   for await (const event of model.stream({ model: LOCAL_MODEL, messages: [], ...request }, signal)) events.push(event);
   return events;
 }
+
+/** How often the event loop turns while `work` goes on. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isOver = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work();
+  isOver = true;
+  return turns;
+}
+
+/** One word of letters in no order that would repeat. */
+function longWord(length: number): string {
+  let state = 1;
+  const letter = (): string => {
+    state = (state * 48_271) % 2_147_483_647;
+    return String.fromCharCode(97 + (state % 26));
+  };
+  return Array.from({ length }, letter).join('');
+}
+
+it('lets the event loop turn while the tokens of a long word are counted, which took minutes', async () => {
+  const word = longWord(60_000);
+  const ask = async (content: string) => collect({ messages: [{ role: 'user', content }] });
+  const vectors: EmbeddingModel = {
+    ...{ id: 'none', textWeight: 1 },
+    embed: async (texts) => texts.map(() => new Float32Array(2)),
+  };
+  const embed = async (input: string) => localCompletions(model, vectors, 2).embeddings({ input });
+  await ask('x');
+  await embed('x');
+  expect(await turnsDuring(async () => ask(word))).toBeGreaterThan(3);
+  expect(await turnsDuring(async () => embed(word))).toBeGreaterThan(3);
+});
+
+it('reads no more of a passage than a chunk may have, and lets the event loop turn between passages', async () => {
+  const sentence = 'The office is open from eight to six. ';
+  const found = Array.from({ length: 20 }, (_, place) => ({
+    ...{ marker: `【4:${place}†a.txt】`, filename: 'a.txt', score: 1 },
+    text: sentence.repeat(600) + 'The sea is made of salt water. ',
+  }));
+  expect(await turnsDuring(async () => answer('When is the office open?', found))).toBeGreaterThan(20);
+  expect(await answer('What is the sea made of?', found)).not.toContain('salt');
+  const whole = found.map((one) => ({ ...one, text: sentence.repeat(500) + 'The sea is made of salt water. ' }));
+  expect(await answer('What is the sea made of?', whole)).toContain('salt');
+});
 
 const textOf = (events: ChatEvent[]) => events.map((event) => (event.type === 'text' ? event.text : '')).join('');
 const answer = async (question: string, found?: Result[]) =>

@@ -39,6 +39,20 @@ it.each([
   for (const size of [1, 2, 3, 5, 17, 64, 10_000]) expect(await sent(given, inBody('theirs'), size)).toBe(expected);
 });
 
+it('what is kept of a large form while its model is looked for stays small', async () => {
+  const rules: FormRules = { ...RULES, model: 'required', maxBytes: 100_000_000 };
+  const fields = Array.from({ length: 40 }, (_, place) => part(`f${place}`, 'x'.repeat(200_000))).join('');
+  await expect(readForm(requestOf(fields + MODEL + END), rules)).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringContaining('2097152 bytes together'),
+  });
+  const parts = Array.from({ length: 1001 }, (_, place) => part(`f${place}`, 'x', '; filename="a"')).join('');
+  await expect(readForm(requestOf(parts + MODEL + END), rules)).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringContaining('more than 1000 parts'),
+  });
+});
+
 it("the form stays byte for byte where its model is the target's, or is not read there", async () => {
   const text = `preamble\r\n${MODEL}${FILE}${END}epilogue`;
   expect(await sent(text, inBody('mine'), 7)).toBe(text);

@@ -187,3 +187,16 @@ it('repeats no more than the beginning of a wrong value', () => {
   const message = refusal(z.strictObject({ a: z.enum(['x']) }), { a: 'q'.repeat(10_000) })?.message ?? '';
   expect(message.length).toBeLessThan(300);
 });
+
+it('looks no further than the first fault, so that a body of a million of them blocks nobody', () => {
+  let looked = 0;
+  const counted = z.preprocess((item) => {
+    looked += 1;
+    return item;
+  }, z.string());
+  const schema = z.looseObject({ items: z.union([z.string(), z.array(counted)]) });
+  const items = Array.from({ length: 10_000 }, () => 1);
+
+  expect(refusal(schema, { items })).toMatchObject({ param: 'items[0]', code: 'invalid_type' });
+  expect(looked).toBeLessThan(10);
+});

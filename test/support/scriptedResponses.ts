@@ -184,6 +184,15 @@ function outputFor(body: Record<string, unknown>, input: Item[]): Item[] | undef
       code: '1',
       outputs: null,
     });
+  if (has('shell'))
+    output.push({
+      type: 'shell_call',
+      id: newId('sh'),
+      call_id: 'call_1',
+      status: 'completed',
+      action: { commands: ['ls'] },
+      environment: { type: 'container_reference', container_id: newId('cntr') },
+    });
   return [...output, message('assistant', 'The sea is high.')];
 }
 

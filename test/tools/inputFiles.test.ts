@@ -121,6 +121,25 @@ it('drops the texts that were not asked for the longest, so that they stay bound
   expect(asked).toHaveLength(7);
 });
 
+it('drops short texts too, which would be without number otherwise', async () => {
+  let parsed = 0;
+  const counting: DocumentParser = { parse: () => Promise.resolve([{ text: String((parsed += 1)) }]) };
+  const download = { get: () => Promise.reject(new Error('Nothing is fetched here.')) };
+  const files = inputFiles({ files: { get: noFiles, content: noFiles }, parser: counting, download, now: () => clock });
+  const read = async (number: number) =>
+    files.read(scope, { type: 'input_file', file_data: Buffer.from(`${number}`).toString('base64') }, 'input');
+  for (let number = 0; number <= 10_000; number += 1) await read(number);
+  await read(10_000);
+  expect(parsed).toBe(10_001);
+  await read(0);
+  expect(parsed).toBe(10_002);
+});
+
+it('says that data is wrong however many parameters its type has', async () => {
+  const file_data = `data:${';a'.repeat(5_000_000)}`;
+  await expect(reader().read(scope, { type: 'input_file', file_data }, 'input')).rejects.toMatchObject({ status: 400 });
+});
+
 it("ends with the caller's reason when he leaves", async () => {
   const left = AbortSignal.abort(new Error('left'));
   await expect(reader().read(scope, byUrl(`${base}/a.txt`), 'input', left)).rejects.toThrow('left');

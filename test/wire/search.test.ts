@@ -83,6 +83,11 @@ it.each([
   ['query', { query: '' }],
   ['ranking_options.score_threshold', { ranking_options: { score_threshold: 2 } }],
   ['filters.value', { filters: { type: 'eq', key: 'animal' } }],
+  ['filters', { filters: { type: 'nin', key: 'animal', value: Array.from({ length: 2000 }, (_, year) => year) } }],
+  [
+    'filters',
+    { filters: { type: 'or', filters: Array.from({ length: 2000 }, () => ({ type: 'eq', key: 'year', value: 1 })) } },
+  ],
   ['rewrite_query', { rewrite_query: true }],
   ['page', { page: 'x' }],
   ['ranking_options.hybrid_search', { ranking_options: { hybrid_search: { embedding_weight: 0, text_weight: 0 } } }],

@@ -80,6 +80,15 @@ describe('what is not a tenant’s own is refused without a call of the service'
         input: [{ type: 'code_interpreter_call', id: 'ci_1', status: 'completed', code: '1', container_id: container }],
       }),
     ).toMatchObject({ status: 400 });
+    // A picture goes by its id alone, and tools come in tools and in items too.
+    expect(await ask({ input: [{ type: 'image_generation_call', id: itemId }] })).toMatchObject({ status: 404 });
+    const shell = { type: 'shell', environment: { type: 'container_reference', container_id: container } };
+    expect(await ask({ tools: [{ type: 'mcp' }, shell] })).toMatchObject({ status: 400, param: 'tools[1]' });
+    const inside = [{ type: 'namespace', tools: [{ type: 'code_interpreter', container }] }];
+    expect(await ask({ tools: inside })).toMatchObject({ status: 400, param: 'tools[0]' });
+    const call = { ...shell, type: 'shell_call', call_id: 'c', action: { commands: ['ls'] } };
+    for (const item of [call, { type: 'additional_tools', role: 'developer', tools: [shell] }])
+      expect(await ask({ input: [item] })).toMatchObject({ status: 400, param: 'input' });
     const add = hosts.openai
       .openai('beta')
       .conversations.create({ items: [{ type: 'item_reference', id: itemId } as never] });
@@ -90,13 +99,36 @@ describe('what is not a tenant’s own is refused without a call of the service'
     expect(await refusedHere(media, counted)).toMatchObject({ status: 400 });
   });
 
+  it('a path that leads out of a container of its own', async () => {
+    const { id } = await hosts.openai.openai('beta').containers.create({ name: 'mine' });
+    media.requests.length = 0;
+    const files = `${hosts.openai.url}/v1/containers/${id}/files`;
+    const headers = { 'api-key': hosts.openai.key('beta') };
+    for (const path of [
+      `..%2F..%2F${container}`,
+      '%252e%252e',
+      '..%5C..',
+      '..%2F..%2F..%2Fmodels%2Fgpt-4o',
+      'a%3Fb%23c',
+    ])
+      for (const rest of [path, `${path}/content`])
+        expect((await fetch(`${files}/${rest}`, { headers })).status).toBe(404);
+    expect((await fetch(`${files}/..%2F..%2F${container}`, { method: 'DELETE', headers })).status).toBe(404);
+    expect(operations()).toEqual([]);
+  });
+
   it('to its tenant all of it is there', async () => {
     const { responses } = hosts.openai.openai();
     await responses.create({ ...asked, previous_response_id: theirs.id });
     await responses.create({ ...asked, conversation: conversation.id });
     await responses.create({ ...asked, input: [{ type: 'item_reference', id: theirs.output.at(-1)?.id ?? '' }] });
     await responses.create({ ...asked, tools: [{ type: 'code_interpreter', container: container ?? '' }] });
-    expect(operations()).toEqual(Array.from({ length: 4 }, () => 'POST responses'));
+    const environment = { type: 'container_reference' as const, container_id: container ?? '' };
+    const { output } = await responses.create({ ...asked, tools: [{ type: 'shell', environment }] });
+    const [call] = output.filter((item) => item.type === 'shell_call');
+    const tools = [{ type: 'shell', environment: call?.environment } as never];
+    await responses.create({ ...asked, tools });
+    expect(operations()).toEqual(Array.from({ length: 6 }, () => 'POST responses'));
   });
 });
 
