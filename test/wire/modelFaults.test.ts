@@ -6,11 +6,16 @@ import { startHost, type Host } from '../support/host';
 import { impatient, UPSTREAM_KEY } from '../support/modelHosts';
 import { reply, startScriptedUpstream, type Reply, type ScriptedUpstream } from '../support/scriptedUpstream';
 
+const PATIENT = 'patient-model';
+
 let upstream: ScriptedUpstream;
 let host: Host;
 beforeAll(async () => {
   upstream = await startScriptedUpstream();
-  host = await startHost({ env: { MODEL_BACKENDS: JSON.stringify([impatient('openai', upstream)]) } });
+  // A model whose service may take its time between two bytes: the test alone slows it.
+  const patient = { name: 'patient', idle_timeout_seconds: 60, deployments: { [PATIENT]: PATIENT } };
+  const backends = [impatient('openai', upstream, patient), impatient('openai', upstream, { priority: 1 })];
+  host = await startHost({ env: { MODEL_BACKENDS: JSON.stringify(backends) } });
 });
 afterAll(async () => {
   await host.stop();
@@ -223,7 +228,7 @@ describe('A caller that', () => {
       for (; made < 1500; made++) yield event;
     })();
     upstream.enqueue(reply.raw(pieces));
-    const answer = await chat({ stream: true });
+    const answer = await chat({ stream: true, model: PATIENT });
     const reader = answer.body?.getReader();
     await reader?.read();
     await new Promise((resolve) => setTimeout(resolve, 700));
