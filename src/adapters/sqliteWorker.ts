@@ -77,6 +77,9 @@ const MAX_GROUP = 256;
 const DELETE_STEP = 200;
 /** How long another process may hold the write lock, in milliseconds. */
 const BUSY_TIMEOUT = 30_000;
+/** Milliseconds between two tries. */
+const BUSY_STEP = 10;
+const SQLITE_BUSY = 5;
 
 if (!parentPort) throw new Error('sqliteWorker runs as a worker thread only.');
 const port = parentPort;
@@ -144,9 +147,9 @@ port.postMessage([]);
 
 function openDatabase(file: string): DatabaseSync {
   const opened = new DatabaseSync(file, { timeout: BUSY_TIMEOUT });
+  whileLocked(() => opened.exec('PRAGMA journal_mode = WAL'));
   // fullfsync: on macOS a plain fsync does not reach the disk.
   opened.exec(`
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
     PRAGMA checkpoint_fullfsync = ON;
@@ -165,6 +168,20 @@ function openDatabase(file: string): DatabaseSync {
     COMMIT;
   `);
   return opened;
+}
+
+/** Tries again while others hold the file. SQLite itself does not wait for the change of the journal's mode, which several may begin at once on a new file. */
+function whileLocked(work: () => void): void {
+  const until = Date.now() + BUSY_TIMEOUT;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      const isLocked = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+      if (!isLocked || Date.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_STEP);
+    }
+  }
 }
 
 /** Waits until every message that has arrived is read, so that they go together. */

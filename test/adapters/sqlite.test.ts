@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as threads from 'node:worker_threads';
@@ -141,6 +142,20 @@ describe('sqliteRecords', () => {
     await records.write('p', [create('a')]);
     expect(await records.get({ partition: 'p', list: 'list', id: 'a' })).toMatchObject({ value: 'a' });
     await records.close();
+  });
+
+  it('waits for a new file that another is at, which SQLite does not where the journal changes', async () => {
+    const file = newFile();
+    await mkdir(dirname(file), { recursive: true });
+    const other = new DatabaseSync(file);
+    other.exec('CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)');
+    const opening = sqliteRecords(file);
+    await expect(Promise.race([opening, delay(300, 'waits')])).resolves.toBe('waits');
+    other.exec('COMMIT');
+    other.close();
+    const store = await opening;
+    expect(await store.write('p', [create('a')])).toHaveLength(1);
+    await store.close();
   });
 
   it('serves a fresh file that several open at once, and counts exactly through all of them', async () => {

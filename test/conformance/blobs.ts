@@ -6,7 +6,7 @@ import type { Blobs } from '../../src/storage/ports';
 import { collectGarbage } from '../support/collectGarbage';
 
 /** Chunks between two looks at the memory. */
-const LOOKED_AT = 200;
+const LOOKED_AT = 800;
 
 /** Runs the suite. `open` makes a new, empty store. */
 export function describeBlobs(name: string, open: () => Promise<Blobs>): void {
