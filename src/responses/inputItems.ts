@@ -46,12 +46,9 @@ export function withId(item: OwnItem, key: ResponseKey): ResponseItem {
         ? { ...item, id, status: item.status ?? 'completed' }
         : { ...item, id, status: item.status ?? 'completed' };
     case 'function_call':
-      return { ...item, id, status: item.status ?? 'completed' };
     case 'custom_tool_call':
-      return { ...item, id, status: item.status ?? 'completed' };
-    case 'custom_tool_call_output':
-      return { ...item, id, status: item.status ?? 'completed' };
     case 'function_call_output':
+    case 'custom_tool_call_output':
       return { ...item, id, status: item.status ?? 'completed' };
     case 'mcp_call':
     case 'mcp_approval_response':

@@ -1,22 +1,10 @@
 /** Formats whose reading is a library's: spreadsheets, compound files, books. */
 import { utils, write, type BookType, type WorkBook } from '@e965/xlsx';
-import { documentParser } from '../../src/adapters/documentParser';
-import type { DocumentSection } from '../../src/retrieval/ports';
 import { compoundFile, docFile } from '../fixtures/documents/docFile';
 import { zipFile, type ZipEntry } from '../fixtures/documents/zipFile';
-import { failure, readWith } from '../support/documents';
+import { documentReader, failure } from '../support/documents';
 
-let parser: ReturnType<typeof documentParser>;
-
-beforeAll(() => {
-  parser = documentParser();
-});
-afterAll(async () => parser.close());
-
-const read = async (filename: string, content: string | Buffer): Promise<DocumentSection[]> =>
-  readWith(parser, filename, content);
-const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
-  (await read(filename, content)).map(({ text }) => text).join('\n\n');
+const { read, textOf } = documentReader();
 
 describe('spreadsheets', () => {
   const sheets = (): WorkBook => ({

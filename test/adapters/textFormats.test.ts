@@ -1,19 +1,7 @@
 /** Formats that are text: their encodings and what is read of each. */
-import { documentParser } from '../../src/adapters/documentParser';
-import type { DocumentSection } from '../../src/retrieval/ports';
-import { failure, readWith } from '../support/documents';
+import { documentReader, failure } from '../support/documents';
 
-let parser: ReturnType<typeof documentParser>;
-
-beforeAll(() => {
-  parser = documentParser();
-});
-afterAll(async () => parser.close());
-
-const read = async (filename: string, content: string | Buffer): Promise<DocumentSection[]> =>
-  readWith(parser, filename, content);
-const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
-  (await read(filename, content)).map(({ text }) => text).join('\n\n');
+const { read, textOf } = documentReader();
 
 describe('plain text', () => {
   it('keeps paragraphs and indentation, trims lines and leaves at most one blank line', async () => {

@@ -1,5 +1,6 @@
 /** Reading of documents in tests. */
 import { Readable } from 'node:stream';
+import { documentParser } from '../../src/adapters/documentParser';
 import { DocumentError, type DocumentParser, type DocumentSection } from '../../src/retrieval/ports';
 
 /** The sections of a document with that name and content. */
@@ -21,4 +22,17 @@ export async function failure(parsing: Promise<unknown>): Promise<DocumentError>
   );
   if (error instanceof DocumentError) return error;
   throw new Error(`Expected a DocumentError, not ${String(error)}`);
+}
+
+/** A parser for the tests of a file: the sections of a document, and its text with an empty line between them. */
+export function documentReader() {
+  let parser: ReturnType<typeof documentParser>;
+  beforeAll(() => {
+    parser = documentParser();
+  });
+  afterAll(async () => parser.close());
+  const read = async (filename: string, content: string | Buffer) => readWith(parser, filename, content);
+  const textOf = async (filename: string, content: string | Buffer): Promise<string> =>
+    (await read(filename, content)).map(({ text }) => text).join('\n\n');
+  return { read, textOf };
 }
